@@ -1,0 +1,47 @@
+import { type ErrorCode, type ErrorEntry, errorCatalogue } from "./error-catalogue.ts";
+
+export type { ErrorCode };
+
+export interface ErrorDetails {
+  /** What to do about this very case; the catalogue's general cure is used where none is given. */
+  readonly hint?: string;
+  readonly cause?: unknown;
+}
+
+/**
+ * One failure that a person will read. `message` is one plain sentence without secrets and, because logs of a
+ * public repository are public, without names from inside the backup unless the caller may disclose them.
+ */
+export class LifeboatError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string;
+
+  constructor(code: ErrorCode, sentence: string, details: ErrorDetails = {}) {
+    super(sentence, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = "LifeboatError";
+    this.code = code;
+    this.hint = details.hint ?? errorCatalogue[code].cure;
+  }
+
+  /** "user": the inputs or the surroundings must change; "ours": the work failed or a check said no. */
+  get family(): "user" | "ours" {
+    return this.#entry.family;
+  }
+
+  get exitCode(): 1 | 2 | 3 | 4 {
+    return this.#entry.exitCode;
+  }
+
+  get #entry(): ErrorEntry {
+    return errorCatalogue[this.code];
+  }
+}
+
+/** Any thrown value as one of ours; a stranger becomes `unexpected` and keeps its cause. */
+export function asLifeboatError(thrown: unknown): LifeboatError {
+  if (thrown instanceof LifeboatError) return thrown;
+  const sentence = thrown instanceof Error ? thrown.message : String(thrown);
+  return new LifeboatError("unexpected", sentence || "An error without a message was thrown.", {
+    cause: thrown,
+  });
+}

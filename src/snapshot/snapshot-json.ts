@@ -1,0 +1,111 @@
+/** snapshot.json, the commit point: public, so it holds nothing from inside the backup. docs/format.md is its page. */
+import { z } from "zod";
+import { LifeboatError } from "../errors.ts";
+import { isSnapshotId } from "./ids.ts";
+import { isFileName, isSourceName } from "./keys.ts";
+import { selfHashHolds, withSelfHash } from "./self-hash.ts";
+import { type SigningKey, signatureOf } from "./signature.ts";
+
+export const formatVersion = 1;
+export const tiers = ["hourly", "daily", "weekly", "monthly", "yearly"] as const;
+export type Tier = (typeof tiers)[number];
+
+const hex64 = z.string().regex(/^[0-9a-f]{64}$/);
+const bytes = z.int().nonnegative();
+const moment = z.iso.datetime();
+
+const extent = z.looseObject({
+  /** Bytes. */
+  length: bytes,
+  sha256: hex64,
+});
+
+const sealedFile = z.looseObject({
+  name: z.string().refine(isFileName),
+  /** The age header, replaced by rotation. */
+  header: extent,
+  /** Nonce and chunks: what never changes. */
+  payload: extent,
+});
+
+// Loose objects: fields that a later minor version adds must survive a round trip through this one.
+const snapshotSchema = z.looseObject({
+  formatVersion: z.literal(formatVersion),
+  id: z.string().refine(isSnapshotId),
+  source: z.string().refine(isSourceName),
+  kind: z.enum(["database", "storage", "application"]),
+  /** `incomplete`: safe but not whole; neither restore nor prune takes it for whole. */
+  state: z.enum(["whole", "incomplete"]),
+  tiers: z.array(z.enum(tiers)),
+  times: z.looseObject({ started: moment, snapshot: moment, finished: moment }),
+  versions: z.looseObject({
+    lifeboat: z.string(),
+    server: z.string().optional(),
+    client: z.string().optional(),
+  }),
+  /** Fingerprints (src/seal/recipients.ts), not the recipients themselves. */
+  recipients: z.array(z.string()),
+  totals: z.looseObject({ tables: bytes, rows: bytes, objects: bytes, rawBytes: bytes, sealedBytes: bytes }),
+  packs: z.array(z.looseObject({ id: z.string(), liveBytes: bytes })),
+  /** Ids of the newest snapshots that this one saw: the history's graph. */
+  heads: z.array(z.string().refine(isSnapshotId)),
+  files: z.array(sealedFile).min(1),
+  signature: z.string().optional(),
+  sha256: hex64,
+});
+
+export type SnapshotJson = z.infer<typeof snapshotSchema>;
+export type SealedFile = z.infer<typeof sealedFile>;
+export type Extent = z.infer<typeof extent>;
+export type SnapshotFields = Omit<SnapshotJson, "sha256" | "signature" | "formatVersion">;
+
+/** The bytes to store: fields in a fixed order, signed where a key is given, ending with their own hash. */
+export function writeSnapshotJson(fields: SnapshotFields, signingKey?: SigningKey): Uint8Array {
+  const document = { formatVersion, ...fields };
+  const signed =
+    signingKey === undefined ? document : { ...document, signature: signatureOf(document, signingKey) };
+  return Buffer.from(withSelfHash(signed));
+}
+
+/**
+ * Reads stored bytes as the snapshot that `expected` names.
+ * Throws `snapshot-damaged` for changed, cut or swapped bytes and `snapshot-too-new` for a later format.
+ */
+export function readSnapshotJson(
+  stored: Uint8Array,
+  expected: { readonly source: string; readonly id: string },
+): SnapshotJson {
+  const damaged = (why: string, cause?: unknown): LifeboatError =>
+    new LifeboatError("snapshot-damaged", `snapshot.json of ${expected.id} ${why}.`, { cause });
+  if (!selfHashHolds(stored))
+    throw damaged("does not match its own SHA-256: bytes were changed or are missing");
+  const document = parse(stored, damaged);
+  const version = document["formatVersion"];
+  if (typeof version === "number" && version > formatVersion) {
+    throw new LifeboatError(
+      "snapshot-too-new",
+      `Snapshot ${expected.id} has format version ${version}; this Lifeboat reads up to ${formatVersion}.`,
+    );
+  }
+  const result = snapshotSchema.safeParse(document);
+  if (!result.success) throw damaged("does not have the fields of the format", result.error);
+  if (result.data.id !== expected.id || result.data.source !== expected.source) {
+    throw damaged(
+      `belongs to snapshot ${result.data.id} of source "${result.data.source}": files were swapped`,
+    );
+  }
+  return result.data;
+}
+
+function parse(
+  stored: Uint8Array,
+  damaged: (why: string, cause?: unknown) => LifeboatError,
+): Record<string, unknown> {
+  try {
+    const document: unknown = JSON.parse(Buffer.from(stored).toString("utf8"));
+    if (typeof document === "object" && document !== null) return document as Record<string, unknown>;
+  } catch (cause) {
+    throw damaged("is not JSON", cause);
+  }
+  throw damaged("is not a JSON object");
+}

@@ -1,0 +1,107 @@
+/**
+ * Where backups live. Keys are those of src/snapshot/keys.ts: `/`-separated, `[A-Za-z0-9._-]` segments.
+ *
+ * The contract, which test/contract/store.ts holds every store to:
+ * - A file is there whole or not at all: `put` is atomic and has read the stored bytes back (length and SHA-256)
+ *   before it resolves. What it could not prove, it throws (`store-write-unproven`).
+ * - No key is ever overwritten. Putting the same bytes again succeeds and changes nothing; other bytes under an
+ *   existing key are refused (`store-key-exists`).
+ * - Parts of a draft are in no listing until `commit` has resolved; a draft that was abandoned, or whose process
+ *   died, is never listed as a snapshot and is swept by a later `begin` of the same store once its owner is gone.
+ * - Listings (`sources`, `snapshots`, `files`) are complete or throw (`store-list-failed`); an empty answer means
+ *   that there is nothing.
+ * - `read` streams exactly the stored bytes of the asked range, or fails (`store-object-missing`,
+ *   `store-read-failed`). A body that ends early is an error, never a short success.
+ * - `delete` is explicit, resolves only when a second look proves the key gone, and is idempotent.
+ * - Only `store-temporary` errors may be tried again; src/store/with-retries.ts does so, stores themselves don't.
+ */
+export interface Store {
+  /** As a person writes it: `file:///path`, `artifacts:`, `artifacts:owner/repo`. Never holds a secret. */
+  readonly address: string;
+
+  /** Names of the sources that have snapshots here; undefined where the store cannot tell (GitHub artifacts). */
+  sources(): Promise<readonly string[] | undefined>;
+
+  /** Every committed snapshot of a source, oldest id first, with its snapshot.json as stored, undamaged or not. */
+  snapshots(source: string): Promise<SnapshotListing>;
+
+  /** Every committed file below one snapshot's prefix (`snapshots/<source>/<id>/`, `evidence/<source>/<id>/`). */
+  files(prefix: string): Promise<readonly ListedFile[]>;
+
+  /** The bytes of a stored file, or of `range` (in bytes; `length` may run past the end and is then cut). */
+  read(key: string, range?: ByteRange): Promise<AsyncIterable<Uint8Array>>;
+
+  /** Starts a snapshot: parts put into the draft become visible together when it is committed. */
+  begin(draft: DraftIdentity): Promise<Draft>;
+
+  /** One small file outside a snapshot (evidence, tombstone, rewrap): atomic, read back, never overwriting. */
+  put(key: string, bytes: Uint8Array, lifetime?: Lifetime): Promise<StoredFile>;
+
+  delete(key: string): Promise<void>;
+}
+
+export interface ByteRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
+export interface DraftIdentity {
+  readonly source: string;
+  readonly id: string;
+  readonly lifetime?: Lifetime;
+}
+
+/** How long a store that expires files by itself (GitHub artifacts) is asked to keep them. */
+export interface Lifetime {
+  readonly retentionDays: number;
+}
+
+export interface Draft {
+  /**
+   * Streams one sealed part into the store under `name` (`<part>.zst.age`), reads it back, and says what is stored.
+   * If `bytes` throws, nothing of the part remains and the error passes through unchanged.
+   */
+  put(name: string, bytes: AsyncIterable<Uint8Array>): Promise<StoredFile>;
+  /** The commit point: writes snapshot.json, after which the snapshot is visible whole. */
+  commit(snapshotJson: Uint8Array): Promise<StoredFile>;
+  /** Removes what the draft has stored, as far as the store lets it; never throws over another error. */
+  abandon(): Promise<void>;
+}
+
+export interface StoredFile {
+  readonly key: string;
+  /** Bytes. */
+  readonly length: number;
+  /** Lower-case hex, computed from the bytes read back. */
+  readonly sha256: string;
+}
+
+export interface SnapshotListing {
+  readonly snapshots: readonly ListedSnapshot[];
+  /** What looked like ours but must not count: uploads from forks, unfinished or damaged snapshots. */
+  readonly findings: readonly StoreFinding[];
+}
+
+export interface ListedSnapshot {
+  readonly id: string;
+  /** The stored bytes of snapshot.json; unparsed, because a damaged one must not hide the others. */
+  readonly snapshotJson: Uint8Array;
+  readonly storedAt: Date;
+  /** When the store will remove it by itself; absent where it never does. */
+  readonly expiresAt?: Date;
+}
+
+export interface ListedFile {
+  readonly key: string;
+  /** Bytes. */
+  readonly length: number;
+  readonly storedAt: Date;
+}
+
+export interface StoreFinding {
+  /** `snapshot-json-missing`: a committed snapshot's commit point is gone, and `id` says whose. */
+  readonly code: "foreign-artifact" | "unfinished-draft" | "snapshot-json-missing";
+  readonly id?: string;
+  readonly sentence: string;
+  readonly remedy: string;
+}

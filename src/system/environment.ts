@@ -1,0 +1,23 @@
+/** What child processes inherit: enough to find programs and certificates, nothing secret. */
+const inherited = [
+  "PATH",
+  "HOME",
+  "TMPDIR",
+  "LD_LIBRARY_PATH",
+  "SSL_CERT_FILE",
+  "SSL_CERT_DIR",
+  "SYSTEMROOT",
+];
+
+/**
+ * The environment of a child: the inherited few, a fixed locale (messages in English, UTF-8 bytes untouched)
+ * and what this child needs (`PGPASSWORD` and the like), which is all it gets of our secrets.
+ */
+export function childEnvironment(own: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const environment: Record<string, string> = { LC_ALL: "C", TZ: "UTC" };
+  for (const name of inherited) {
+    const value = process.env[name];
+    if (value !== undefined) environment[name] = value;
+  }
+  return { ...environment, ...own };
+}

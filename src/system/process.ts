@@ -1,0 +1,116 @@
+/** Child processes: started without a shell, their exit code, signal and stderr always read. */
+import { type ChildProcess, spawn, type StdioOptions } from "node:child_process";
+import { once } from "node:events";
+import { LifeboatError } from "../errors.ts";
+import { childEnvironment } from "./environment.ts";
+
+export interface ToolCommand {
+  /** Absolute path, or a name looked up on PATH. */
+  readonly program: string;
+  /** Readable by every process of the machine: no secret, no name from inside a database. */
+  readonly args: readonly string[];
+  /** On top of `childEnvironment`'s few. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+export interface ToolExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** The last 16 KiB that the program wrote to stderr (empty where stderr was not piped). */
+  readonly stderr: string;
+}
+
+export interface RunningTool {
+  readonly name: string;
+  readonly child: ChildProcess;
+  /** Settles when the process has ended and its pipes are closed; never rejects. */
+  readonly exited: Promise<ToolExit>;
+}
+
+const stderrTailBytes = 16 * 1024;
+
+/** Starts a program; resolves once it runs, so that a missing consumer is known before its producer starts. */
+export async function startTool(command: ToolCommand, stdio: StdioOptions): Promise<RunningTool> {
+  const name = command.program.split("/").at(-1) ?? command.program;
+  const child = spawn(command.program, [...command.args], {
+    env: childEnvironment(command.env),
+    stdio,
+    ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
+    ...(command.uid === undefined ? {} : { uid: command.uid }),
+    ...(command.gid === undefined ? {} : { gid: command.gid }),
+  });
+  let stderr = "";
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    stderr = (stderr + text).slice(-stderrTailBytes);
+  });
+  const exited = new Promise<ToolExit>((resolve) => {
+    child.once("close", (code, signal) => resolve({ code, signal, stderr: stderr.trim() }));
+  });
+  try {
+    await once(child, "spawn");
+  } catch (cause) {
+    throw new LifeboatError("tool-missing", `The program "${command.program}" could not be started.`, {
+      cause,
+    });
+  }
+  return { name, child, exited };
+}
+
+export function exitedWell(exit: ToolExit): boolean {
+  return exit.code === 0 && exit.signal === null;
+}
+
+/** "pg_dump ended with exit code 1: <its last words>" */
+export function describeExit(name: string, exit: ToolExit): string {
+  const how = exit.signal === null ? `exit code ${String(exit.code)}` : `signal ${exit.signal}`;
+  const words = exit.stderr === "" ? "" : `: ${exit.stderr}`;
+  return `${name} ended with ${how}${words}`;
+}
+
+export interface FinishedTool {
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+export interface RunLimits {
+  /** Written to the program's stdin, which is then closed. */
+  readonly input?: string | Uint8Array;
+  /** More output than this is an error. Default 64 MiB. */
+  readonly maxOutputBytes?: number;
+  readonly timeoutMs?: number;
+}
+
+/** Runs a program to its end and returns what it wrote; throws `tool-failed` unless it exits with 0. */
+export async function runTool(command: ToolCommand, limits: RunLimits = {}): Promise<FinishedTool> {
+  const tool = await startTool(command, ["pipe", "pipe", "pipe"]);
+  const { stdin, stdout } = tool.child;
+  if (stdin === null || stdout === null) throw new LifeboatError("unexpected", `${tool.name} has no pipes.`);
+  // A program may end without reading its input (pg_restore -l does); its exit code is what counts.
+  stdin.on("error", () => {});
+  stdin.end(limits.input ?? "");
+  const maxOutputBytes = limits.maxOutputBytes ?? 64 * 1024 * 1024;
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  let problem: string | undefined;
+  const stop = (reason: string): void => {
+    problem ??= reason;
+    tool.child.kill("SIGKILL");
+  };
+  stdout.on("data", (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > maxOutputBytes) stop(`wrote more than ${maxOutputBytes} bytes`);
+    else chunks.push(chunk);
+  });
+  const timer =
+    limits.timeoutMs === undefined
+      ? undefined
+      : setTimeout(() => stop(`did not finish within ${limits.timeoutMs ?? 0} ms`), limits.timeoutMs);
+  const exit = await tool.exited;
+  clearTimeout(timer);
+  if (problem !== undefined) throw new LifeboatError("tool-failed", `${tool.name} ${problem} and was ended.`);
+  if (!exitedWell(exit)) throw new LifeboatError("tool-failed", `${describeExit(tool.name, exit)}.`);
+  return { stdout: Buffer.concat(chunks), stderr: exit.stderr };
+}
