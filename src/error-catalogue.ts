@@ -36,6 +36,24 @@ export const errorCatalogue = {
     meaning: "A program that this step needs is not installed and could not be installed.",
     cure: "Run the command that the message names, or run on a machine that has the program.",
   },
+  "database-unreachable": {
+    family: "user",
+    exitCode: 2,
+    meaning: "No connection to the database server could be made.",
+    cure: "Check host and port, that the server runs, and that a firewall or network restriction lets you in.",
+  },
+  "database-login-refused": {
+    family: "user",
+    exitCode: 2,
+    meaning: "The database server answered but refused this user, password or kind of connection.",
+    cure: "Check user and password in the URL; percent-encode special characters of the password.",
+  },
+  "database-missing": {
+    family: "user",
+    exitCode: 2,
+    meaning: "The server has no database of that name.",
+    cure: "Check the name after the last `/` of the URL; upper case and spaces count.",
+  },
   "snapshot-damaged": {
     family: "ours",
     exitCode: 3,

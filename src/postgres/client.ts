@@ -1,0 +1,114 @@
+/** Our own SQL connections: errors in plain sentences, time limits off, text output the same on every server. */
+import { existsSync, readFileSync } from "node:fs";
+import pg from "pg";
+import { LifeboatError } from "../errors.ts";
+import { type Connection, describeServer } from "./connection.ts";
+import { rootCertificates } from "./tls.ts";
+
+export type Sql = pg.Client;
+
+/**
+ * Every value as PostgreSQL wrote it: dates and numbers must not pass through JavaScript's types.
+ * Booleans and int4 counters would be harmless, but one rule is easier to trust.
+ */
+const textOnly = { getTypeParser: () => (value: string | Buffer) => value.toString() };
+
+const sessionSettings = `
+  set statement_timeout = 0;
+  set lock_timeout = 0;
+  set idle_in_transaction_session_timeout = 0;
+  set client_encoding = 'UTF8';
+  set standard_conforming_strings = on;
+  set timezone = 'UTC';
+  set datestyle = 'ISO, MDY';
+  set intervalstyle = 'postgres';
+  set extra_float_digits = 1;
+  set bytea_output = 'hex';
+  set xmloption = content;
+  set row_security = off;
+  set search_path = '';
+`;
+
+/**
+ * Connects. All values come back as text; `search_path` is empty, so SQL must qualify every name.
+ * Throws `database-unreachable`, `database-login-refused` or `database-missing` with the cure.
+ */
+export async function openClient(connection: Connection): Promise<Sql> {
+  const client = new pg.Client({
+    host: connection.host,
+    port: connection.port,
+    user: connection.user,
+    database: connection.database,
+    ...(connection.password === undefined ? {} : { password: connection.password }),
+    ssl: sslOptions(connection),
+    application_name: "lifeboat",
+    connectionTimeoutMillis: 30_000,
+    keepAlive: true,
+    types: textOnly as unknown as pg.CustomTypesConfig,
+  });
+  // A connection that the server ends between two queries must not end the process; the next query will fail.
+  client.on("error", () => {});
+  try {
+    await client.connect();
+    await client.query(sessionSettings);
+    return client;
+  } catch (cause) {
+    await client.end().catch(() => {});
+    throw connectError(connection, cause);
+  }
+}
+
+/** Runs `work` with a connection that is closed afterwards, whatever happens. */
+export async function withClient<T>(connection: Connection, work: (sql: Sql) => Promise<T>): Promise<T> {
+  const sql = await openClient(connection);
+  try {
+    return await work(sql);
+  } finally {
+    await sql.end().catch(() => {});
+  }
+}
+
+function sslOptions(connection: Connection): pg.ClientConfig["ssl"] {
+  switch (connection.sslMode) {
+    case "disable":
+    case "allow":
+    case "prefer":
+      return false;
+    case "require":
+      return { rejectUnauthorized: false };
+    case "verify-ca":
+      return { ca: rootPem(connection), checkServerIdentity: () => undefined };
+    case "verify-full":
+      return { ca: rootPem(connection) };
+  }
+}
+
+function rootPem(connection: Connection): string {
+  const path = rootCertificates(connection);
+  if (!existsSync(path)) {
+    throw new LifeboatError("input-invalid", `The root certificates "${path}" do not exist.`, {
+      hint: "Correct sslrootcert in the database URL, or install the system's ca-certificates.",
+    });
+  }
+  return readFileSync(path, "utf8");
+}
+
+function connectError(connection: Connection, cause: unknown): LifeboatError {
+  if (cause instanceof LifeboatError) return cause;
+  const server = describeServer(connection);
+  const { code, message } = cause as { code?: string; message: string };
+  if (code === "28P01" || code === "28000") {
+    return new LifeboatError(
+      "database-login-refused",
+      `The server ${server} refused the login: ${message}.`,
+      {
+        cause,
+      },
+    );
+  }
+  if (code === "3D000") {
+    return new LifeboatError("database-missing", `The server ${server} has no such database.`, { cause });
+  }
+  const why = message === "" ? String(code) : message;
+  return new LifeboatError("database-unreachable", `No connection to ${server}: ${why}.`, { cause });
+}

@@ -1,0 +1,28 @@
+/** What PostgreSQL's own programs get from us: everything by environment, so that argv shows nothing. */
+import type { Connection } from "./connection.ts";
+import { rootCertificates } from "./tls.ts";
+
+/** Session settings that make pg_dump's COPY lines the same on every server (facts: the content hash reads them). */
+const dumpOptions = "-c bytea_output=hex -c lc_monetary=C";
+
+/** Environment for pg_dump, pg_restore, psql and their like, to reach `connection`. */
+export function libpqEnvironment(connection: Connection): Record<string, string> {
+  const verifies = connection.sslMode === "verify-ca" || connection.sslMode === "verify-full";
+  return {
+    PGHOST: connection.host,
+    PGPORT: String(connection.port),
+    PGUSER: connection.user,
+    PGDATABASE: connection.database,
+    PGSSLMODE: connection.sslMode,
+    ...(verifies ? { PGSSLROOTCERT: rootCertificates(connection) } : {}),
+    ...(connection.password === undefined ? {} : { PGPASSWORD: connection.password }),
+    // No stray ~/.pgpass or service file may decide where a backup comes from.
+    PGPASSFILE: "/dev/null",
+    PGSERVICEFILE: "/dev/null",
+    PGAPPNAME: "lifeboat",
+    PGCLIENTENCODING: "UTF8",
+    PGCONNECT_TIMEOUT: "30",
+    PGTZ: "UTC",
+    PGOPTIONS: dumpOptions,
+  };
+}

@@ -1,0 +1,152 @@
+/**
+ * contents.json: everything known about the inside of a snapshot. It is sealed like a part, so it may name names.
+ * Numbers that can pass 2^53 (hashes, sequence values) are strings.
+ */
+import { z } from "zod";
+import { LifeboatError } from "../errors.ts";
+import { isSnapshotId } from "./ids.ts";
+
+const extent = z.looseObject({ length: z.int().nonnegative(), sha256: z.string() });
+const count = z.int().nonnegative();
+
+/** A table's content hash `lifeboat-1`: 16 lower-case hex digits (docs/format.md has the definition). */
+const contentHash = z.string().regex(/^[0-9a-f]{16}$/);
+
+const table = z.looseObject({
+  /** In the source; the archives' tables of contents name tables by it. */
+  oid: count,
+  schema: z.string(),
+  name: z.string(),
+  kind: z.enum(["table", "partitioned", "foreign", "materialized-view"]),
+  /** oid of the topmost partitioned table, for partitions: contents are compared there. */
+  root: count.optional(),
+  unlogged: z.boolean(),
+  /** Name of the extension that owns the table. */
+  extension: z.string().optional(),
+  /** SQL condition (with WHERE) of an extension's configuration table: only these rows are backed up. */
+  extensionCondition: z.string().optional(),
+  /** Columns whose values are stored (generated ones are not), in no promised order. */
+  columns: z.array(z.string()),
+  /** Bytes on disk when the backup planned its parts. */
+  bytes: count,
+  /** Exact, own rows only; absent for partitioned roots, materialized views and foreign tables. */
+  rows: count.optional(),
+  hash: contentHash.optional(),
+  /** The sealed file that holds the rows. */
+  part: z.string().optional(),
+  /** Why the rows are in no part. */
+  notBackedUp: z.string().optional(),
+});
+
+const sequence = z.looseObject({
+  schema: z.string(),
+  name: z.string(),
+  /** null: the role could not read it. */
+  lastValue: z.string().nullable(),
+  isCalled: z.boolean().nullable(),
+  increment: z.string(),
+});
+
+/** Any catalog object with a definition that can be compared as text after a restore. */
+const catalogObject = z.looseObject({
+  /** `constraint`, `index`, `policy`, `trigger`, `view`, `function`, `acl`, `default-privileges`, `publication`, … */
+  kind: z.string(),
+  identity: z.string(),
+  definition: z.string(),
+});
+
+const role = z.looseObject({
+  name: z.string(),
+  attributes: z.string(),
+});
+
+const databaseProperties = z.looseObject({
+  name: z.string(),
+  owner: z.string(),
+  encoding: z.string(),
+  collate: z.string(),
+  ctype: z.string(),
+  /** `libc`, `icu` or `builtin`. */
+  localeProvider: z.string(),
+  /** ICU or builtin locale. */
+  locale: z.string().nullable(),
+  comment: z.string().nullable(),
+  connectionLimit: z.int(),
+  acl: z.string().nullable(),
+  /** `ALTER DATABASE … SET`, also per role: `role` is "" for all. */
+  settings: z.array(z.looseObject({ role: z.string(), setting: z.string() })),
+});
+
+const databaseContents = z.looseObject({
+  properties: databaseProperties,
+  server: z.looseObject({ version: z.string(), major: z.int() }),
+  client: z.looseObject({ version: z.string() }),
+  /** The snapshot's moment: server time (RFC 3339) and write-ahead log position (absent where unreadable). */
+  moment: z.looseObject({ time: z.string(), lsn: z.string().optional() }),
+  extensions: z.array(z.looseObject({ name: z.string(), version: z.string(), schema: z.string() })),
+  roles: z.array(role),
+  tables: z.array(table),
+  sequences: z.array(sequence),
+  objects: z.array(catalogObject),
+  largeObjects: z.looseObject({ count, hash: contentHash.optional() }),
+  /** Why there are no hashes, where some were wanted: a known answer that was wrong, an encoding. */
+  hashesNotVerified: z.string().optional(),
+});
+
+export const partRoles = ["schema", "rest", "data", "globals"] as const;
+
+const contentsSchema = z.looseObject({
+  formatVersion: z.literal(1),
+  id: z.string().refine(isSnapshotId),
+  source: z.string(),
+  files: z.array(
+    z.looseObject({
+      name: z.string(),
+      role: z.enum(partRoles),
+      header: extent,
+      payload: extent,
+      /** Bytes before compression. */
+      rawBytes: count,
+    }),
+  ),
+  database: databaseContents.optional(),
+});
+
+export type Contents = z.infer<typeof contentsSchema>;
+export type DatabaseContents = z.infer<typeof databaseContents>;
+export type DatabaseProperties = z.infer<typeof databaseProperties>;
+export type TableContents = z.infer<typeof table>;
+export type SequenceContents = z.infer<typeof sequence>;
+export type CatalogObject = z.infer<typeof catalogObject>;
+export type ContentsFile = Contents["files"][number];
+
+export function writeContents(contents: Contents): Uint8Array {
+  return Buffer.from(`${JSON.stringify(contents, null, 1)}\n`);
+}
+
+/** Reads unsealed contents; throws `snapshot-damaged` unless they belong to the expected snapshot. */
+export function readContents(
+  document: Uint8Array,
+  expected: { readonly source: string; readonly id: string },
+): Contents {
+  const damaged = (why: string, cause?: unknown): LifeboatError =>
+    new LifeboatError("snapshot-damaged", `contents.json of ${expected.id} ${why}.`, { cause });
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(Buffer.from(document).toString("utf8"));
+  } catch (cause) {
+    throw damaged("is not JSON", cause);
+  }
+  const result = contentsSchema.safeParse(parsed);
+  if (!result.success) throw damaged("does not have the fields of the format", result.error);
+  if (result.data.id !== expected.id || result.data.source !== expected.source) {
+    throw damaged(`belongs to snapshot ${result.data.id}: files were swapped`);
+  }
+  return result.data;
+}
+
+/** The database half of a database snapshot's contents. */
+export function databaseOf(contents: Contents): DatabaseContents {
+  if (contents.database !== undefined) return contents.database;
+  throw new LifeboatError("snapshot-damaged", `Snapshot ${contents.id} says nothing about a database.`);
+}

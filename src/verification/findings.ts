@@ -1,0 +1,28 @@
+/** What checks report: findings first, judged at the end. */
+
+export type Verdict = "passed" | "failed" | "not-verified";
+
+export interface Finding {
+  readonly level: "info" | "warning" | "error";
+  readonly code: string;
+  /** May name names from inside the backup: the edge decides what it may show. */
+  readonly sentence: string;
+  /** The same without any name from inside, for public places. */
+  readonly publicSentence: string;
+  readonly remedy: string;
+}
+
+export interface ComponentVerdict {
+  /** `tables`, `sequences`, `policies`, … */
+  readonly component: string;
+  readonly verdict: Verdict;
+  readonly checked: number;
+  readonly findings: readonly Finding[];
+}
+
+/** The worst of several verdicts: failed before not-verified before passed. Nothing checked is never passed. */
+export function worstVerdict(verdicts: readonly Verdict[]): Verdict {
+  if (verdicts.includes("failed")) return "failed";
+  if (verdicts.length === 0 || verdicts.includes("not-verified")) return "not-verified";
+  return "passed";
+}
