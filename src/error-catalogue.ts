@@ -54,6 +54,75 @@ export const errorCatalogue = {
     meaning: "The server has no database of that name.",
     cure: "Check the name after the last `/` of the URL; upper case and spaces count.",
   },
+  "database-ipv6-only": {
+    family: "user",
+    exitCode: 2,
+    meaning: "The database host has only IPv6 addresses; GitHub's hosted runners speak IPv4 only.",
+    cure: "Use the session pooler's address (Supabase: …pooler.supabase.com, port 5432), or a runner with IPv6.",
+  },
+  "transaction-pooler": {
+    family: "user",
+    exitCode: 2,
+    meaning:
+      "The URL points at a transaction pooler, which changes the server connection between transactions.",
+    cure: "Use port 5432 of the same host (the session pooler) or the direct connection.",
+  },
+  "server-too-old": {
+    family: "user",
+    exitCode: 2,
+    meaning: "The server is older than PostgreSQL 13.",
+    cure: "Upgrade the server; older ones have been without security fixes for years.",
+  },
+  "client-tools-missing": {
+    family: "user",
+    exitCode: 2,
+    meaning:
+      "pg_dump and its companions in the server's major version are not installed and could not be installed.",
+    cure: "Run the command that the message names, or name the folder of your own installation.",
+  },
+  "client-tools-wrong": {
+    family: "user",
+    exitCode: 2,
+    meaning: "The folder that was named does not hold client tools of the server's major version.",
+    cure: "Name the folder of the right major, or leave the input out and let Lifeboat find it.",
+  },
+  "privilege-missing": {
+    family: "user",
+    exitCode: 2,
+    meaning: "The role may not read everything, so the backup would not be whole.",
+    cure: "Grant the role what the message names, or use the database's owner.",
+  },
+  "lock-timeout": {
+    family: "ours",
+    exitCode: 1,
+    meaning: "Another session changed a table's definition for so long that the backup gave up waiting.",
+    cure: "Run again; if it repeats, look for long ALTER TABLE, VACUUM FULL or open transactions.",
+  },
+  "schema-in-motion": {
+    family: "ours",
+    exitCode: 1,
+    meaning: "The set of tables changed each time the backup tried to take a snapshot.",
+    cure: "Run again when no migration is running.",
+  },
+  "snapshot-lost": {
+    family: "ours",
+    exitCode: 1,
+    meaning:
+      "The connection that held the snapshot ended before all parts were dumped; nothing became visible.",
+    cure: "Run again; if it repeats, look for a proxy or a setting that ends long transactions.",
+  },
+  "dump-failed": {
+    family: "ours",
+    exitCode: 1,
+    meaning: "pg_dump or zstd did not end well. Nothing became visible.",
+    cure: "The program's own words follow where they may be shown (in public repositories they could name tables).",
+  },
+  "coverage-unproven": {
+    family: "ours",
+    exitCode: 1,
+    meaning: "The archives' tables of contents do not hold each table exactly once. Nothing became visible.",
+    cure: "Run again; if it repeats, report it with the versions of server and client.",
+  },
   "snapshot-damaged": {
     family: "ours",
     exitCode: 3,

@@ -6,6 +6,11 @@ export interface ErrorDetails {
   /** What to do about this very case; the catalogue's general cure is used where none is given. */
   readonly hint?: string;
   readonly cause?: unknown;
+  /**
+   * What may name tables, columns or objects: a program's stderr, a list of names. Shown only where names from inside
+   * the backup may be shown, never in a public repository's logs.
+   */
+  readonly inside?: string;
 }
 
 /**
@@ -15,11 +20,13 @@ export interface ErrorDetails {
 export class LifeboatError extends Error {
   readonly code: ErrorCode;
   readonly hint: string;
+  readonly inside: string | undefined;
 
   constructor(code: ErrorCode, sentence: string, details: ErrorDetails = {}) {
     super(sentence, details.cause === undefined ? undefined : { cause: details.cause });
     this.name = "LifeboatError";
     this.code = code;
+    this.inside = details.inside;
     this.hint = details.hint ?? errorCatalogue[code].cure;
   }
 

@@ -63,11 +63,10 @@ export function exitedWell(exit: ToolExit): boolean {
   return exit.code === 0 && exit.signal === null;
 }
 
-/** "pg_dump ended with exit code 1: <its last words>" */
+/** "pg_dump ended with exit code 1"; its words on stderr may name tables and travel as an error's `inside`. */
 export function describeExit(name: string, exit: ToolExit): string {
   const how = exit.signal === null ? `exit code ${String(exit.code)}` : `signal ${exit.signal}`;
-  const words = exit.stderr === "" ? "" : `: ${exit.stderr}`;
-  return `${name} ended with ${how}${words}`;
+  return `${name} ended with ${how}`;
 }
 
 export interface FinishedTool {
@@ -111,6 +110,8 @@ export async function runTool(command: ToolCommand, limits: RunLimits = {}): Pro
   const exit = await tool.exited;
   clearTimeout(timer);
   if (problem !== undefined) throw new LifeboatError("tool-failed", `${tool.name} ${problem} and was ended.`);
-  if (!exitedWell(exit)) throw new LifeboatError("tool-failed", `${describeExit(tool.name, exit)}.`);
+  if (!exitedWell(exit)) {
+    throw new LifeboatError("tool-failed", `${describeExit(tool.name, exit)}.`, { inside: exit.stderr });
+  }
   return { stdout: Buffer.concat(chunks), stderr: exit.stderr };
 }

@@ -1,0 +1,182 @@
+/**
+ * Every kind of object whose definition a restore must bring back, as text that can be compared.
+ * One query a kind; each returns (identity, definition). Objects that belong to extensions are left to the extension.
+ * All names come out qualified because our connections have an empty search_path.
+ */
+import type { CatalogObject } from "../snapshot/contents.ts";
+import type { Sql } from "./client.ts";
+
+const userSchema = "n.nspname !~ '^pg_' and n.nspname <> 'information_schema'";
+
+/** Not part of an extension, nor made by PostgreSQL for itself. */
+function own(catalog: string, alias: string): string {
+  return `not exists (select from pg_catalog.pg_depend x where x.classid = 'pg_catalog.${catalog}'::pg_catalog.regclass
+          and x.objid = ${alias}.oid and x.deptype in ('e', 'i') and x.refclassid in (
+            'pg_catalog.pg_extension'::pg_catalog.regclass))`;
+}
+
+const relation = "pg_catalog.format('%I.%I', n.nspname, c.relname)";
+/** aclitem[] in an order that does not depend on who granted first. */
+function aclText(column: string): string {
+  return `(select pg_catalog.string_agg(item::text, ',' order by item::text collate "C") from pg_catalog.unnest(${column}) item)`;
+}
+
+/** Kinds whose text is made by the server's deparser: other majors may spell the same thing otherwise. */
+export const deparsedKinds: ReadonlySet<string> = new Set([
+  "constraint", "index", "trigger", "policy", "view", "function", "rule", "table", "type", "statistics",
+]); // prettier-ignore
+
+/** Kinds that only a superuser or a named role could have made otherwise; compared like all others. */
+const queries: Readonly<Record<string, string>> = {
+  schema: `select pg_catalog.quote_ident(n.nspname), 'owner ' || pg_catalog.pg_get_userbyid(n.nspowner)
+    from pg_catalog.pg_namespace n where ${userSchema} and ${own("pg_namespace", "n")}`,
+
+  table: `select ${relation},
+      pg_catalog.concat_ws(' ', c.relkind, c.relpersistence, 'owner', pg_catalog.pg_get_userbyid(c.relowner),
+        case when c.relrowsecurity then 'rls' end, case when c.relforcerowsecurity then 'force-rls' end,
+        'options', (select pg_catalog.string_agg(o, ',' order by o collate "C") from pg_catalog.unnest(c.reloptions) o),
+        'replident', c.relreplident, 'partkey', pg_catalog.pg_get_partkeydef(c.oid),
+        'bound', pg_catalog.pg_get_expr(c.relpartbound, c.oid), 'inherits',
+        (select pg_catalog.string_agg(i.inhparent::pg_catalog.regclass::text, ',' order by i.inhseqno)
+         from pg_catalog.pg_inherits i where i.inhrelid = c.oid), 'columns',
+        (select pg_catalog.string_agg(pg_catalog.concat_ws(' ', pg_catalog.quote_ident(a.attname),
+            pg_catalog.format_type(a.atttypid, a.atttypmod), case when a.attnotnull then 'not null' end, a.attidentity,
+            a.attgenerated, pg_catalog.pg_get_expr(d.adbin, d.adrelid),
+            case when a.attcollation <> t.typcollation then a.attcollation::pg_catalog.regcollation::text end),
+          ', ' order by a.attnum)
+         from pg_catalog.pg_attribute a join pg_catalog.pg_type t on t.oid = a.atttypid
+         left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+         where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped))
+    from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.relkind in ('r', 'p', 'f', 'c') and c.relpersistence <> 't' and ${userSchema} and ${own("pg_class", "c")}`,
+
+  view: `select ${relation}, pg_catalog.concat_ws(' ', c.relkind, 'owner', pg_catalog.pg_get_userbyid(c.relowner),
+      (select pg_catalog.string_agg(o, ',' order by o collate "C") from pg_catalog.unnest(c.reloptions) o),
+      case when c.relkind = 'm' and not c.relispopulated then 'unpopulated' end, pg_catalog.pg_get_viewdef(c.oid))
+    from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.relkind in ('v', 'm') and ${userSchema} and ${own("pg_class", "c")}`,
+
+  sequence: `select ${relation}, pg_catalog.concat_ws(' ', s.seqtypid::pg_catalog.regtype, s.seqstart, s.seqincrement,
+      s.seqmin, s.seqmax, s.seqcache, s.seqcycle, 'owner', pg_catalog.pg_get_userbyid(c.relowner), 'owned by',
+      (select d.refobjid::pg_catalog.regclass::text || '.' || pg_catalog.quote_ident(a.attname)
+       from pg_catalog.pg_depend d join pg_catalog.pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+       where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid and d.deptype in ('a', 'i')
+         and d.refobjsubid > 0 limit 1))
+    from pg_catalog.pg_sequence s join pg_catalog.pg_class c on c.oid = s.seqrelid
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.relpersistence <> 't' and ${userSchema} and ${own("pg_class", "c")}`,
+
+  constraint: `select pg_catalog.concat_ws(' ', coalesce(k.conrelid::pg_catalog.regclass::text,
+        k.contypid::pg_catalog.regtype::text), pg_catalog.quote_ident(k.conname)),
+      pg_catalog.concat_ws(' ', pg_catalog.pg_get_constraintdef(k.oid), case when not k.convalidated then 'unvalidated' end)
+    from pg_catalog.pg_constraint k join pg_catalog.pg_namespace n on n.oid = k.connamespace
+    where ${userSchema} and k.contype not in ('t', 'n')
+      and (k.conrelid = 0 or exists (select from pg_catalog.pg_class c where c.oid = k.conrelid and ${own("pg_class", "c")}))
+      and (k.contypid = 0 or exists (select from pg_catalog.pg_type t where t.oid = k.contypid and ${own("pg_type", "t")}))`,
+
+  index: `select i.indexrelid::pg_catalog.regclass::text, pg_catalog.concat_ws(' ', pg_catalog.pg_get_indexdef(i.indexrelid),
+      case when not i.indisvalid then 'invalid' end, case when i.indisclustered then 'clustered' end,
+      case when i.indisreplident then 'replica identity' end)
+    from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indrelid
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace where ${userSchema} and ${own("pg_class", "c")}`,
+
+  trigger: `select t.tgrelid::pg_catalog.regclass::text || ' ' || pg_catalog.quote_ident(t.tgname),
+      pg_catalog.concat_ws(' ', t.tgenabled, pg_catalog.pg_get_triggerdef(t.oid))
+    from pg_catalog.pg_trigger t join pg_catalog.pg_class c on c.oid = t.tgrelid
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace where not t.tgisinternal and ${userSchema} and ${own("pg_class", "c")}`,
+
+  policy: `select p.polrelid::pg_catalog.regclass::text || ' ' || pg_catalog.quote_ident(p.polname),
+      pg_catalog.concat_ws(' ', p.polcmd, p.polpermissive, 'to',
+        (select pg_catalog.string_agg(coalesce(r.rolname, 'public'), ',' order by r.rolname collate "C")
+         from pg_catalog.unnest(p.polroles) o left join pg_catalog.pg_roles r on r.oid = o),
+        'using', pg_catalog.pg_get_expr(p.polqual, p.polrelid), 'check', pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid))
+    from pg_catalog.pg_policy p join pg_catalog.pg_class c on c.oid = p.polrelid
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace where ${userSchema}`,
+
+  rule: `select r.ev_class::pg_catalog.regclass::text || ' ' || pg_catalog.quote_ident(r.rulename),
+      pg_catalog.concat_ws(' ', r.ev_enabled, pg_catalog.pg_get_ruledef(r.oid))
+    from pg_catalog.pg_rewrite r join pg_catalog.pg_class c on c.oid = r.ev_class
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where r.rulename <> '_RETURN' and ${userSchema} and ${own("pg_class", "c")}`,
+
+  function: `select p.oid::pg_catalog.regprocedure::text, pg_catalog.concat_ws(' ', p.prokind, 'owner',
+      pg_catalog.pg_get_userbyid(p.proowner),
+      case when p.prokind <> 'a' then pg_catalog.pg_get_functiondef(p.oid)
+           else pg_catalog.pg_get_function_result(p.oid) end)
+    from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+    where ${userSchema} and ${own("pg_proc", "p")}
+      and not exists (select from pg_catalog.pg_depend x where x.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+                      and x.objid = p.oid and x.deptype = 'i')`,
+
+  type: `select t.oid::pg_catalog.regtype::text, pg_catalog.concat_ws(' ', t.typtype, 'owner',
+      pg_catalog.pg_get_userbyid(t.typowner),
+      (select pg_catalog.string_agg(pg_catalog.quote_literal(e.enumlabel), ',' order by e.enumsortorder)
+       from pg_catalog.pg_enum e where e.enumtypid = t.oid),
+      case when t.typtype = 'd' then pg_catalog.concat_ws(' ', pg_catalog.format_type(t.typbasetype, t.typtypmod), t.typdefault,
+        case when t.typnotnull then 'not null' end) end)
+    from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace
+    where t.typtype in ('e', 'd', 'r') and ${userSchema} and ${own("pg_type", "t")}`,
+
+  statistics: `select pg_catalog.format('%I.%I', n.nspname, s.stxname), pg_catalog.pg_get_statisticsobjdef(s.oid)
+    from pg_catalog.pg_statistic_ext s join pg_catalog.pg_namespace n on n.oid = s.stxnamespace where ${userSchema}`,
+
+  "event-trigger": `select pg_catalog.quote_ident(t.evtname), pg_catalog.concat_ws(' ', t.evtevent, t.evtenabled,
+      t.evtfoid::pg_catalog.regprocedure, pg_catalog.array_to_string(t.evttags, ','))
+    from pg_catalog.pg_event_trigger t where ${own("pg_event_trigger", "t")}`,
+
+  publication: `select pg_catalog.quote_ident(p.pubname), pg_catalog.concat_ws(' ', p.puballtables, p.pubinsert, p.pubupdate,
+      p.pubdelete, p.pubtruncate, p.pubviaroot, 'owner', pg_catalog.pg_get_userbyid(p.pubowner),
+      (select pg_catalog.string_agg(r.prrelid::pg_catalog.regclass::text, ',' order by r.prrelid::pg_catalog.regclass::text collate "C")
+       from pg_catalog.pg_publication_rel r where r.prpubid = p.oid))
+    from pg_catalog.pg_publication p`,
+
+  "default-privileges": `select pg_catalog.concat_ws(' ', pg_catalog.pg_get_userbyid(d.defaclrole), coalesce(pg_catalog.quote_ident(n.nspname), '*'),
+      d.defaclobjtype), coalesce(${aclText("d.defaclacl")}, '')
+    from pg_catalog.pg_default_acl d left join pg_catalog.pg_namespace n on n.oid = d.defaclnamespace`,
+
+  acl: `select 'schema ' || pg_catalog.quote_ident(n.nspname), ${aclText("n.nspacl")} from pg_catalog.pg_namespace n
+      where n.nspacl is not null and ${userSchema} and ${own("pg_namespace", "n")}
+    union all select 'relation ' || ${relation}, ${aclText("c.relacl")} from pg_catalog.pg_class c
+      join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+      where c.relacl is not null and c.relpersistence <> 't' and ${userSchema} and ${own("pg_class", "c")}
+    union all select 'column ' || ${relation} || '.' || pg_catalog.quote_ident(a.attname), ${aclText("a.attacl")}
+      from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid
+      join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+      where a.attacl is not null and not a.attisdropped and ${userSchema} and ${own("pg_class", "c")}
+    union all select 'function ' || p.oid::pg_catalog.regprocedure::text, ${aclText("p.proacl")} from pg_catalog.pg_proc p
+      join pg_catalog.pg_namespace n on n.oid = p.pronamespace where p.proacl is not null and ${userSchema} and ${own("pg_proc", "p")}
+    union all select 'type ' || t.oid::pg_catalog.regtype::text, ${aclText("t.typacl")} from pg_catalog.pg_type t
+      join pg_catalog.pg_namespace n on n.oid = t.typnamespace where t.typacl is not null and ${userSchema} and ${own("pg_type", "t")}
+    union all select 'large object ' || l.oid::text, coalesce(${aclText("l.lomacl")}, '') || ' owner ' || pg_catalog.pg_get_userbyid(l.lomowner)
+      from pg_catalog.pg_largeobject_metadata l`,
+
+  comment: `select pg_catalog.concat_ws(' ', i.type, i.identity), d.description from pg_catalog.pg_description d,
+      lateral pg_catalog.pg_identify_object(d.classoid, d.objoid, d.objsubid) i
+    where i.schema !~ '^pg_' and i.schema <> 'information_schema'
+      and not exists (select from pg_catalog.pg_depend x where x.classid = d.classoid and x.objid = d.objoid and x.deptype = 'e')`,
+};
+
+export async function listObjects(sql: Sql): Promise<readonly CatalogObject[]> {
+  const objects: CatalogObject[] = [];
+  for (const [kind, query] of Object.entries(queries)) {
+    const { rows } = await sql.query<{ identity: string; definition: string | null }>(
+      `select * from (${query}) o (identity, definition) order by identity collate "C", definition collate "C"`,
+    );
+    for (const { identity, definition } of rows)
+      objects.push({ kind, identity, definition: definition ?? "" });
+  }
+  return [...objects, ...(await listCronJobs(sql))];
+}
+
+/** pg_cron's jobs, where the extension is there and the role may read them. */
+async function listCronJobs(sql: Sql): Promise<readonly CatalogObject[]> {
+  const readable = await sql.query<{ readable: string | null }>(
+    `select pg_catalog.has_table_privilege(pg_catalog.to_regclass('cron.job'), 'SELECT') as readable`,
+  );
+  if (readable.rows[0]?.readable !== "t") return [];
+  const { rows } = await sql.query<{ identity: string; definition: string }>(
+    `select coalesce(jobname::text, command) as identity, pg_catalog.concat_ws(' ', schedule, database, username, active, command) as definition
+     from cron.job order by 1, 2`,
+  );
+  return rows.map((row) => ({ kind: "cron-job", ...row }));
+}

@@ -1,0 +1,112 @@
+/** What belongs to the database itself, its extensions and its roles: none of it is in a table. */
+import type { DatabaseContents, DatabaseProperties, SequenceContents } from "../snapshot/contents.ts";
+import type { Sql } from "./client.ts";
+import { quoteQualified } from "./identifiers.ts";
+
+/** Locale columns moved twice: PostgreSQL 15 added ICU for databases, 17 renamed its column. */
+function localeColumns(major: number): string {
+  if (major >= 17) return "d.datlocprovider as provider, d.datlocale as locale";
+  if (major >= 15) return "d.datlocprovider as provider, d.daticulocale as locale";
+  return "'c' as provider, null as locale";
+}
+
+const providers: Readonly<Record<string, string>> = { c: "libc", i: "icu", b: "builtin" };
+
+export async function readProperties(sql: Sql, major: number): Promise<DatabaseProperties> {
+  const { rows } = await sql.query<Record<string, string | null>>(`
+    select d.datname as name, pg_catalog.pg_get_userbyid(d.datdba) as owner,
+           pg_catalog.pg_encoding_to_char(d.encoding) as encoding, d.datcollate as collate, d.datctype as ctype,
+           d.datconnlimit as connection_limit, d.datacl as acl,
+           pg_catalog.shobj_description(d.oid, 'pg_database') as comment, ${localeColumns(major)}
+    from pg_catalog.pg_database d where d.datname = pg_catalog.current_database()`);
+  const row = rows[0] ?? {};
+  const settings = await sql.query<{ role: string; setting: string }>(`
+    select coalesce(r.rolname, '') as role, item as setting
+    from pg_catalog.pg_db_role_setting s
+    join pg_catalog.pg_database d on d.oid = s.setdatabase and d.datname = pg_catalog.current_database()
+    left join pg_catalog.pg_roles r on r.oid = s.setrole, pg_catalog.unnest(s.setconfig) item
+    order by 1 collate "C", 2 collate "C"`);
+  return {
+    name: row["name"] ?? "",
+    owner: row["owner"] ?? "",
+    encoding: row["encoding"] ?? "",
+    collate: row["collate"] ?? "",
+    ctype: row["ctype"] ?? "",
+    localeProvider: providers[row["provider"] ?? ""] ?? "libc",
+    locale: row["locale"] ?? null,
+    comment: row["comment"] ?? null,
+    connectionLimit: Number(row["connection_limit"]),
+    acl: row["acl"] ?? null,
+    settings: settings.rows.map(({ role, setting }) => ({ role, setting })),
+  };
+}
+
+export async function readExtensions(sql: Sql): Promise<DatabaseContents["extensions"]> {
+  const { rows } = await sql.query<{ name: string; version: string; schema: string }>(`
+    select e.extname as name, e.extversion as version, n.nspname as schema
+    from pg_catalog.pg_extension e join pg_catalog.pg_namespace n on n.oid = e.extnamespace
+    order by e.extname collate "C"`);
+  return rows.map(({ name, version, schema }) => ({ name, version, schema }));
+}
+
+/** Every role that is not PostgreSQL's own, without its password. */
+export async function readRoles(sql: Sql): Promise<DatabaseContents["roles"]> {
+  const { rows } = await sql.query<{ name: string; attributes: string }>(`
+    select r.rolname as name, pg_catalog.concat_ws(' ',
+      case when r.rolsuper then 'SUPERUSER' end, case when not r.rolinherit then 'NOINHERIT' end,
+      case when r.rolcreaterole then 'CREATEROLE' end, case when r.rolcreatedb then 'CREATEDB' end,
+      case when r.rolcanlogin then 'LOGIN' else 'NOLOGIN' end, case when r.rolreplication then 'REPLICATION' end,
+      case when r.rolbypassrls then 'BYPASSRLS' end,
+      case when r.rolconnlimit >= 0 then 'CONNECTION LIMIT ' || r.rolconnlimit end) as attributes
+    from pg_catalog.pg_roles r where r.rolname !~ '^pg_' order by r.rolname collate "C"`);
+  return rows.map(({ name, attributes }) => ({ name, attributes }));
+}
+
+/**
+ * Current values. They are not part of any snapshot: after `nextval` by others the same transaction reads more, so a
+ * restore compares "at or past".
+ */
+export async function readSequences(sql: Sql): Promise<readonly SequenceContents[]> {
+  const { rows } = await sql.query<Record<string, string>>(`
+    select n.nspname as schema, c.relname as name, s.seqincrement as increment,
+           pg_catalog.has_sequence_privilege(c.oid, 'SELECT') as readable
+    from pg_catalog.pg_sequence s join pg_catalog.pg_class c on c.oid = s.seqrelid
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.relpersistence <> 't' and not exists (
+      select from pg_catalog.pg_depend x where x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+         and x.objid = c.oid and x.deptype = 'e')
+    order by 1 collate "C", 2 collate "C"`);
+  const sequences: SequenceContents[] = [];
+  for (const batch of batches(rows, 200)) {
+    const readable = batch.filter((row) => row["readable"] === "t");
+    const values = new Map<string, Record<string, string>>();
+    if (readable.length > 0) {
+      const each = readable.map((row, index) => {
+        const name = quoteQualified(row["schema"] ?? "", row["name"] ?? "");
+        return `select ${index} as position, last_value::text, is_called::text from ${name}`;
+      });
+      const result = await sql.query<Record<string, string>>(each.join(" union all "));
+      for (const value of result.rows) values.set(keyOf(readable[Number(value["position"])] ?? {}), value);
+    }
+    for (const row of batch) {
+      const value = values.get(keyOf(row));
+      sequences.push({
+        schema: row["schema"] ?? "",
+        name: row["name"] ?? "",
+        increment: row["increment"] ?? "1",
+        lastValue: value?.["last_value"] ?? null,
+        isCalled: value === undefined ? null : value["is_called"] === "true",
+      });
+    }
+  }
+  return sequences;
+}
+
+/** In slices of at most `size`: one round trip for many small questions. */
+export function* batches<T>(items: readonly T[], size: number): Generator<readonly T[]> {
+  for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size);
+}
+
+function keyOf(row: Record<string, string>): string {
+  return quoteQualified(row["schema"] ?? "", row["name"] ?? "");
+}

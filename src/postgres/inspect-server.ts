@@ -1,0 +1,68 @@
+/** What must be true of a server before a backup starts; each thing that is not ends in one sentence with its cure. */
+import { lookup } from "node:dns/promises";
+import { networkInterfaces } from "node:os";
+import { LifeboatError } from "../errors.ts";
+import type { Sql } from "./client.ts";
+import { type Connection, isLocal } from "./connection.ts";
+
+export interface ServerFacts {
+  /** `15.18`, without the distribution's addition. */
+  readonly version: string;
+  readonly major: number;
+  readonly encoding: string;
+  readonly superuser: boolean;
+}
+
+const oldestMajor = 13;
+const transactionPoolerPort = 6543;
+
+/** Refuses connections that cannot work, from the URL and the name server alone. */
+export async function refuseHopelessConnection(connection: Connection): Promise<void> {
+  if (connection.port === transactionPoolerPort) {
+    throw new LifeboatError(
+      "transaction-pooler",
+      `Port ${transactionPoolerPort} is a transaction pooler: it cannot hold one snapshot over several connections.`,
+    );
+  }
+  if (connection.host.startsWith("/") || isLocal(connection.host)) return;
+  const addresses = await lookup(connection.host, { all: true }).catch((cause: unknown) => {
+    throw new LifeboatError("database-unreachable", `The host name ${connection.host} cannot be resolved.`, {
+      cause,
+    });
+  });
+  if (addresses.every(({ family }) => family === 6) && !hasIpv6Route()) {
+    throw new LifeboatError(
+      "database-ipv6-only",
+      `The host ${connection.host} has IPv6 addresses only, and this machine has no IPv6.`,
+    );
+  }
+}
+
+function hasIpv6Route(): boolean {
+  const addresses = Object.values(networkInterfaces()).flatMap((all) => all ?? []);
+  return addresses.some(
+    ({ family, internal, address }) => family === "IPv6" && !internal && !address.startsWith("fe80"),
+  );
+}
+
+/** Asks the server who it is and whether this role may read everything. */
+export async function inspectServer(sql: Sql): Promise<ServerFacts> {
+  const { rows } = await sql.query<Record<string, string>>(`
+    select current_setting('server_version') as version,
+           current_setting('server_version_num')::int / 10000 as major,
+           pg_catalog.pg_encoding_to_char(d.encoding) as encoding,
+           r.rolsuper as superuser
+    from pg_catalog.pg_database d, pg_catalog.pg_roles r
+    where d.datname = pg_catalog.current_database() and r.rolname = current_user`);
+  const row = rows[0] ?? {};
+  const facts = {
+    version: (row["version"] ?? "").split(" ")[0] ?? "",
+    major: Number(row["major"]),
+    encoding: row["encoding"] ?? "",
+    superuser: row["superuser"] === "t",
+  };
+  if (facts.major < oldestMajor) {
+    throw new LifeboatError("server-too-old", `The server is PostgreSQL ${facts.version}.`);
+  }
+  return facts;
+}

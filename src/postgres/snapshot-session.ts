@@ -1,0 +1,155 @@
+/**
+ * One moment of a database, held open: locked, exported, and proven not to have moved meanwhile.
+ * Without the locks a TRUNCATE, a rewrite or a rename between the snapshot and a part's start ends with exit code 0
+ * and no rows, or another table's rows, and counts taken in the same snapshot agree with the loss.
+ */
+import { LifeboatError } from "../errors.ts";
+import { openClient, type Sql } from "./client.ts";
+import type { Connection } from "./connection.ts";
+import {
+  isLockable,
+  listTables,
+  qualified,
+  refuseUnreadableTables,
+  sameTables,
+  type SourceTable,
+} from "./table-listing.ts";
+
+export interface SnapshotSession extends AsyncDisposable {
+  /** For `pg_dump --snapshot` and `SET TRANSACTION SNAPSHOT`. */
+  readonly name: string;
+  /** Server time, RFC 3339. */
+  readonly time: string;
+  /** Write-ahead log position; undefined where the role may not ask. */
+  readonly lsn: string | undefined;
+  readonly tables: readonly SourceTable[];
+  /** The exporting transaction itself, for catalog queries of the same moment. */
+  readonly sql: Sql;
+  /** Another connection that sees the same moment. */
+  openTwin(): Promise<Sql>;
+  /** Throws `snapshot-lost` unless the exporting transaction is still there, with its locks. */
+  proveAlive(): Promise<void>;
+}
+
+/** How long a lock of ours may wait behind somebody's ALTER TABLE; also given to pg_dump. */
+export const lockWaitMs = 60_000;
+const attempts = 5;
+
+export async function openSnapshotSession(connection: Connection): Promise<SnapshotSession> {
+  const sql = await openClient(connection);
+  try {
+    for (let attempt = 1; attempt <= attempts; attempt += 1) {
+      const before = await listTables(sql);
+      await refuseUnreadableTables(sql, before);
+      const moment = await lockAndExport(sql, before);
+      const after = await listTables(sql);
+      if (sameTables(before, after)) return session(connection, sql, after, moment);
+      await sql.query("rollback");
+    }
+  } catch (cause) {
+    await sql.end().catch(() => {});
+    throw snapshotError(cause);
+  }
+  await sql.end().catch(() => {});
+  throw new LifeboatError(
+    "schema-in-motion",
+    `Tables came or went during ${attempts} attempts to take a snapshot.`,
+  );
+}
+
+interface Moment {
+  readonly name: string;
+  readonly time: string;
+  readonly lsn: string | undefined;
+}
+
+async function lockAndExport(sql: Sql, tables: readonly SourceTable[]): Promise<Moment> {
+  await sql.query("begin isolation level repeatable read read only");
+  const names = tables.filter(isLockable).map((table) => `only ${qualified(table)}`);
+  if (names.length > 0) {
+    await sql.query(`set local lock_timeout = ${lockWaitMs}`);
+    // LOCK takes no snapshot: rows that were committed while it waited are seen by the one exported next.
+    await sql.query(`lock table ${names.join(", ")} in access share mode`);
+    await sql.query("set local lock_timeout = 0");
+  }
+  const { rows } = await sql.query<Record<string, string>>(
+    `select pg_catalog.to_char(pg_catalog.clock_timestamp(), 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as time,
+            pg_catalog.pg_export_snapshot() as name`,
+  );
+  return { name: rows[0]?.["name"] ?? "", time: rows[0]?.["time"] ?? "", lsn: await walPosition(sql) };
+}
+
+async function walPosition(sql: Sql): Promise<string | undefined> {
+  await sql.query("savepoint wal_position");
+  try {
+    const { rows } = await sql.query<Record<string, string | null>>(
+      `select case when pg_catalog.pg_is_in_recovery() then pg_catalog.pg_last_wal_replay_lsn()
+                   else pg_catalog.pg_current_wal_lsn() end as lsn`,
+    );
+    return rows[0]?.["lsn"] ?? undefined;
+  } catch {
+    // Some providers revoke these functions; the position is a convenience, the time is not.
+    await sql.query("rollback to savepoint wal_position");
+    return undefined;
+  }
+}
+
+function session(
+  connection: Connection,
+  sql: Sql,
+  tables: readonly SourceTable[],
+  moment: Moment,
+): SnapshotSession {
+  return {
+    ...moment,
+    tables,
+    sql,
+    async openTwin() {
+      const twin = await openClient(connection);
+      try {
+        await twin.query("begin isolation level repeatable read read only");
+        await twin.query(`set transaction snapshot '${moment.name}'`);
+        return twin;
+      } catch (cause) {
+        await twin.end().catch(() => {});
+        throw lost(cause);
+      }
+    },
+    async proveAlive() {
+      const held = await sql
+        .query<Record<string, string>>(
+          "select pg_catalog.pg_current_xact_id_if_assigned() is null and pg_catalog.current_setting('transaction_isolation') = 'repeatable read' as held",
+        )
+        .catch((cause: unknown) => {
+          throw lost(cause);
+        });
+      if (held.rows[0]?.["held"] !== "t") throw lost();
+    },
+    async [Symbol.asyncDispose]() {
+      await sql.end().catch(() => {});
+    },
+  };
+}
+
+function lost(cause?: unknown): LifeboatError {
+  return new LifeboatError("snapshot-lost", "The connection that held the database's snapshot has ended.", {
+    cause,
+  });
+}
+
+function snapshotError(cause: unknown): unknown {
+  const { code, message } = cause as { code?: string; message?: string };
+  if (cause instanceof LifeboatError || code === undefined) return cause;
+  if (code === "55P03") {
+    return new LifeboatError(
+      "lock-timeout",
+      `A table stayed locked for more than ${lockWaitMs / 1000} s by another session's schema change.`,
+      { cause },
+    );
+  }
+  if (code === "42501")
+    return new LifeboatError("privilege-missing", "The role may not read every table.", { cause });
+  return new LifeboatError("snapshot-lost", `The database did not give a snapshot: ${String(message)}.`, {
+    cause,
+  });
+}

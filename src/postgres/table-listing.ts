@@ -1,0 +1,123 @@
+/** The tables of a database as a backup sees them: who owns the rows, how large, and may we read them. */
+import { LifeboatError } from "../errors.ts";
+import type { Sql } from "./client.ts";
+import { quoteQualified } from "./identifiers.ts";
+
+export interface SourceTable {
+  readonly oid: number;
+  readonly schema: string;
+  readonly name: string;
+  readonly kind: "table" | "partitioned" | "foreign" | "materialized-view";
+  /** oid of the topmost partitioned table, for partitions below one. */
+  readonly root?: number;
+  readonly unlogged: boolean;
+  readonly extension?: string;
+  /** Configuration tables of extensions are dumped: with this condition (`WHERE …`, possibly empty). */
+  readonly extensionCondition?: string;
+  /** Stored columns, in order; generated ones are computed anew at restore. `textual`: text or varchar. */
+  readonly columns: readonly { readonly name: string; readonly textual: boolean }[];
+  /** Heap, TOAST and maps: bytes on disk. */
+  readonly bytes: number;
+}
+
+/** Whether pg_dump writes this table's own rows. */
+export function hasRows(table: SourceTable): boolean {
+  return table.kind === "table" && (table.extension === undefined || table.extensionCondition !== undefined);
+}
+
+/** Whether `LOCK TABLE` takes it and pg_dump will lock it too. */
+export function isLockable(table: SourceTable): boolean {
+  return (
+    (table.kind === "table" || table.kind === "partitioned") &&
+    (table.extension === undefined || table.extensionCondition !== undefined)
+  );
+}
+
+const listing = `
+  select c.oid::int8 as oid, n.nspname as schema, c.relname as name, c.relkind as relkind,
+         case when c.relispartition then pg_catalog.pg_partition_root(c.oid)::oid::int8 end as root,
+         c.relpersistence = 'u' as unlogged,
+         e.extname as extension,
+         case when config.position is not null then coalesce(e.extcondition[config.position], '') end as condition,
+         columns.names as columns,
+         case when c.relkind in ('r', 'm') then pg_catalog.pg_table_size(c.oid) else 0 end as bytes
+  from pg_catalog.pg_class c
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  left join pg_catalog.pg_depend d
+    on d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid and d.objsubid = 0
+   and d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass and d.deptype = 'e'
+  left join pg_catalog.pg_extension e on e.oid = d.refobjid
+  left join lateral (select pg_catalog.array_position(e.extconfig, c.oid) as position) config on true
+  left join lateral (
+    select pg_catalog.json_agg(pg_catalog.json_build_object(
+             'name', a.attname,
+             'textual', a.atttypid in ('pg_catalog.text'::pg_catalog.regtype, 'pg_catalog.varchar'::pg_catalog.regtype)
+           ) order by a.attnum) as names
+    from pg_catalog.pg_attribute a
+    where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+  ) columns on true
+  where c.relkind in ('r', 'p', 'f', 'm') and c.relpersistence <> 't'
+    and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+  order by n.nspname collate "C", c.relname collate "C"`;
+
+const kinds = { r: "table", p: "partitioned", f: "foreign", m: "materialized-view" } as const;
+
+export async function listTables(sql: Sql): Promise<readonly SourceTable[]> {
+  const { rows } = await sql.query<Record<string, string | null>>(listing);
+  return rows.map((row) => ({
+    oid: Number(row["oid"]),
+    schema: row["schema"] ?? "",
+    name: row["name"] ?? "",
+    kind: kinds[row["relkind"] as keyof typeof kinds],
+    ...(row["root"] === null ? {} : { root: Number(row["root"]) }),
+    unlogged: row["unlogged"] === "t",
+    ...(typeof row["extension"] === "string" ? { extension: row["extension"] } : {}),
+    ...(typeof row["condition"] === "string" ? { extensionCondition: row["condition"] } : {}),
+    columns: JSON.parse(row["columns"] ?? "[]") as SourceTable["columns"],
+    bytes: Number(row["bytes"]),
+  }));
+}
+
+/** What must not change between two listings: which tables there are, under which names. */
+export function sameTables(before: readonly SourceTable[], after: readonly SourceTable[]): boolean {
+  const identity = (tables: readonly SourceTable[]): string =>
+    JSON.stringify(tables.map(({ oid, schema, name, kind, columns }) => [oid, schema, name, kind, columns]));
+  return identity(before) === identity(after);
+}
+
+/**
+ * Throws `privilege-missing` where this role cannot read some table whole: no SELECT, no USAGE on the schema, or
+ * row-level security that would hide rows. Counts only; names would reach public logs.
+ */
+export async function refuseUnreadableTables(sql: Sql, tables: readonly SourceTable[]): Promise<void> {
+  const oids = tables.filter(isLockable).map(({ oid }) => oid);
+  const { rows } = await sql.query<Record<string, string>>(
+    `select count(*) filter (where not pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE')
+                               or not pg_catalog.has_table_privilege(c.oid, 'SELECT')) as refused,
+            count(*) filter (where c.relrowsecurity and not (r.rolsuper or r.rolbypassrls)
+                               and (c.relforcerowsecurity or not pg_catalog.pg_has_role(c.relowner, 'USAGE'))) as hidden
+     from pg_catalog.pg_class c, pg_catalog.pg_roles r
+     where c.oid::int8 = any ($1::int8[]) and r.rolname = current_user`,
+    [oids],
+  );
+  const refused = Number(rows[0]?.["refused"]);
+  const hidden = Number(rows[0]?.["hidden"]);
+  if (refused > 0) {
+    throw new LifeboatError(
+      "privilege-missing",
+      `The role may not read ${refused} of ${oids.length} tables.`,
+      {
+        hint: "As an administrator run: GRANT pg_read_all_data TO <the backup role>; (PostgreSQL 14 and later).",
+      },
+    );
+  }
+  if (hidden > 0) {
+    throw new LifeboatError("privilege-missing", `Row-level security would hide rows of ${hidden} tables.`, {
+      hint: "As an administrator run: ALTER ROLE <the backup role> BYPASSRLS;",
+    });
+  }
+}
+
+export function qualified(table: Pick<SourceTable, "schema" | "name">): string {
+  return quoteQualified(table.schema, table.name);
+}
