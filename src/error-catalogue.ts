@@ -18,6 +18,18 @@ export const errorCatalogue = {
     meaning: "One or more inputs are missing, misspelt or out of range. Nothing was started.",
     cure: "Correct every input that the message lists; each line says what is allowed.",
   },
+  "identity-does-not-open": {
+    family: "user",
+    exitCode: 2,
+    meaning: "None of the given identities opens this sealed file: it was sealed for others.",
+    cure: "Give the identity of one of the recipients whose fingerprints snapshot.json lists under recipients.",
+  },
+  "recipients-missing": {
+    family: "user",
+    exitCode: 2,
+    meaning: "Nobody was named who could open the backup. Lifeboat has no unencrypted mode.",
+    cure: "Make a key with `lifeboat keygen`, keep the identity file offline, and give the printed age1… recipient.",
+  },
   "secret-in-argv": {
     family: "user",
     exitCode: 2,
@@ -35,6 +47,12 @@ export const errorCatalogue = {
     exitCode: 2,
     meaning: "A program that this step needs is not installed and could not be installed.",
     cure: "Run the command that the message names, or run on a machine that has the program.",
+  },
+  "sealed-file-damaged": {
+    family: "ours",
+    exitCode: 3,
+    meaning: "A sealed file is malformed, cut, changed or does not decompress to what it should.",
+    cure: "Do not restore from this file. Take the newest whole snapshot by its id, and look at who can write the store.",
   },
   "snapshot-damaged": {
     family: "ours",
