@@ -12,67 +12,6 @@ export interface ErrorEntry {
 }
 
 export const errorCatalogue = {
-  "input-invalid": {
-    family: "user",
-    exitCode: 2,
-    meaning: "One or more inputs are missing, misspelt or out of range. Nothing was started.",
-    cure: "Correct every input that the message lists; each line says what is allowed.",
-  },
-  "secret-in-argv": {
-    family: "user",
-    exitCode: 2,
-    meaning: "A secret was written on the command line, where every process of the machine can read it.",
-    cure: "Put it into an environment variable and pass env:NAME, or into a file and pass file:PATH.",
-  },
-  "tool-failed": {
-    family: "ours",
-    exitCode: 1,
-    meaning: "A program that Lifeboat runs (pg_dump, zstd, …) ended with an error.",
-    cure: "The message carries the program's own words; cure that and run again. Nothing became visible.",
-  },
-  "tool-missing": {
-    family: "user",
-    exitCode: 2,
-    meaning: "A program that this step needs is not installed and could not be installed.",
-    cure: "Run the command that the message names, or run on a machine that has the program.",
-  },
-  "database-unreachable": {
-    family: "user",
-    exitCode: 2,
-    meaning: "No connection to the database server could be made.",
-    cure: "Check host and port, that the server runs, and that a firewall or network restriction lets you in.",
-  },
-  "database-login-refused": {
-    family: "user",
-    exitCode: 2,
-    meaning: "The database server answered but refused this user, password or kind of connection.",
-    cure: "Check user and password in the URL; percent-encode special characters of the password.",
-  },
-  "database-missing": {
-    family: "user",
-    exitCode: 2,
-    meaning: "The server has no database of that name.",
-    cure: "Check the name after the last `/` of the URL; upper case and spaces count.",
-  },
-  "database-ipv6-only": {
-    family: "user",
-    exitCode: 2,
-    meaning: "The database host has only IPv6 addresses; GitHub's hosted runners speak IPv4 only.",
-    cure: "Use the session pooler's address (Supabase: …pooler.supabase.com, port 5432), or a runner with IPv6.",
-  },
-  "transaction-pooler": {
-    family: "user",
-    exitCode: 2,
-    meaning:
-      "The URL points at a transaction pooler, which changes the server connection between transactions.",
-    cure: "Use port 5432 of the same host (the session pooler) or the direct connection.",
-  },
-  "server-too-old": {
-    family: "user",
-    exitCode: 2,
-    meaning: "The server is older than PostgreSQL 13.",
-    cure: "Upgrade the server; older ones have been without security fixes for years.",
-  },
   "client-tools-missing": {
     family: "user",
     exitCode: 2,
@@ -86,30 +25,29 @@ export const errorCatalogue = {
     meaning: "The folder that was named does not hold client tools of the server's major version.",
     cure: "Name the folder of the right major, or leave the input out and let Lifeboat find it.",
   },
-  "privilege-missing": {
+  "coverage-unproven": {
+    family: "ours",
+    exitCode: 1,
+    meaning: "The archives' tables of contents do not hold each table exactly once. Nothing became visible.",
+    cure: "Run again; if it repeats, report it with the versions of server and client.",
+  },
+  "database-login-refused": {
     family: "user",
     exitCode: 2,
-    meaning: "The role may not read everything, so the backup would not be whole.",
-    cure: "Grant the role what the message names, or use the database's owner.",
+    meaning: "The database server answered but refused this user, password or kind of connection.",
+    cure: "Check user and password in the URL; percent-encode special characters of the password.",
   },
-  "lock-timeout": {
-    family: "ours",
-    exitCode: 1,
-    meaning: "Another session changed a table's definition for so long that the backup gave up waiting.",
-    cure: "Run again; if it repeats, look for long ALTER TABLE, VACUUM FULL or open transactions.",
+  "database-missing": {
+    family: "user",
+    exitCode: 2,
+    meaning: "The server has no database of that name.",
+    cure: "Check the name after the last `/` of the URL; upper case and spaces count.",
   },
-  "schema-in-motion": {
-    family: "ours",
-    exitCode: 1,
-    meaning: "The set of tables changed each time the backup tried to take a snapshot.",
-    cure: "Run again when no migration is running.",
-  },
-  "snapshot-lost": {
-    family: "ours",
-    exitCode: 1,
-    meaning:
-      "The connection that held the snapshot ended before all parts were dumped; nothing became visible.",
-    cure: "Run again; if it repeats, look for a proxy or a setting that ends long transactions.",
+  "database-unreachable": {
+    family: "user",
+    exitCode: 2,
+    meaning: "No connection to the database server could be made.",
+    cure: "Check host and port, that the server runs, and that a firewall or network restriction lets you in.",
   },
   "dump-failed": {
     family: "ours",
@@ -117,17 +55,72 @@ export const errorCatalogue = {
     meaning: "pg_dump or zstd did not end well. Nothing became visible.",
     cure: "The program's own words follow where they may be shown (in public repositories they could name tables).",
   },
-  "coverage-unproven": {
+  "identity-does-not-open": {
+    family: "user",
+    exitCode: 2,
+    meaning: "None of the given identities opens this sealed file: it was sealed for others.",
+    cure: "Give the identity of one of the recipients whose fingerprints snapshot.json lists under recipients.",
+  },
+  "input-invalid": {
+    family: "user",
+    exitCode: 2,
+    meaning: "One or more inputs are missing, misspelt or out of range. Nothing was started.",
+    cure: "Correct every input that the message lists; each line says what is allowed.",
+  },
+  "lock-timeout": {
     family: "ours",
     exitCode: 1,
-    meaning: "The archives' tables of contents do not hold each table exactly once. Nothing became visible.",
-    cure: "Run again; if it repeats, report it with the versions of server and client.",
+    meaning: "Another session changed a table's definition for so long that the backup gave up waiting.",
+    cure: "Run again; if it repeats, look for long ALTER TABLE, VACUUM FULL or open transactions.",
+  },
+  "privilege-missing": {
+    family: "user",
+    exitCode: 2,
+    meaning: "The role may not read everything, so the backup would not be whole.",
+    cure: "Grant the role what the message names, or use the database's owner.",
+  },
+  "recipients-missing": {
+    family: "user",
+    exitCode: 2,
+    meaning: "Nobody was named who could open the backup. Lifeboat has no unencrypted mode.",
+    cure: "Make a key with `lifeboat keygen`, keep the identity file offline, and give the printed age1… recipient.",
+  },
+  "schema-in-motion": {
+    family: "ours",
+    exitCode: 1,
+    meaning: "The set of tables changed each time the backup tried to take a snapshot.",
+    cure: "Run again when no migration is running.",
+  },
+  "sealed-file-damaged": {
+    family: "ours",
+    exitCode: 3,
+    meaning: "A sealed file is malformed, cut, changed or does not decompress to what it should.",
+    cure: "Do not restore from this file. Take the newest whole snapshot by its id, and look at who can write the store.",
+  },
+  "secret-in-argv": {
+    family: "user",
+    exitCode: 2,
+    meaning: "A secret was written on the command line, where every process of the machine can read it.",
+    cure: "Put it into an environment variable and pass env:NAME, or into a file and pass file:PATH.",
+  },
+  "server-too-old": {
+    family: "user",
+    exitCode: 2,
+    meaning: "The server is older than PostgreSQL 13.",
+    cure: "Upgrade the server; older ones have been without security fixes for years.",
   },
   "snapshot-damaged": {
     family: "ours",
     exitCode: 3,
     meaning: "A stored file is not what was written: bytes were changed, cut, swapped or removed.",
     cure: "Do not restore from this snapshot. Take the newest whole one by its id, and look at who can write the store.",
+  },
+  "snapshot-lost": {
+    family: "ours",
+    exitCode: 1,
+    meaning:
+      "The connection that held the snapshot ended before all parts were dumped; nothing became visible.",
+    cure: "Run again; if it repeats, look for a proxy or a setting that ends long transactions.",
   },
   "snapshot-too-new": {
     family: "ours",
@@ -170,6 +163,25 @@ export const errorCatalogue = {
     exitCode: 1,
     meaning: "A file was written but reading it back did not give the same bytes; it does not count.",
     cure: "Run again; if it repeats, the store or its disk is failing.",
+  },
+  "tool-failed": {
+    family: "ours",
+    exitCode: 1,
+    meaning: "A program that Lifeboat runs (pg_dump, zstd, …) ended with an error.",
+    cure: "The message carries the program's own words; cure that and run again. Nothing became visible.",
+  },
+  "tool-missing": {
+    family: "user",
+    exitCode: 2,
+    meaning: "A program that this step needs is not installed and could not be installed.",
+    cure: "Run the command that the message names, or run on a machine that has the program.",
+  },
+  "transaction-pooler": {
+    family: "user",
+    exitCode: 2,
+    meaning:
+      "The URL points at a transaction pooler, which changes the server connection between transactions.",
+    cure: "Use port 5432 of the same host (the session pooler) or the direct connection.",
   },
   unexpected: {
     family: "ours",
