@@ -31,6 +31,12 @@ export const errorCatalogue = {
     meaning: "The archives' tables of contents do not hold each table exactly once. Nothing became visible.",
     cure: "Run again; if it repeats, report it with the versions of server and client.",
   },
+  "database-ipv6-only": {
+    family: "user",
+    exitCode: 2,
+    meaning: "The database host has only IPv6 addresses; GitHub's hosted runners speak IPv4 only.",
+    cure: "Use the session pooler's address (Supabase: …pooler.supabase.com, port 5432), or a runner with IPv6.",
+  },
   "database-login-refused": {
     family: "user",
     exitCode: 2,

@@ -1,5 +1,5 @@
 /** pg_dump into zstd by a kernel pipe, and the archive's own table of contents read as it passes. */
-import type { Readable, Writable } from "node:stream";
+import type { Readable } from "node:stream";
 import { LifeboatError } from "../errors.ts";
 import { describeExit, exitedWell, type RunningTool, startTool, type ToolExit } from "../system/process.ts";
 import { type ClientTools, toolPath } from "./client-tools.ts";
@@ -62,7 +62,7 @@ export async function startDump(command: DumpCommand): Promise<DumpStream> {
     throw cause;
   }
   // Our own handle on the pipe between them; while it stays open, neither learns that the other has ended.
-  (stdin).destroy();
+  stdin.destroy();
   const listing = command.listArchive ? await startListing(command) : undefined;
   let result: DumpResult | undefined;
   return {
