@@ -12,6 +12,12 @@ export interface ErrorEntry {
 }
 
 export const errorCatalogue = {
+  "archive-unreadable": {
+    family: "ours",
+    exitCode: 3,
+    meaning: "The bytes are those that were sealed, but pg_restore cannot read the archive.",
+    cure: "Do not rely on this snapshot; take another one and report this with the versions of server and client.",
+  },
   "client-tools-missing": {
     family: "user",
     exitCode: 2,
@@ -127,6 +133,18 @@ export const errorCatalogue = {
     meaning:
       "The connection that held the snapshot ended before all parts were dumped; nothing became visible.",
     cure: "Run again; if it repeats, look for a proxy or a setting that ends long transactions.",
+  },
+  "snapshot-not-found": {
+    family: "user",
+    exitCode: 2,
+    meaning: "The store has no such snapshot of this source.",
+    cure: "List what is there with `lifeboat list`, and check the store's address and the source's name.",
+  },
+  "snapshot-incomplete": {
+    family: "ours",
+    exitCode: 3,
+    meaning: "The snapshot says of itself that it is not whole: some objects failed while it was taken.",
+    cure: "Take another snapshot by its id.",
   },
   "snapshot-too-new": {
     family: "ours",

@@ -1,18 +1,22 @@
-/** pg_dump into zstd by a kernel pipe, and the archive's own table of contents read as it passes. */
+/** pg_dump as a zstd stream that ends only if every program in it ended well. */
 import type { Readable } from "node:stream";
 import { LifeboatError } from "../errors.ts";
 import { describeExit, exitedWell, type RunningTool, startTool, type ToolExit } from "../system/process.ts";
+import { type ArchiveListing, startArchiveListing } from "./archive-listing.ts";
 import { type ClientTools, toolPath } from "./client-tools.ts";
 
-export interface Compressor {
-  /** The zstd binary. */
-  readonly program: string;
-  readonly args: readonly string[];
-  /** Bytes that went in, from what it said on stderr. */
-  rawBytes(stderr: string): number | undefined;
-  /** Arguments for the same binary to decompress stdin to stdout. */
-  readonly decompressArgs: readonly string[];
-}
+/** How a dump is compressed: by a program behind a kernel pipe or, where it is missing, in this process. */
+export type Compressor =
+  | {
+      readonly kind: "program";
+      readonly program: string;
+      readonly args: readonly string[];
+      /** The same program from stdin to stdout, backwards. */
+      readonly decompressArgs: readonly string[];
+      /** Bytes that went in, from what it said on stderr. */
+      rawBytes(stderr: string): number | undefined;
+    }
+  | { readonly kind: "library"; compress(raw: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> };
 
 export interface DumpCommand {
   readonly tools: ClientTools;
@@ -22,10 +26,12 @@ export interface DumpCommand {
   readonly compressor: Compressor;
   /** Whether to read the archive's table of contents on the way (custom format only). */
   readonly listArchive: boolean;
+  /** Ends the programs: another part has failed. */
+  readonly signal: AbortSignal;
 }
 
 export interface DumpStream {
-  /** The zstd stream. Ends only if pg_dump and zstd both exited with 0; otherwise it throws `dump-failed`. */
+  /** The zstd stream; throws `dump-failed` at its end unless all programs exited with 0. */
   readonly compressed: AsyncIterable<Uint8Array>;
   /** Once `compressed` has ended. */
   result(): DumpResult;
@@ -34,44 +40,34 @@ export interface DumpStream {
 export interface DumpResult {
   /** Bytes that pg_dump wrote. */
   readonly rawBytes: number;
-  /** What `pg_restore -l` prints for the archive; empty unless it was asked for. */
+  /** What `pg_restore --list` prints for the archive; empty unless it was asked for. */
   readonly listing: string;
 }
 
-/**
- * Starts both programs and resolves once they run, consumer first: started the other way round, Node swallows the
- * first 90 KB of the dump and both exit codes are 0.
- */
+/** Starts the programs and resolves once they run. */
 export async function startDump(command: DumpCommand): Promise<DumpStream> {
-  const { compressor } = command;
-  const zstd = await startTool({ program: compressor.program, args: compressor.args }, [
-    "pipe",
-    "pipe",
-    "pipe",
-  ]);
-  const { stdin, stdout } = zstd.child;
-  if (stdin === null || stdout === null) throw new LifeboatError("unexpected", "zstd has no pipes.");
-  let dump: RunningTool;
-  try {
-    dump = await startTool(
-      { program: toolPath(command.tools, command.program), args: command.args, env: command.env },
-      ["ignore", stdin, "pipe"],
-    );
-  } catch (cause) {
-    zstd.child.kill("SIGKILL");
-    throw cause;
-  }
-  // Our own handle on the pipe between them; while it stays open, neither learns that the other has ended.
-  stdin.destroy();
-  const listing = command.listArchive ? await startListing(command) : undefined;
+  const started =
+    command.compressor.kind === "program" ? await startPiped(command) : await startUnpiped(command);
+  const stop = (): void => started.tools.forEach((tool) => tool.child.kill("SIGKILL"));
+  command.signal.addEventListener("abort", stop, { once: true });
+  if (command.signal.aborted) stop();
   let result: DumpResult | undefined;
+  async function* compressed(): AsyncGenerator<Uint8Array> {
+    try {
+      yield* started.compressed;
+      const exits = await Promise.all(started.tools.map((tool) => tool.exited));
+      // zstd ends well also when pg_dump was killed, so the producer, first in the list, is judged first.
+      exits.forEach((exit, index) => refuseBadExit(started.tools[index]?.name ?? "", exit));
+      result = { rawBytes: started.rawBytes(exits), listing: (await started.listing?.finish()) ?? "" };
+    } finally {
+      // Does nothing to programs that have ended; after an error or an early stop nobody may go on writing.
+      stop();
+      started.listing?.stop();
+      command.signal.removeEventListener("abort", stop);
+    }
+  }
   return {
-    compressed: read(dump, zstd, stdout, listing, (exits) => {
-      const rawBytes = compressor.rawBytes(exits.zstd.stderr);
-      if (rawBytes === undefined)
-        throw new LifeboatError("dump-failed", "zstd did not say how much it compressed.");
-      result = { rawBytes, listing: exits.listing };
-    }),
+    compressed: compressed(),
     result() {
       if (result === undefined) throw new LifeboatError("unexpected", "The dump has not ended.");
       return result;
@@ -79,79 +75,89 @@ export async function startDump(command: DumpCommand): Promise<DumpStream> {
   };
 }
 
-interface Exits {
-  readonly zstd: ToolExit;
-  readonly listing: string;
+interface StartedDump {
+  readonly compressed: AsyncIterable<Uint8Array>;
+  /** Producer first. */
+  readonly tools: readonly RunningTool[];
+  readonly listing: ArchiveListing | undefined;
+  rawBytes(exits: readonly ToolExit[]): number;
 }
 
-async function* read(
-  dump: RunningTool,
-  zstd: RunningTool,
-  stdout: Readable,
-  listing: Listing | undefined,
-  onSuccess: (exits: Exits) => void,
-): AsyncGenerator<Uint8Array> {
-  try {
-    for await (const chunk of stdout as AsyncIterable<Buffer>) {
-      await listing?.write(chunk);
-      yield chunk;
+/**
+ * `pg_dump | zstd` by a kernel pipe, the consumer started first: started the other way round, Node swallows the first
+ * 90 KB of the dump and both exit codes are 0.
+ */
+async function startPiped(command: DumpCommand): Promise<StartedDump> {
+  const { compressor } = command;
+  if (compressor.kind !== "program")
+    throw new LifeboatError("unexpected", "No program compresses this dump.");
+  const zstd = await startTool({ program: compressor.program, args: compressor.args }, [
+    "pipe",
+    "pipe",
+    "pipe",
+  ]);
+  const { stdin, stdout } = pipesOf(zstd);
+  const dump = await startProducer(command, stdin).catch((cause: unknown) => {
+    zstd.child.kill("SIGKILL");
+    throw cause;
+  });
+  // Our own handle on the pipe between them; while it stays open, neither learns that the other has ended.
+  stdin.destroy();
+  const listing = command.listArchive ? await startArchiveListing(command.tools, compressor) : undefined;
+  return {
+    compressed: listing === undefined ? stdout : copyTo(stdout, listing),
+    tools: [dump, zstd],
+    listing,
+    rawBytes(exits) {
+      const bytes = compressor.rawBytes(exits[1]?.stderr ?? "");
+      if (bytes !== undefined) return bytes;
+      throw new LifeboatError("dump-failed", "zstd did not say how many bytes it has read.");
+    },
+  };
+}
+
+async function startUnpiped(command: DumpCommand): Promise<StartedDump> {
+  const { compressor } = command;
+  if (compressor.kind !== "library")
+    throw new LifeboatError("unexpected", "No library compresses this dump.");
+  const dump = await startProducer(command, "pipe");
+  const { stdout } = dump.child;
+  if (stdout === null) throw new LifeboatError("unexpected", "pg_dump has no pipe.");
+  const listing = command.listArchive ? await startArchiveListing(command.tools) : undefined;
+  let rawBytes = 0;
+  async function* counted(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of listing === undefined
+      ? (stdout as Readable)
+      : copyTo(stdout as Readable, listing)) {
+      rawBytes += (chunk as Uint8Array).length;
+      yield chunk as Uint8Array;
     }
-    const [dumpExit, zstdExit] = await Promise.all([dump.exited, zstd.exited]);
-    // zstd ends well also when pg_dump was killed, so the producer's code is judged first.
-    if (!exitedWell(dumpExit)) throw dumpFailed(dump.name, dumpExit);
-    if (!exitedWell(zstdExit)) throw dumpFailed(zstd.name, zstdExit);
-    onSuccess({ zstd: zstdExit, listing: (await listing?.finish()) ?? "" });
-  } finally {
-    // Does nothing to processes that have ended; after an error or an early stop nobody may go on writing.
-    for (const tool of [dump, zstd]) tool.child.kill("SIGKILL");
-    listing?.stop();
+  }
+  return { compressed: compressor.compress(counted()), tools: [dump], listing, rawBytes: () => rawBytes };
+}
+
+function startProducer(
+  command: DumpCommand,
+  stdout: Readable | NodeJS.WritableStream | "pipe",
+): Promise<RunningTool> {
+  const program = toolPath(command.tools, command.program);
+  return startTool({ program, args: command.args, env: command.env }, ["ignore", stdout as "pipe", "pipe"]);
+}
+
+async function* copyTo(source: Readable, listing: ArchiveListing): AsyncGenerator<Uint8Array> {
+  for await (const chunk of source as AsyncIterable<Uint8Array>) {
+    await listing.write(chunk);
+    yield chunk;
   }
 }
 
-function dumpFailed(name: string, exit: ToolExit): LifeboatError {
-  return new LifeboatError("dump-failed", `${describeExit(name, exit)}.`, { inside: exit.stderr });
+function pipesOf(tool: RunningTool): { stdin: NonNullable<RunningTool["child"]["stdin"]>; stdout: Readable } {
+  const { stdin, stdout } = tool.child;
+  if (stdin === null || stdout === null) throw new LifeboatError("unexpected", `${tool.name} has no pipes.`);
+  return { stdin, stdout };
 }
 
-interface Listing {
-  write(chunk: Uint8Array): Promise<void>;
-  finish(): Promise<string>;
-  stop(): void;
-}
-
-/** `zstd -dc | pg_restore -l`, fed with a copy of the stream until pg_restore has seen enough. */
-async function startListing(command: DumpCommand): Promise<Listing> {
-  const restore = await startTool(
-    { program: toolPath(command.tools, "pg_restore"), args: ["--list"] },
-    "pipe",
-  );
-  const zstd = await startTool(
-    { program: command.compressor.program, args: command.compressor.decompressArgs },
-    ["pipe", restore.child.stdin, "pipe"],
-  );
-  restore.child.stdin?.destroy();
-  const stdin = zstd.child.stdin;
-  if (stdin === null) throw new LifeboatError("unexpected", "zstd has no pipes.");
-  let open = true;
-  stdin.on("error", () => (open = false)).on("close", () => (open = false));
-  const text: Buffer[] = [];
-  restore.child.stdout?.on("data", (chunk: Buffer) => text.push(chunk));
-  return {
-    async write(chunk) {
-      if (!open || stdin.write(chunk)) return;
-      await new Promise<void>((resolve) => {
-        stdin.once("drain", resolve).once("close", resolve);
-      });
-    },
-    async finish() {
-      if (open) stdin.end();
-      const exit = await restore.exited;
-      zstd.child.kill("SIGKILL");
-      if (!exitedWell(exit)) throw dumpFailed("pg_restore --list", exit);
-      return Buffer.concat(text).toString("utf8");
-    },
-    stop() {
-      restore.child.kill("SIGKILL");
-      zstd.child.kill("SIGKILL");
-    },
-  };
+function refuseBadExit(name: string, exit: ToolExit): void {
+  if (exitedWell(exit)) return;
+  throw new LifeboatError("dump-failed", `${describeExit(name, exit)}.`, { inside: exit.stderr });
 }

@@ -1,0 +1,235 @@
+/** Backs up one PostgreSQL database: one moment, in parallel sealed parts, visible only when all of it is stored. */
+import { dumpedTableOids } from "../postgres/archive-toc.ts";
+import { withClient } from "../postgres/client.ts";
+import { belowSecurityFloor, type ClientTools, securityFloorReason } from "../postgres/client-tools.ts";
+import type { Connection } from "../postgres/connection.ts";
+import { type DumpPart, planParts, proveCoverage } from "../postgres/dump-parts.ts";
+import { inspectServer, refuseHopelessConnection } from "../postgres/inspect-server.ts";
+import { openSnapshotSession } from "../postgres/snapshot-session.ts";
+import type { Recipients } from "../seal/recipients.ts";
+import { sealDocument, sealStream } from "../seal/seal.ts";
+import { type Contents, type ContentsFile, writeContents } from "../snapshot/contents.ts";
+import { newSnapshotId } from "../snapshot/ids.ts";
+import { contentsName } from "../snapshot/keys.ts";
+import {
+  readSnapshotJson,
+  type SnapshotJson,
+  type Tier,
+  writeSnapshotJson,
+} from "../snapshot/snapshot-json.ts";
+import type { SigningKey } from "../snapshot/signature.ts";
+import type { Draft, Store } from "../store/store.ts";
+import type { Clock } from "../system/clock.ts";
+import { allOrFirstError } from "../system/concurrency.ts";
+import type { Logger } from "../system/logger.ts";
+import type { Finding } from "../verification/findings.ts";
+import { describeDatabase, type Description, sealedName } from "./describe-database.ts";
+import { type DumpSource, startGlobalsDump, startPartDump } from "./dump-part.ts";
+import { newestHeads } from "./history.ts";
+
+export interface DatabaseBackupRequest {
+  readonly connection: Connection;
+  readonly source: string;
+  readonly tiers: readonly Tier[];
+  readonly recipients: Recipients;
+  readonly signingKey?: SigningKey;
+  /** At most so many archives of large tables are dumped at once. */
+  readonly jobs: number;
+  readonly cores: number;
+  /** Content hashes beside the row counts. */
+  readonly hashes: boolean;
+  /** For stores that expire files by themselves. */
+  readonly retentionDays?: number;
+}
+
+export interface BackupSurroundings {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly lifeboatVersion: string;
+  /** The zstd binary; undefined uses Node's own compressor. */
+  readonly zstd: string | undefined;
+  clientTools(major: number): Promise<ClientTools>;
+}
+
+export interface DatabaseBackupReport {
+  readonly snapshot: SnapshotJson;
+  readonly parts: number;
+  readonly findings: readonly Finding[];
+  readonly seconds: number;
+}
+
+export async function backUpDatabase(
+  request: DatabaseBackupRequest,
+  surroundings: BackupSurroundings,
+): Promise<DatabaseBackupReport> {
+  const { clock, logger, store } = surroundings;
+  const startedMs = clock.elapsedMs();
+  const started = clock.now();
+  await refuseHopelessConnection(request.connection);
+  const server = await withClient(request.connection, inspectServer);
+  const tools = await surroundings.clientTools(server.major);
+  const history = await newestHeads(store, request.source);
+
+  // All parts start at once: one that starts later could wait behind a queued schema change for ever.
+  await using snapshot = await openSnapshotSession(request.connection);
+  const parts = planParts(snapshot.tables, request.jobs);
+  logger.info(`PostgreSQL ${server.version}: ${snapshot.tables.length} tables in ${parts.length} parts.`);
+
+  const id = newSnapshotId(started);
+  const lifetime =
+    request.retentionDays === undefined ? {} : { lifetime: { retentionDays: request.retentionDays } };
+  const draft = await store.begin({ source: request.source, id, ...lifetime });
+  const stopped = new AbortController();
+  try {
+    const { connection, cores, recipients } = request;
+    const { zstd } = surroundings;
+    const dumping = { connection, cores, tools, zstd, snapshotName: snapshot.name, signal: stopped.signal };
+    const [stored, globals, description] = await allOrFirstError(
+      [
+        allOrFirstError(parts.map((part) => storePart(part, dumping, draft, recipients))),
+        storeGlobals(dumping, draft, recipients),
+        describeDatabase(snapshot, server, tools, parts, request),
+      ],
+      () => stopped.abort(),
+    );
+    await snapshot.proveAlive();
+    proveCoverage(parts, new Map(stored.map(({ part, listing }) => [part.name, dumpedTableOids(listing)])));
+
+    const contents = contentsOf(
+      id,
+      request.source,
+      [...stored.map(({ file }) => file), globals],
+      description,
+    );
+    const sealed = await sealDocument(writeContents(contents), request.recipients);
+    await draft.put(contentsName, once(sealed.bytes));
+    const bytes = writeSnapshotJson(
+      {
+        ...publicFields(request, contents, description),
+        id,
+        times: {
+          started: started.toISOString(),
+          snapshot: snapshot.time,
+          finished: clock.now().toISOString(),
+        },
+        versions: { lifeboat: surroundings.lifeboatVersion, server: server.version, client: tools.version },
+        heads: [...history.heads],
+        files: [...contents.files.map(publicFile), { name: contentsName, ...sealed.extents }],
+      },
+      request.signingKey,
+    );
+    await draft.commit(bytes);
+    return {
+      snapshot: readSnapshotJson(bytes, { source: request.source, id }),
+      parts: parts.length,
+      findings: [...history.findings, ...clientFindings(tools), ...tlsFindings(request.connection)],
+      seconds: (clock.elapsedMs() - startedMs) / 1000,
+    };
+  } catch (cause) {
+    await draft.abandon();
+    throw cause;
+  }
+}
+
+interface StoredPart {
+  readonly part: DumpPart;
+  readonly file: ContentsFile;
+  readonly listing: string;
+}
+
+async function storePart(
+  part: DumpPart,
+  source: DumpSource,
+  draft: Draft,
+  recipients: Recipients,
+): Promise<StoredPart> {
+  const dump = await startPartDump(part, source);
+  const sealing = sealStream(dump.compressed, recipients);
+  await draft.put(sealedName(part.name), sealing.bytes);
+  const { rawBytes, listing } = dump.result();
+  return {
+    part,
+    file: { name: sealedName(part.name), role: part.role, ...sealing.extents(), rawBytes },
+    listing,
+  };
+}
+
+async function storeGlobals(source: DumpSource, draft: Draft, recipients: Recipients): Promise<ContentsFile> {
+  const dump = await startGlobalsDump(source);
+  const sealing = sealStream(dump.compressed, recipients);
+  const name = sealedName("globals.sql");
+  await draft.put(name, sealing.bytes);
+  return { name, role: "globals", ...sealing.extents(), rawBytes: dump.result().rawBytes };
+}
+
+function contentsOf(
+  id: string,
+  source: string,
+  files: readonly ContentsFile[],
+  { database }: Description,
+): Contents {
+  return { formatVersion: 1, id, source, files: [...files], database };
+}
+
+function publicFields(
+  request: DatabaseBackupRequest,
+  contents: Contents,
+  description: Description,
+): Pick<SnapshotJson, "source" | "kind" | "state" | "tiers" | "recipients" | "totals" | "packs"> {
+  const sum = (pick: (file: ContentsFile) => number): number =>
+    contents.files.reduce((total, file) => total + pick(file), 0);
+  return {
+    source: request.source,
+    kind: "database",
+    state: "whole",
+    tiers: [...request.tiers],
+    recipients: [...request.recipients.fingerprints],
+    totals: {
+      tables: description.database.tables.length,
+      rows: description.rows,
+      objects: description.database.largeObjects.count,
+      rawBytes: sum((file) => file.rawBytes),
+      sealedBytes: sum((file) => file.header.length + file.payload.length),
+    },
+    packs: [],
+  };
+}
+
+function publicFile({ name, header, payload }: ContentsFile): SnapshotJson["files"][number] {
+  return { name, header, payload };
+}
+
+function clientFindings(tools: ClientTools): readonly Finding[] {
+  if (!belowSecurityFloor(tools.version)) return [];
+  const sentence = `The PostgreSQL client tools ${tools.version} are outdated: ${securityFloorReason}.`;
+  return [
+    {
+      level: "warning",
+      code: "client-below-security-floor",
+      sentence,
+      publicSentence: sentence,
+      remedy: `Update the package postgresql-client-${tools.major}.`,
+    },
+  ];
+}
+
+function tlsFindings(connection: Connection): readonly Finding[] {
+  const weak = connection.sslModeChosen && connection.sslMode !== "verify-full";
+  if (!weak || connection.host.startsWith("/")) return [];
+  const sentence = `The connection uses sslmode=${connection.sslMode}, which does not prove the server's identity.`;
+  return [
+    {
+      level: "warning",
+      code: "weak-tls",
+      sentence,
+      publicSentence: sentence,
+      remedy: "Use sslmode=verify-full.",
+    },
+  ];
+}
+
+// eslint-disable-next-line @typescript-eslint/require-await -- the one element is there already
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}

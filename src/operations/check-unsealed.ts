@@ -1,0 +1,97 @@
+/** Level `unsealed`: authenticated to the last byte, decompressed, and every table's rows equal to the source's. */
+import { type ArchiveRows, hashArchive } from "../postgres/archive-hash.ts";
+import { readArchive } from "../postgres/archive-text.ts";
+import type { ClientTools } from "../postgres/client-tools.ts";
+import { quoteQualified } from "../postgres/identifiers.ts";
+import type { Identities } from "../seal/identities.ts";
+import { decompressStream } from "../seal/zstd.ts";
+import { type Contents, type ContentsFile, databaseOf, type DatabaseContents } from "../snapshot/contents.ts";
+import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
+import type { Store } from "../store/store.ts";
+import { judge, rowFindings } from "../verification/compare-database.ts";
+import type { ComponentVerdict, Finding } from "../verification/findings.ts";
+import { addTotals, type RowTotals, totalsByRoot } from "../verification/row-totals.ts";
+import { damageFinding } from "./check-stored.ts";
+import { fileNamed, unsealFile } from "./sealed-files.ts";
+
+export interface UnsealingSurroundings {
+  readonly store: Store;
+  readonly zstd: string | undefined;
+  readonly tools: ClientTools;
+}
+
+export async function checkUnsealed(
+  snapshot: SnapshotJson,
+  contents: Contents,
+  identities: Identities,
+  surroundings: UnsealingSurroundings,
+): Promise<readonly ComponentVerdict[]> {
+  const damage: Finding[] = [];
+  const rows = new Map<string, RowTotals>();
+  for (const file of contents.files) {
+    try {
+      const raw = plaintext(snapshot, file, identities, surroundings);
+      if (file.role === "globals") await drain(raw);
+      else addRows(rows, await hashArchive(readArchive(surroundings.tools, raw)));
+    } catch (cause) {
+      damage.push(damageFinding(cause, fileNamed(snapshot, file.name)));
+    }
+  }
+  const archives = judge("archives", contents.files.length, damage);
+  return damage.length > 0 ? [archives] : [archives, compareRows(databaseOf(contents), rows)];
+}
+
+function plaintext(
+  snapshot: SnapshotJson,
+  file: ContentsFile,
+  identities: Identities,
+  { store, zstd }: UnsealingSurroundings,
+): AsyncIterable<Uint8Array> {
+  const sealed = unsealFile(store, snapshot, fileNamed(snapshot, file.name), identities);
+  return decompressStream(sealed, { maxBytes: file.rawBytes, zstd });
+}
+
+function addRows(sum: Map<string, RowTotals>, archive: ArchiveRows): void {
+  for (const { schema, name, rows, hash } of archive.tables) {
+    const key = quoteQualified(schema, name);
+    sum.set(key, addTotals(sum.get(key), { rows, hash }));
+  }
+}
+
+/** The archive names leaves, or the root where pg_dump loads through it; both are added up at the root. */
+function compareRows(database: DatabaseContents, archived: ReadonlyMap<string, RowTotals>): ComponentVerdict {
+  const byOid = new Map(database.tables.map((table) => [table.oid, table]));
+  const rootNames = new Map(
+    database.tables.map((table) => {
+      const root = table.root === undefined ? table : (byOid.get(table.root) ?? table);
+      return [quoteQualified(table.schema, table.name), quoteQualified(root.schema, root.name)];
+    }),
+  );
+  const found = new Map<string, RowTotals>();
+  for (const [name, totals] of archived) {
+    const root = rootNames.get(name) ?? name;
+    found.set(root, addTotals(found.get(root), totals));
+  }
+  const expected = totalsByRoot(database.tables);
+  const comparable = database.properties.encoding === "UTF8";
+  const findings = [...expected].flatMap(([name, totals]) => {
+    const rows = found.get(name) ?? { rows: 0, hash: "0".repeat(16) };
+    return rowFindings(name, comparable ? totals : { ...totals, hash: undefined }, rows);
+  });
+  const unhashed = comparable
+    ? [...expected.values()].filter(({ hash }) => hash === undefined).length
+    : expected.size;
+  const missing: readonly Finding[] = unhashed === 0 ? [] : [notHashed(unhashed, comparable)];
+  return judge("rows", expected.size, [...findings, ...missing]);
+}
+
+function notHashed(tables: number, comparable: boolean): Finding {
+  const why = comparable ? "the backup recorded row counts only" : "the database is not encoded in UTF-8";
+  const sentence = `Rows of ${tables} tables were counted, but their content was not compared: ${why}.`;
+  const remedy = "Take backups with content hashes, or verify at level `restored`.";
+  return { level: "warning", code: "content-not-hashed", sentence, publicSentence: sentence, remedy };
+}
+
+async function drain(bytes: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const chunk of bytes) void chunk;
+}

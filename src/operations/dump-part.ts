@@ -1,0 +1,78 @@
+/** The commands of one backup: what pg_dump and pg_dumpall are asked, and how their output is compressed. */
+import type { ClientTools } from "../postgres/client-tools.ts";
+import type { Connection } from "../postgres/connection.ts";
+import type { DumpPart } from "../postgres/dump-parts.ts";
+import { type Compressor, type DumpStream, startDump } from "../postgres/dump-stream.ts";
+import { libpqEnvironment } from "../postgres/libpq.ts";
+import { lockWaitMs } from "../postgres/snapshot-session.ts";
+import { compressStream } from "../seal/node-zstd.ts";
+import { compressArguments, rawBytesFromReport } from "../seal/zstd.ts";
+
+export interface DumpSource {
+  readonly connection: Connection;
+  readonly tools: ClientTools;
+  /** The zstd binary, if there is one. */
+  readonly zstd: string | undefined;
+  readonly snapshotName: string;
+  readonly cores: number;
+  readonly signal: AbortSignal;
+}
+
+/** One part of the database at the snapshot's moment. */
+export function startPartDump(part: DumpPart, source: DumpSource): Promise<DumpStream> {
+  return startDump({
+    ...common(source),
+    program: "pg_dump",
+    args: [
+      "--format=custom",
+      "--compress=0",
+      "--encoding=UTF8",
+      `--snapshot=${source.snapshotName}`,
+      `--lock-wait-timeout=${lockWaitMs}`,
+      "--no-password",
+      ...part.selection,
+    ],
+    listArchive: true,
+  });
+}
+
+/**
+ * Roles, memberships and their settings. Without passwords: reading them takes a superuser, and a restore gives
+ * missing roles none.
+ */
+export function startGlobalsDump(source: DumpSource): Promise<DumpStream> {
+  return startDump({
+    ...common(source),
+    program: "pg_dumpall",
+    args: [
+      "--globals-only",
+      "--no-role-passwords",
+      "--encoding=UTF8",
+      "--no-password",
+      `--database=${source.connection.database}`,
+    ],
+    listArchive: false,
+  });
+}
+
+function common(
+  source: DumpSource,
+): Pick<Parameters<typeof startDump>[0], "tools" | "env" | "compressor" | "signal"> {
+  return {
+    tools: source.tools,
+    env: libpqEnvironment(source.connection),
+    compressor: compressor(source),
+    signal: source.signal,
+  };
+}
+
+function compressor({ zstd, cores }: DumpSource): Compressor {
+  if (zstd === undefined) return { kind: "library", compress: compressStream };
+  return {
+    kind: "program",
+    program: zstd,
+    args: compressArguments(cores),
+    decompressArgs: ["-d", "-c", "-q"],
+    rawBytes: rawBytesFromReport,
+  };
+}

@@ -1,0 +1,94 @@
+/** Which snapshot is meant: by id, the latest, or the latest before a moment. Never a silent fallback. */
+import { LifeboatError } from "../errors.ts";
+import { momentOfId } from "../snapshot/ids.ts";
+import { readSnapshotJson, type SnapshotJson } from "../snapshot/snapshot-json.ts";
+import type { ListedSnapshot, Store, StoreFinding } from "../store/store.ts";
+
+export type SnapshotChoice =
+  | { readonly kind: "latest" }
+  | { readonly kind: "id"; readonly id: string }
+  /** The newest one taken before `moment`. */
+  | { readonly kind: "as-of"; readonly moment: Date };
+
+export interface LocatedSnapshot {
+  readonly snapshot: SnapshotJson;
+  readonly storeFindings: readonly StoreFinding[];
+}
+
+/**
+ * Reads the chosen snapshot's commit point. A damaged or vanished one is `snapshot-damaged` and names the newest whole
+ * one: whether to take that instead is for a person to decide.
+ */
+export async function locateSnapshot(
+  store: Store,
+  source: string,
+  choice: SnapshotChoice,
+): Promise<LocatedSnapshot> {
+  const { snapshots, findings } = await store.snapshots(source);
+  const vanished = findings.flatMap(({ code, id }) =>
+    code === "snapshot-json-missing" && id !== undefined ? [id] : [],
+  );
+  const id = chosenId([...snapshots.map((listed) => listed.id), ...vanished], source, choice);
+  const listed = snapshots.find((candidate) => candidate.id === id);
+  if (listed === undefined) {
+    throw new LifeboatError(
+      "snapshot-damaged",
+      `snapshot.json of ${id} is missing, though its parts are there.`,
+      {
+        hint: newestWholeHint(snapshots, source, id),
+      },
+    );
+  }
+  try {
+    return { snapshot: readSnapshotJson(listed.snapshotJson, { source, id }), storeFindings: findings };
+  } catch (cause) {
+    if (!(cause instanceof LifeboatError) || cause.code !== "snapshot-damaged") throw cause;
+    const hint = newestWholeHint(snapshots, source, id);
+    throw new LifeboatError("snapshot-damaged", cause.message, { hint, cause });
+  }
+}
+
+function chosenId(ids: readonly string[], source: string, choice: SnapshotChoice): string {
+  const sorted = ids.toSorted();
+  if (choice.kind === "id") {
+    if (sorted.includes(choice.id)) return choice.id;
+    throw notFound(`Source "${source}" has no snapshot ${choice.id}.`, sorted);
+  }
+  const before = choice.kind === "latest" ? sorted : sorted.filter((id) => isBefore(id, choice.moment));
+  const newest = before.at(-1);
+  if (newest !== undefined) return newest;
+  const when = choice.kind === "latest" ? "" : ` taken before ${choice.moment.toISOString()}`;
+  throw notFound(`Source "${source}" has no snapshot${when}.`, sorted);
+}
+
+function isBefore(id: string, moment: Date): boolean {
+  const taken = momentOfId(id);
+  return taken !== undefined && taken.getTime() < moment.getTime();
+}
+
+function notFound(sentence: string, ids: readonly string[]): LifeboatError {
+  const newest = ids.slice(-5);
+  const hint =
+    newest.length === 0
+      ? "The store holds nothing under this source: check --store and --source, and whether a backup ever succeeded."
+      : `The store holds ${ids.length} snapshots of it, the newest: ${newest.join(", ")}.`;
+  return new LifeboatError("snapshot-not-found", sentence, { hint });
+}
+
+function newestWholeHint(snapshots: readonly ListedSnapshot[], source: string, damagedId: string): string {
+  const whole = snapshots.filter(({ id, snapshotJson }) => {
+    if (id === damagedId) return false;
+    try {
+      return readSnapshotJson(snapshotJson, { source, id }).state === "whole";
+    } catch {
+      return false;
+    }
+  });
+  const newest = whole
+    .map(({ id }) => id)
+    .toSorted()
+    .at(-1);
+  return newest === undefined
+    ? "The store holds no other whole snapshot of this source."
+    : `The newest whole one is ${newest}; name it with --snapshot if that is what you want.`;
+}

@@ -1,0 +1,95 @@
+/** A snapshot's sealed files, read so that no wrong byte passes unnoticed. */
+import { createHash, type Hash } from "node:crypto";
+import { LifeboatError } from "../errors.ts";
+import type { Identities } from "../seal/identities.ts";
+import { unsealDocument, unsealStream } from "../seal/seal.ts";
+import { type Contents, readContents } from "../snapshot/contents.ts";
+import { contentsName, snapshotFileKey } from "../snapshot/keys.ts";
+import type { SealedFile, SnapshotJson } from "../snapshot/snapshot-json.ts";
+import type { Store } from "../store/store.ts";
+
+/** contents.json of a database with a hundred thousand tables stays far below this. */
+const maxContentsBytes = 1024 * 1024 * 1024;
+
+/**
+ * The stored bytes of one file; throws `snapshot-damaged` naming it as soon as it is longer than recorded, and at its
+ * end unless header and payload have the recorded hashes. What came before the error is not proven.
+ */
+export async function* readSealedFile(
+  store: Store,
+  snapshot: SnapshotJson,
+  file: SealedFile,
+): AsyncGenerator<Uint8Array> {
+  const damaged = (why: string): LifeboatError =>
+    new LifeboatError("snapshot-damaged", `${file.name} of ${snapshot.id} ${why}.`);
+  const header = createHash("sha256");
+  const payload = createHash("sha256");
+  const expectedLength = file.header.length + file.payload.length;
+  let offset = 0;
+  for await (const bytes of await store.read(snapshotFileKey(snapshot.source, snapshot.id, file.name))) {
+    splitInto(bytes, file.header.length - offset, header, payload);
+    offset += bytes.length;
+    if (offset > expectedLength)
+      throw damaged(`is longer than the ${expectedLength} bytes that were written`);
+    yield bytes;
+  }
+  if (offset < expectedLength) throw damaged(`has ${offset} bytes instead of ${expectedLength}`);
+  if (header.digest("hex") !== file.header.sha256)
+    throw damaged("has a changed header: its SHA-256 does not match");
+  if (payload.digest("hex") !== file.payload.sha256)
+    throw damaged("has changed bytes: its SHA-256 does not match");
+}
+
+function splitInto(bytes: Uint8Array, headerLeft: number, header: Hash, payload: Hash): void {
+  const cut = Math.min(Math.max(headerLeft, 0), bytes.length);
+  header.update(bytes.subarray(0, cut));
+  payload.update(bytes.subarray(cut));
+}
+
+/** The zstd stream of one file, authenticated by age and compared with snapshot.json. */
+export function unsealFile(
+  store: Store,
+  snapshot: SnapshotJson,
+  file: SealedFile,
+  identities: Identities,
+): AsyncIterable<Uint8Array> {
+  return unsealStream(readSealedFile(store, snapshot, file), identities, { sealedFor: snapshot.recipients });
+}
+
+/** contents.json, which must agree with snapshot.json about every file. */
+export async function readSealedContents(
+  store: Store,
+  snapshot: SnapshotJson,
+  identities: Identities,
+): Promise<Contents> {
+  const chunks: Uint8Array[] = [];
+  for await (const bytes of readSealedFile(store, snapshot, fileNamed(snapshot, contentsName)))
+    chunks.push(bytes);
+  const document = await unsealDocument(Buffer.concat(chunks), identities, maxContentsBytes, {
+    sealedFor: snapshot.recipients,
+  });
+  const contents = readContents(document, snapshot);
+  const agree = (name: string): boolean => {
+    const [inside, outside] = [contents.files, snapshot.files].map((files) =>
+      files.find((file) => file.name === name),
+    );
+    return (
+      inside?.payload.sha256 === outside?.payload.sha256 && inside?.payload.length === outside?.payload.length
+    );
+  };
+  const names = new Set(
+    [...contents.files, ...snapshot.files].map(({ name }) => name).filter((n) => n !== contentsName),
+  );
+  const disagreed = [...names].filter((name) => !agree(name));
+  if (disagreed.length === 0) return contents;
+  throw new LifeboatError(
+    "snapshot-damaged",
+    `snapshot.json and the sealed contents of ${snapshot.id} disagree about ${disagreed.join(", ")}: files were swapped.`,
+  );
+}
+
+export function fileNamed(snapshot: SnapshotJson, name: string): SealedFile {
+  const file = snapshot.files.find((candidate) => candidate.name === name);
+  if (file !== undefined) return file;
+  throw new LifeboatError("snapshot-damaged", `Snapshot ${snapshot.id} lists no file ${name}.`);
+}

@@ -1,0 +1,26 @@
+/** Work that runs side by side and fails as one. */
+
+type Settled<T extends readonly unknown[]> = { -readonly [K in keyof T]: Awaited<T[K]> };
+
+/**
+ * Results in order; on the first failure `stop` is called, the others are awaited so that nobody still writes, and
+ * that first error is thrown: what follows it is only its echo.
+ */
+export async function allOrFirstError<T extends readonly unknown[]>(
+  work: readonly [...T],
+  stop: () => void = () => {},
+): Promise<Settled<T>> {
+  let first: { readonly cause: unknown } | undefined;
+  const guarded = work.map(async (one) => {
+    try {
+      return await one;
+    } catch (cause) {
+      first ??= { cause };
+      stop();
+      return undefined;
+    }
+  });
+  const results = await Promise.all(guarded);
+  if (first !== undefined) throw (first as { cause: unknown }).cause;
+  return results as Settled<T>;
+}

@@ -1,0 +1,244 @@
+/** A restored database held against what was backed up, component by component. */
+import { quoteQualified } from "../postgres/identifiers.ts";
+import type { CatalogObject, DatabaseContents } from "../snapshot/contents.ts";
+import { type ComponentVerdict, type Finding, worstVerdict } from "./findings.ts";
+import { type RowTotals, sameRows, totalsByRoot } from "./row-totals.ts";
+
+export interface ComparisonLimits {
+  /** Kinds of objects whose text is made by the server; other majors may spell the same thing otherwise. */
+  readonly deparsedKinds: ReadonlySet<string>;
+}
+
+/** One verdict a component; what the backup did not record is not-verified, never passed. */
+export function compareDatabases(
+  expected: DatabaseContents,
+  found: DatabaseContents,
+  limits: ComparisonLimits,
+): readonly ComponentVerdict[] {
+  const sameMajor = expected.server.major === found.server.major;
+  return [
+    compareTables(expected, found),
+    compareSequences(expected, found),
+    compareLargeObjects(expected, found),
+    compareExtensions(expected, found),
+    compareProperties(expected, found),
+    ...kindsOf(expected, found).map((kind) =>
+      compareObjects(
+        kind,
+        expected.objects.filter((object) => object.kind === kind),
+        found.objects.filter((object) => object.kind === kind),
+        { comparable: sameMajor || !limits.deparsedKinds.has(kind) },
+      ),
+    ),
+  ];
+}
+
+function compareTables(expected: DatabaseContents, found: DatabaseContents): ComponentVerdict {
+  const wanted = totalsByRoot(expected.tables);
+  const restored = totalsByRoot(found.tables);
+  const findings: Finding[] = [];
+  let hashed = 0;
+  for (const [name, totals] of wanted) {
+    const other = restored.get(name);
+    if (other === undefined) findings.push(difference("table-missing", `Table ${name} was not restored.`));
+    else findings.push(...rowFindings(name, totals, other));
+    if (totals.hash !== undefined) hashed += 1;
+  }
+  for (const name of restored.keys()) {
+    if (!wanted.has(name))
+      findings.push(difference("table-unexpected", `Table ${name} is not in the backup.`));
+  }
+  if (hashed < wanted.size) findings.push(hashesMissing(wanted.size - hashed, expected.hashesNotVerified));
+  return judge("tables", wanted.size, findings);
+}
+
+/** Counts first: they say more to a person than two unequal hashes. */
+export function rowFindings(name: string, expected: RowTotals, found: RowTotals): readonly Finding[] {
+  if (sameRows(expected, found)) return [];
+  if (expected.rows !== found.rows) {
+    return [difference("rows-differ", `Table ${name} has ${found.rows} rows instead of ${expected.rows}.`)];
+  }
+  if (expected.hash !== undefined && found.hash === undefined) {
+    return [
+      unverified("content-not-hashed", `The content of table ${name} could not be hashed after the restore.`),
+    ];
+  }
+  return [
+    difference("content-differs", `Table ${name} has all ${expected.rows} rows, but their content differs.`),
+  ];
+}
+
+function hashesMissing(tables: number, reason: string | undefined): Finding {
+  const why = reason ?? "the backup recorded row counts only";
+  return unverified("content-not-hashed", `The content of ${tables} tables was not compared: ${why}.`);
+}
+
+/** Sequences are not in any snapshot: the restored value must be at or past the recorded one, in its direction. */
+function compareSequences(expected: DatabaseContents, found: DatabaseContents): ComponentVerdict {
+  const restored = new Map(
+    found.sequences.map((sequence) => [quoteQualified(sequence.schema, sequence.name), sequence]),
+  );
+  const findings = expected.sequences.flatMap((sequence): readonly Finding[] => {
+    const name = quoteQualified(sequence.schema, sequence.name);
+    const other = restored.get(name);
+    if (other === undefined) return [difference("sequence-missing", `Sequence ${name} was not restored.`)];
+    if (sequence.lastValue === null || other.lastValue === null) {
+      return [unverified("sequence-unreadable", `The value of sequence ${name} could not be read.`)];
+    }
+    const ahead =
+      (BigInt(other.lastValue) - BigInt(sequence.lastValue)) *
+      (sequence.increment.startsWith("-") ? -1n : 1n);
+    const uncalled = sequence.isCalled === true && other.isCalled === false && ahead === 0n;
+    if (ahead >= 0n && !uncalled) return [];
+    return [
+      difference(
+        "sequence-behind",
+        `Sequence ${name} stands at ${other.lastValue}, before ${sequence.lastValue}.`,
+      ),
+    ];
+  });
+  return judge("sequences", expected.sequences.length, findings);
+}
+
+function compareLargeObjects(expected: DatabaseContents, found: DatabaseContents): ComponentVerdict {
+  const { count, hash } = expected.largeObjects;
+  if (count !== found.largeObjects.count) {
+    const sentence = `There are ${found.largeObjects.count} large objects instead of ${count}.`;
+    return judge("large-objects", count, [difference("large-objects-differ", sentence)]);
+  }
+  if (count === 0) return judge("large-objects", 0, []);
+  if (hash === undefined || found.largeObjects.hash === undefined) {
+    const sentence = "The content of the large objects was not compared.";
+    return judge("large-objects", count, [unverified("content-not-hashed", sentence)]);
+  }
+  if (hash === found.largeObjects.hash) return judge("large-objects", count, []);
+  const sentence = "The content of the large objects differs.";
+  return judge("large-objects", count, [difference("large-objects-differ", sentence)]);
+}
+
+function compareExtensions(expected: DatabaseContents, found: DatabaseContents): ComponentVerdict {
+  const installed = new Map(found.extensions.map((extension) => [extension.name, extension]));
+  const findings = expected.extensions.flatMap(({ name, version, schema }): readonly Finding[] => {
+    const other = installed.get(name);
+    if (other === undefined) {
+      return [
+        unverified(
+          "extension-missing",
+          `Extension ${name} is not available here; what needs it was not checked.`,
+        ),
+      ];
+    }
+    if (other.schema !== schema) {
+      return [
+        difference(
+          "extension-differs",
+          `Extension ${name} is in schema ${other.schema} instead of ${schema}.`,
+        ),
+      ];
+    }
+    // CREATE EXTENSION installs the server's default version; the backup's may be older. Said, not failed.
+    return other.version === version
+      ? []
+      : [
+          note(
+            "extension-version",
+            `Extension ${name} is version ${other.version}; the source had ${version}.`,
+          ),
+        ];
+  });
+  return judge("extensions", expected.extensions.length, findings);
+}
+
+function compareProperties(expected: DatabaseContents, found: DatabaseContents): ComponentVerdict {
+  const fields = ["encoding", "collate", "ctype", "localeProvider", "locale"] as const;
+  const findings = fields.flatMap((field) => {
+    const [before, after] = [expected.properties[field], found.properties[field]];
+    if (before === after) return [];
+    return [
+      difference(
+        "property-differs",
+        `The database's ${field} is ${String(after)} instead of ${String(before)}.`,
+      ),
+    ];
+  });
+  return judge("database", fields.length, findings);
+}
+
+function compareObjects(
+  kind: string,
+  expected: readonly CatalogObject[],
+  found: readonly CatalogObject[],
+  { comparable }: { readonly comparable: boolean },
+): ComponentVerdict {
+  const restored = groupDefinitions(found);
+  const wanted = groupDefinitions(expected);
+  const findings: Finding[] = [];
+  for (const [identity, definitions] of wanted) {
+    const other = restored.get(identity);
+    if (other === undefined)
+      findings.push(difference(`${kind}-missing`, `The ${kind} ${identity} was not restored.`));
+    else if (other !== definitions && comparable) {
+      findings.push(
+        difference(`${kind}-differs`, `The ${kind} ${identity} differs: ${other} instead of ${definitions}.`),
+      );
+    } else if (other !== definitions) {
+      findings.push(
+        unverified(`${kind}-not-compared`, `The ${kind} ${identity} is spelt otherwise by another major.`),
+      );
+    }
+  }
+  for (const identity of restored.keys()) {
+    if (wanted.has(identity)) continue;
+    findings.push(difference(`${kind}-unexpected`, `The ${kind} ${identity} is not in the backup.`));
+  }
+  return judge(kind, expected.length, findings);
+}
+
+/** Definitions by identity; overloads of one identity are kept side by side. */
+function groupDefinitions(objects: readonly CatalogObject[]): ReadonlyMap<string, string> {
+  const groups = new Map<string, string>();
+  for (const { identity, definition } of objects) {
+    const before = groups.get(identity);
+    groups.set(identity, before === undefined ? definition : `${before}\n${definition}`);
+  }
+  return groups;
+}
+
+function kindsOf(...contents: readonly DatabaseContents[]): readonly string[] {
+  return [...new Set(contents.flatMap(({ objects }) => objects.map(({ kind }) => kind)))].toSorted();
+}
+
+/** A component passes if nothing differs and nothing was left unchecked; an empty one has nothing to lose. */
+export function judge(component: string, checked: number, findings: readonly Finding[]): ComponentVerdict {
+  const verdicts = findings.flatMap(({ level }) => {
+    if (level === "error") return ["failed" as const];
+    return level === "warning" ? ["not-verified" as const] : [];
+  });
+  return { component, checked, findings, verdict: verdicts.length === 0 ? "passed" : worstVerdict(verdicts) };
+}
+
+const compareRemedy = "Do not rely on this snapshot: take another one, verify it, and report the difference.";
+
+function difference(code: string, sentence: string): Finding {
+  return { level: "error", code, sentence, publicSentence: publicOf(code), remedy: compareRemedy };
+}
+
+function unverified(code: string, sentence: string): Finding {
+  const remedy = "What could not be checked is not proven; make it checkable, or waive it by name.";
+  return { level: "warning", code, sentence, publicSentence: publicOf(code), remedy };
+}
+
+function note(code: string, sentence: string): Finding {
+  return {
+    level: "info",
+    code,
+    sentence,
+    publicSentence: publicOf(code),
+    remedy: "Nothing needs to be done.",
+  };
+}
+
+/** The code says what kind of difference it is; which object it is about stays inside. */
+function publicOf(code: string): string {
+  return `${code.replaceAll("-", " ")} (the name is in the sealed report)`;
+}
