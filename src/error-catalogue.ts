@@ -18,6 +18,25 @@ export const errorCatalogue = {
     meaning: "One or more inputs are missing, misspelt or out of range. Nothing was started.",
     cure: "Correct every input that the message lists; each line says what is allowed.",
   },
+  "run-cancelled": {
+    family: "user",
+    exitCode: 1,
+    meaning: "The run was cancelled, or the machine asked the process to end, before the work was done.",
+    cure: "Run again. Nothing unfinished became visible; the next run sweeps what this one left.",
+  },
+  "run-too-long": {
+    family: "ours",
+    exitCode: 1,
+    meaning: "The work did not end within its time limit and was stopped.",
+    cure: "Look at the last line of the log for what it waited for. If the work is just large, raise time-limit.",
+  },
+  "run-stopped": {
+    family: "ours",
+    exitCode: 1,
+    meaning:
+      "The work stopped without an end: it waited for an answer that can never come, usually because a connection was lost.",
+    cure: "Run again; if it repeats, report it with the last lines of the log.",
+  },
   "secret-in-argv": {
     family: "user",
     exitCode: 2,
