@@ -97,6 +97,25 @@ export const errorCatalogue = {
     meaning: "Nobody was named who could open the backup. Lifeboat has no unencrypted mode.",
     cure: "Make a key with `lifeboat keygen`, keep the identity file offline, and give the printed age1… recipient.",
   },
+  "run-cancelled": {
+    family: "user",
+    exitCode: 1,
+    meaning: "The run was cancelled, or the machine asked the process to end, before the work was done.",
+    cure: "Run again. Nothing unfinished became visible; the next run sweeps what this one left.",
+  },
+  "run-stopped": {
+    family: "ours",
+    exitCode: 1,
+    meaning:
+      "The work stopped without an end: it waited for an answer that can never come, usually because a connection was lost.",
+    cure: "Run again; if it repeats, report it with the last lines of the log.",
+  },
+  "run-too-long": {
+    family: "ours",
+    exitCode: 1,
+    meaning: "The work did not end within its time limit and was stopped.",
+    cure: "Look at the last line of the log for what it waited for. If the work is just large, raise time-limit.",
+  },
   "schema-in-motion": {
     family: "ours",
     exitCode: 1,
@@ -127,6 +146,12 @@ export const errorCatalogue = {
     meaning: "A stored file is not what was written: bytes were changed, cut, swapped or removed.",
     cure: "Do not restore from this snapshot. Take the newest whole one by its id, and look at who can write the store.",
   },
+  "snapshot-incomplete": {
+    family: "ours",
+    exitCode: 3,
+    meaning: "The snapshot says of itself that it is not whole: some objects failed while it was taken.",
+    cure: "Take another snapshot by its id.",
+  },
   "snapshot-lost": {
     family: "ours",
     exitCode: 1,
@@ -139,12 +164,6 @@ export const errorCatalogue = {
     exitCode: 2,
     meaning: "The store has no such snapshot of this source.",
     cure: "List what is there with `lifeboat list`, and check the store's address and the source's name.",
-  },
-  "snapshot-incomplete": {
-    family: "ours",
-    exitCode: 3,
-    meaning: "The snapshot says of itself that it is not whole: some objects failed while it was taken.",
-    cure: "Take another snapshot by its id.",
   },
   "snapshot-too-new": {
     family: "ours",

@@ -1,0 +1,130 @@
+/**
+ * The guard around a whole process: exit code 0 means that the work has ended and ended well, nothing else does.
+ *
+ * Node ends with 0 when nothing is left to wait for, also while a promise is still unsettled; a client that misses a
+ * broken connection thereby turns a failed upload into a green step. So the code is 1 from the first line, and every
+ * way in which a process can end passes through here: return, throw, stray rejection, signal, time limit, drained
+ * event loop, and a dependency that calls process.exit.
+ */
+import { asLifeboatError, LifeboatError } from "../errors.ts";
+import { formatDuration } from "./duration.ts";
+
+export type Ending<T> = { readonly value: T } | { readonly error: LifeboatError };
+export type ExitCode = 0 | 1 | 2 | 3 | 4;
+
+export interface GuardedWork<T> {
+  /** `signal` aborts with a LifeboatError: stop, clean up, and settle soon. */
+  readonly work: (signal: AbortSignal) => Promise<T>;
+  /** Tells the world how it ended, once, and returns the exit code. Synchronous: there may be no later turn. */
+  readonly conclude: (ending: Ending<T>) => ExitCode;
+  /** Asked before the work begins; it throws where an input that holds it is not valid. */
+  readonly timeLimitMs: () => number;
+  /** How long clean-ups may take after an abort. GitHub's runner kills 10 seconds after a cancel's first signal. */
+  readonly graceMs?: number;
+}
+
+const longestTimerMs = 2 ** 31 - 1;
+
+/** Runs the work and ends the process; the returned promise never resolves. */
+export function guardProcess<T>(guarded: GuardedWork<T>): Promise<never> {
+  process.exitCode = 1;
+  const controller = new AbortController();
+  let interruption: LifeboatError | undefined;
+  let isConcluded = false;
+
+  const conclude = (ending: Ending<T>): void => {
+    if (isConcluded) return;
+    isConcluded = true;
+    process.exitCode = concludeOrExplain(guarded, ending);
+  };
+  const finish = (ending: Ending<T>): void => {
+    if (isConcluded) return;
+    conclude(ending);
+    // Sockets that a client keeps open must not hold a job that is done.
+    flushThenExit();
+  };
+  const interrupt = (error: LifeboatError): void => {
+    if (interruption !== undefined) return;
+    interruption = error;
+    controller.abort(error);
+    setTimeout(() => finish({ error }), guarded.graceMs ?? 5000).unref();
+  };
+
+  process.on("unhandledRejection", (reason) => interrupt(asLifeboatError(reason)));
+  process.on("uncaughtException", (error) => interrupt(asLifeboatError(error)));
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => {
+      if (interruption === undefined) interrupt(cancelled(signal));
+      else finish({ error: interruption });
+    });
+  }
+  process.on("beforeExit", () => {
+    if (isConcluded) return;
+    if (interruption !== undefined) {
+      finish({ error: interruption });
+      return;
+    }
+    interrupt(stopped());
+    // One more turn for the clean-ups; a loop that is still empty afterwards comes back here.
+    setImmediate(() => {});
+  });
+  process.on("exit", () => {
+    if (!isConcluded) conclude({ error: interruption ?? leftEarly() });
+  });
+
+  const begin = async (): Promise<T> => {
+    const limitMs = guarded.timeLimitMs();
+    // Unref'd on purpose: whatever hangs keeps the loop, and so this timer, alive, and a drained loop is to be told
+    // now, by beforeExit, not when the limit is over.
+    setTimeout(() => interrupt(tooLong(limitMs)), Math.min(limitMs, longestTimerMs)).unref();
+    return await guarded.work(controller.signal);
+  };
+  void begin().then(
+    (value) => finish(interruption === undefined ? { value } : { error: interruption }),
+    (thrown: unknown) => finish({ error: interruption ?? asLifeboatError(thrown) }),
+  );
+  return new Promise<never>(() => {});
+}
+
+function concludeOrExplain<T>(guarded: GuardedWork<T>, ending: Ending<T>): ExitCode {
+  try {
+    return guarded.conclude(ending);
+  } catch (first) {
+    try {
+      // Work that cannot be reported is not proven done.
+      return guarded.conclude({ error: asLifeboatError(first) }) || 1;
+    } catch {
+      process.stderr.write("Lifeboat could not report how it ended; it counts as failed.\n");
+      return 1;
+    }
+  }
+}
+
+function flushThenExit(): void {
+  process.stderr.write("", () => process.stdout.write("", () => process.exit()));
+}
+
+function cancelled(signal: string): LifeboatError {
+  return new LifeboatError("run-cancelled", `The run was cancelled (${signal}) before the work was done.`);
+}
+
+function tooLong(limitMs: number): LifeboatError {
+  return new LifeboatError(
+    "run-too-long",
+    `The work did not end within its limit of ${formatDuration(limitMs)}.`,
+  );
+}
+
+function stopped(): LifeboatError {
+  return new LifeboatError(
+    "run-stopped",
+    "The work stopped without an end: it waits for an answer that can no longer come.",
+  );
+}
+
+function leftEarly(): LifeboatError {
+  return new LifeboatError(
+    "run-stopped",
+    "The process was ended from inside, by a part of the program that had no right to.",
+  );
+}

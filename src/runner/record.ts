@@ -1,0 +1,64 @@
+/**
+ * The `record` output: one JSON line that every action leaves, however it ended.
+ * docs/schemas/record.schema.json is generated from here; fields are added, never changed or removed.
+ */
+import { z } from "zod";
+import { type ErrorCode, errorCatalogue } from "../error-catalogue.ts";
+
+export const outcomes = ["success", "failure", "damaged", "not-verified", "cancelled"] as const;
+export type Outcome = (typeof outcomes)[number];
+
+const errorCodes = Object.keys(errorCatalogue) as [ErrorCode, ...ErrorCode[]];
+
+/** What the action itself knows: what it acted upon, in names of sources and ids of snapshots, and how much. */
+const actionRecordSchema = z.object({
+  source: z.string().optional().meta({ description: "The source's name in the policy." }),
+  kind: z.enum(["database", "storage", "application"]).optional(),
+  snapshot: z
+    .string()
+    .optional()
+    .meta({ description: "Id of the snapshot that was made, checked or restored." }),
+  store: z.string().optional().meta({ description: "Address of the store." }),
+  verdict: z.enum(["passed", "failed", "not-verified"]).optional(),
+  numbers: z.record(z.string(), z.number()).optional().meta({
+    description: "Counts, bytes and seconds, each with its unit in its name. Never names from inside.",
+  }),
+});
+
+export const recordSchema = z
+  .object({
+    recordVersion: z.literal(1),
+    action: z.string().meta({ description: "Name of the action: its folder's name." }),
+    outcome: z.enum(outcomes).meta({
+      description:
+        "success: done and proven done. damaged: a check found the backup bad. not-verified: it could not be checked.",
+    }),
+    exitCode: z.int().min(0).max(4),
+    error: z
+      .object({ code: z.enum(errorCodes).meta({ description: "docs/errors.md explains each." }) })
+      .optional(),
+    started: z.iso.datetime(),
+    finished: z.iso.datetime(),
+    ...actionRecordSchema.shape,
+    versions: z.object({ lifeboat: z.string(), node: z.string() }),
+    run: z
+      .object({
+        repository: z.string().optional(),
+        id: z.string().optional(),
+        attempt: z.int().min(1),
+        job: z.string().optional(),
+        event: z.string().optional(),
+        actor: z.string().optional(),
+        sha: z.string().optional(),
+      })
+      .meta({ description: "The workflow run that this happened in." }),
+  })
+  .meta({ title: "Lifeboat action record" });
+
+export type ActionRecord = z.infer<typeof actionRecordSchema>;
+export type RunRecord = z.infer<typeof recordSchema>;
+
+/** The record as its one line; a record that breaks its own schema is a defect and throws. */
+export function recordLine(record: RunRecord): string {
+  return JSON.stringify(recordSchema.parse(record));
+}
