@@ -48,11 +48,24 @@ export const errorCatalogue = {
     meaning: "The snapshot was written by a later Lifeboat, in a format that this one does not know.",
     cure: "Use the version of Lifeboat that wrote it, or a later one.",
   },
+  "artifact-quota": {
+    family: "user",
+    exitCode: 2,
+    meaning: "GitHub refuses new artifacts because the account's artifact storage is used up.",
+    cure: "Delete old artifacts or shorten the retention (GitHub counts anew every 6 to 12 hours), raise the spending limit, or add an S3 store to the policy.",
+  },
   "store-key-exists": {
     family: "ours",
     exitCode: 1,
     meaning: "Another file stands under this key. Stores never overwrite.",
     cure: "Run again: a new run has a new id. If it repeats, somebody else writes into this store.",
+  },
+  "store-link-refused": {
+    family: "user",
+    exitCode: 2,
+    meaning:
+      "A symbolic link stands inside the store, so that reading or writing would happen somewhere else.",
+    cure: "Find out who put it there, remove it, and run again; to keep the store on another disk, give that path itself.",
   },
   "store-list-failed": {
     family: "ours",
@@ -66,6 +79,12 @@ export const errorCatalogue = {
     meaning: "A file that should be in the store is not there.",
     cure: "Take another snapshot by its id; find out who deleted the file, or whether its retention ended.",
   },
+  "store-permission-missing": {
+    family: "user",
+    exitCode: 2,
+    meaning: "The token or account may not do in the store what this step needs.",
+    cure: "Add the `permissions:` line that the message names to the job, or use a token that has it.",
+  },
   "store-read-failed": {
     family: "ours",
     exitCode: 1,
@@ -77,6 +96,13 @@ export const errorCatalogue = {
     exitCode: 1,
     meaning: "The store was busy or the connection broke, also after several tries.",
     cure: "Run again later.",
+  },
+  "store-write-failed": {
+    family: "ours",
+    exitCode: 1,
+    meaning:
+      "The store could not write: a full disk, a missing right, a read-only file system. Nothing became visible.",
+    cure: "The message carries the system's own words; cure that and run again.",
   },
   "store-write-unproven": {
     family: "ours",
