@@ -14,7 +14,7 @@ import {
   writeFailure,
   writeNewFile,
   writing,
-} from "./directory-files.ts";
+} from "./local-files.ts";
 import { newDraftFolder, newStagingFolder, stagedSnapshot } from "./directory-staging.ts";
 import { type Proof, proofOf, proofOfBytes, sameBytes } from "./proof.ts";
 import { keySegments, type SnapshotPlace } from "./store-key.ts";

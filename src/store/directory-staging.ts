@@ -9,7 +9,7 @@ import { LifeboatError } from "../errors.ts";
 import { isSnapshotId } from "../snapshot/ids.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
-import { absent, codeOf, folderMode, makeFolders, refuseLinks, writing } from "./directory-files.ts";
+import { absent, codeOf, folderMode, makeFolders, refuseLinks, writing } from "./local-files.ts";
 import {
   type DraftOwner,
   ownerIsGone,

@@ -9,7 +9,7 @@ import { isSourceName, snapshotJsonName, sourcePrefix } from "../snapshot/keys.t
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
 import { beginDirectoryDraft, putDirectoryFile } from "./directory-draft.ts";
-import { absent, readFileAt, refuseLinks, syncFolder, wordsOf, writing } from "./directory-files.ts";
+import { absent, readFileAt, refuseLinks, syncFolder, wordsOf, writing } from "./local-files.ts";
 import { abandonedDrafts, sweep } from "./directory-staging.ts";
 import { keySegments } from "./store-key.ts";
 import type { ListedFile, ListedSnapshot, SnapshotListing, Store, StoreFinding } from "./store.ts";

@@ -1,4 +1,4 @@
-/** Files and folders of a directory store: private modes, flushed to the disk, read back, no link ever followed. */
+/** Files of a directory store and of spools: private modes, flushed, read back, no link ever followed. */
 import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { type FileHandle, lstat, mkdir, open } from "node:fs/promises";
@@ -15,10 +15,14 @@ const readOnly = constants.O_RDONLY | constants.O_NOFOLLOW;
 const readBytes = 1024 * 1024;
 
 /**
- * Streams into a new file and flushes it. An error of `bytes` passes through unchanged; the caller removes the file.
+ * Streams into a new file and, unless it is a spool that need not outlive a crash, flushes it. An error of `bytes` passes through unchanged; the caller removes the file.
  * Each chunk is on its way to the disk before the next is asked for, so memory stays constant.
  */
-export async function writeNewFile(path: string, bytes: AsyncIterable<Uint8Array>): Promise<Proof> {
+export async function writeNewFile(
+  path: string,
+  bytes: AsyncIterable<Uint8Array>,
+  { durable = true } = {},
+): Promise<Proof> {
   const file = await writing(open(path, createNew, fileMode));
   const hash = createHash("sha256");
   let length = 0;
@@ -28,7 +32,7 @@ export async function writeNewFile(path: string, bytes: AsyncIterable<Uint8Array
       length += chunk.length;
       await writing(file.writeFile(chunk));
     }
-    await writing(file.sync());
+    if (durable) await writing(file.sync());
   } finally {
     await file.close();
   }
