@@ -18,6 +18,12 @@ export const errorCatalogue = {
     meaning: "The bytes are those that were sealed, but pg_restore cannot read the archive.",
     cure: "Do not rely on this snapshot; take another one and report this with the versions of server and client.",
   },
+  "artifact-quota": {
+    family: "user",
+    exitCode: 2,
+    meaning: "GitHub refuses new artifacts because the account's artifact storage is used up.",
+    cure: "Delete old artifacts or shorten the retention (GitHub counts anew every 6 to 12 hours), raise the spending limit, or add an S3 store to the policy.",
+  },
   "client-tools-missing": {
     family: "user",
     exitCode: 2,
@@ -177,6 +183,13 @@ export const errorCatalogue = {
     meaning: "Another file stands under this key. Stores never overwrite.",
     cure: "Run again: a new run has a new id. If it repeats, somebody else writes into this store.",
   },
+  "store-link-refused": {
+    family: "user",
+    exitCode: 2,
+    meaning:
+      "A symbolic link stands inside the store, so that reading or writing would happen somewhere else.",
+    cure: "Find out who put it there, remove it, and run again; to keep the store on another disk, give that path itself.",
+  },
   "store-list-failed": {
     family: "ours",
     exitCode: 1,
@@ -189,6 +202,12 @@ export const errorCatalogue = {
     meaning: "A file that should be in the store is not there.",
     cure: "Take another snapshot by its id; find out who deleted the file, or whether its retention ended.",
   },
+  "store-permission-missing": {
+    family: "user",
+    exitCode: 2,
+    meaning: "The token or account may not do in the store what this step needs.",
+    cure: "Add the `permissions:` line that the message names to the job, or use a token that has it.",
+  },
   "store-read-failed": {
     family: "ours",
     exitCode: 1,
@@ -200,6 +219,13 @@ export const errorCatalogue = {
     exitCode: 1,
     meaning: "The store was busy or the connection broke, also after several tries.",
     cure: "Run again later.",
+  },
+  "store-write-failed": {
+    family: "ours",
+    exitCode: 1,
+    meaning:
+      "The store could not write: a full disk, a missing right, a read-only file system. Nothing became visible.",
+    cure: "The message carries the system's own words; cure that and run again.",
   },
   "store-write-unproven": {
     family: "ours",

@@ -1,0 +1,204 @@
+/**
+ * GitHub artifacts as a store: `artifacts:` for the repository of the current run, `artifacts:owner/repo` to read from a
+ * terminal. Parts that were never committed are in no listing and expire; nobody can tell whether their job still runs.
+ */
+import { LifeboatError } from "../errors.ts";
+import { snapshotJsonName, snapshotPrefix } from "../snapshot/keys.ts";
+import type { Clock } from "../system/clock.ts";
+import type { Logger } from "../system/logger.ts";
+import { type ArtifactCatalogue, artifactCatalogue, type CatalogueFile } from "./artifacts-catalogue.ts";
+import { type ArtifactDownloads, artifactDownloads } from "./artifacts-download.ts";
+import { ArtifactDraft } from "./artifacts-draft.ts";
+import { familyOfKey, familyOfPrefix, partName, partPrefix, snapshotFamily } from "./artifacts-names.ts";
+import { type ArtifactsRest, artifactsRest, type ListedArtifact, type Repository } from "./artifacts-rest.ts";
+import { artifactTrust, type TrustSettings } from "./artifacts-trust.ts";
+import { type ArtifactUploads, artifactUploads } from "./artifacts-upload.ts";
+import { cutRange, missing, snapshotOfKey, type SnapshotPlace } from "./store-key.ts";
+import type { ByteRange, ListedFile, SnapshotListing, Store } from "./store.ts";
+import { realSleep, type Sleep } from "./with-retries.ts";
+
+export type { Repository };
+
+export interface ArtifactStoreSettings extends TrustSettings {
+  readonly repository: Repository;
+  /** Needs `actions: read`, and `actions: write` for deleting. */
+  readonly token: string;
+  readonly apiUrl: string;
+  /** The workflow run whose artifacts are written; absent on a terminal, where the store can only be read. */
+  readonly run?: WritingRun;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly sleep?: Sleep;
+  readonly idleTimeoutMs?: number;
+  readonly uploadLimitMs?: (bytes: number) => number;
+}
+
+export interface WritingRun {
+  readonly id: number;
+  /** RUNNER_TEMP: sealed files are spooled here before their upload. */
+  readonly temporaryFolder: string;
+}
+
+export function artifactStore(settings: ArtifactStoreSettings): Store {
+  const { repository, run, logger, sleep = realSleep } = settings;
+  const address = run === undefined ? `artifacts:${repository.owner}/${repository.name}` : "artifacts:";
+  const rest = artifactsRest(settings);
+  const downloads = artifactDownloads(rest, { ...settings, sleep });
+  const catalogue = artifactCatalogue({ rest, trust: artifactTrust(rest, settings), downloads, sleep });
+  const reader = new ArtifactReader(rest, catalogue, downloads);
+  const uploads =
+    run && artifactUploads({ ...settings, ...run, runId: run.id, rest, downloads, sleep, logger });
+
+  function writable(): ArtifactUploads {
+    if (uploads !== undefined) return uploads;
+    throw new LifeboatError("input-invalid", `The store ${address} can only be read from here.`, {
+      hint: "Artifacts are written by workflow runs of that repository; from a terminal use file:///path.",
+    });
+  }
+
+  return {
+    address,
+    sources: async () => await Promise.resolve(undefined),
+    snapshots: async (source) => await reader.snapshots(source),
+    files: async (prefix) => await reader.files(prefix),
+    read: async (key, range) => await reader.read(key, range),
+    begin: async (identity) =>
+      await Promise.resolve(new ArtifactDraft(identity, { uploads: writable(), catalogue, logger })),
+    put: async (key, bytes, lifetime) => await catalogue.add(writable(), key, bytes, lifetime),
+    delete: async (key) => {
+      writable();
+      for (const artifact of await reader.artifactsOf(key)) await deleteProven(rest, artifact, key, sleep);
+      reader.forget(key);
+    },
+  };
+}
+
+class ArtifactReader {
+  readonly #rest: ArtifactsRest;
+  readonly #catalogue: ArtifactCatalogue;
+  readonly #downloads: ArtifactDownloads;
+  /** Where a key's bytes are. A deleted artifact answers 404 for ever, so nothing here goes stale unnoticed. */
+  readonly #places = new Map<string, ListedArtifact>();
+
+  constructor(rest: ArtifactsRest, catalogue: ArtifactCatalogue, downloads: ArtifactDownloads) {
+    this.#rest = rest;
+    this.#catalogue = catalogue;
+    this.#downloads = downloads;
+  }
+
+  async snapshots(source: string): Promise<SnapshotListing> {
+    const { files, findings } = await this.#list(snapshotFamily(source));
+    const snapshots = files.map(({ key, bytes, artifact }) => ({
+      id: snapshotOfKey(key)?.id ?? "",
+      snapshotJson: bytes,
+      storedAt: artifact.createdAt,
+      ...(artifact.expiresAt === undefined ? {} : { expiresAt: artifact.expiresAt }),
+    }));
+    return { snapshots: snapshots.sort((one, other) => (one.id < other.id ? -1 : 1)), findings };
+  }
+
+  async files(prefix: string): Promise<readonly ListedFile[]> {
+    const place = snapshotOfKey(`${prefix.replace(/\/$/, "")}/${snapshotJsonName}`);
+    if (place !== undefined) return await this.#filesOfSnapshot(place);
+    const { files } = await this.#list(familyOfPrefix(prefix));
+    return files
+      .filter(({ key }) => key.startsWith(prefix))
+      .map(listedFile)
+      .sort(byKey);
+  }
+
+  async read(key: string, range?: ByteRange): Promise<AsyncIterable<Uint8Array>> {
+    const family = familyOfKey(key);
+    const artifact = family === undefined ? await this.#partOf(key) : await this.#catalogued(key);
+    if (artifact === undefined) throw missing(key);
+    if (family === undefined) return await this.#downloads.read(artifact, range);
+    // Read from its own artifact, not from a copy: this is what verify looks at.
+    const file = await this.#catalogue.download(artifact);
+    if (file?.key !== key) {
+      throw new LifeboatError("store-read-failed", `The artifact ${artifact.id} of ${key} does not hold it.`);
+    }
+    const { start, end } = cutRange(range, file.bytes.length);
+    return only(file.bytes.subarray(start, end));
+  }
+
+  /** Everything that holds a key, also when its snapshot's commit has been deleted already. */
+  async artifactsOf(key: string): Promise<readonly ListedArtifact[]> {
+    const place = snapshotOfKey(key);
+    if (familyOfKey(key) !== undefined || place === undefined) {
+      const artifact = await this.#catalogued(key);
+      return artifact === undefined ? [] : [artifact];
+    }
+    // The id's random part makes the name ours alone; a fork's artifact of this name may go too.
+    return await this.#rest.list({ name: partName(place, place.name) });
+  }
+
+  forget(key: string): void {
+    this.#places.delete(key);
+  }
+
+  async #filesOfSnapshot(place: SnapshotPlace): Promise<readonly ListedFile[]> {
+    const prefix = snapshotPrefix(place.source, place.id);
+    const { files } = await this.#list(snapshotFamily(place.source));
+    const commit = files.find(({ key }) => key === prefix + snapshotJsonName);
+    if (commit?.artifact.run === undefined) return [];
+    const ofRun = await this.#rest.list({ runId: commit.artifact.run.id });
+    const parts = ofRun.filter(({ name, expired }) => !expired && name.startsWith(partPrefix(place)));
+    const listed = parts.map((artifact) => {
+      const key = prefix + artifact.name.slice(partPrefix(place).length);
+      this.#places.set(key, artifact);
+      return { key, length: artifact.length, storedAt: artifact.createdAt };
+    });
+    return [...listed, listedFile(commit)].sort(byKey);
+  }
+
+  async #partOf(key: string): Promise<ListedArtifact | undefined> {
+    const known = this.#places.get(key);
+    const place = snapshotOfKey(key);
+    if (known !== undefined || place === undefined) return known;
+    const commit = await this.#catalogued(snapshotPrefix(place.source, place.id) + snapshotJsonName);
+    if (commit?.run === undefined) return undefined;
+    // Only of the commit's own run: other runs, forks' among them, may use the name too.
+    const name = partName(place, place.name);
+    const artifact = (await this.#rest.list({ runId: commit.run.id, name })).at(-1);
+    if (artifact !== undefined) this.#places.set(key, artifact);
+    return artifact;
+  }
+
+  async #catalogued(key: string): Promise<ListedArtifact | undefined> {
+    const family = familyOfKey(key);
+    if (family !== undefined && !this.#places.has(key)) await this.#list(family);
+    return this.#places.get(key);
+  }
+
+  async #list(family: string): ReturnType<ArtifactCatalogue["list"]> {
+    const listing = await this.#catalogue.list(family);
+    for (const { key, artifact } of listing.files) this.#places.set(key, artifact);
+    return listing;
+  }
+}
+
+async function deleteProven(
+  rest: ArtifactsRest,
+  { id }: ListedArtifact,
+  key: string,
+  sleep: Sleep,
+): Promise<void> {
+  await rest.delete(id);
+  for (let attempt = 1; attempt <= 5; attempt += 1) {
+    if ((await rest.get(id)) === undefined) return;
+    await sleep(500 * 2 ** attempt);
+  }
+  throw new LifeboatError("store-write-failed", `${key} is still there after it was deleted.`);
+}
+
+function listedFile({ key, bytes, artifact }: CatalogueFile): ListedFile {
+  return { key, length: bytes.length, storedAt: artifact.createdAt };
+}
+
+function byKey(one: ListedFile, other: ListedFile): number {
+  return one.key < other.key ? -1 : 1;
+}
+
+async function* only(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  if (bytes.length > 0) yield await Promise.resolve(bytes);
+}

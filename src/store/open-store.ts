@@ -1,0 +1,110 @@
+/** From the address that a person writes to the store it means. */
+import { isAbsolute } from "node:path";
+import { fileURLToPath } from "node:url";
+import { LifeboatError } from "../errors.ts";
+import type { Clock } from "../system/clock.ts";
+import type { Logger } from "../system/logger.ts";
+import { artifactStore, type Repository, type WritingRun } from "./artifacts.ts";
+import { directoryStore } from "./directory.ts";
+import type { Store } from "./store.ts";
+import { type Sleep, withRetries } from "./with-retries.ts";
+
+export type StoreAddress =
+  | { readonly kind: "directory"; readonly path: string }
+  /** Without a repository: that of the current workflow run. */
+  | { readonly kind: "artifacts"; readonly repository?: Repository };
+
+export interface StoreSurroundings {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly sleep?: Sleep;
+  /** What GitHub artifacts need; a directory needs none of it. */
+  readonly github?: GitHubSurroundings;
+}
+
+export interface GitHubSurroundings {
+  readonly token?: string;
+  /** Default https://api.github.com */
+  readonly apiUrl?: string;
+  /** The workflow run that this is part of; absent on a terminal. */
+  readonly run?: WritingRun & { readonly repository: Repository };
+  readonly defaultBranch?: string;
+  readonly allowedBranches?: readonly string[];
+}
+
+const spellings = "Write file:///absolute/path, artifacts: or artifacts:owner/repo.";
+
+export function parseStoreAddress(text: string): StoreAddress {
+  const wanted = text.trim();
+  if (wanted.startsWith("artifacts:")) return parseArtifacts(wanted.slice("artifacts:".length));
+  if (wanted.startsWith("file:")) return { kind: "directory", path: parsePath(wanted) };
+  if (/^s3:/i.test(wanted)) throw invalid("S3 stores are not in this version of Lifeboat.");
+  if (isAbsolute(wanted)) throw invalid(`A store is not a bare path. Write file://${encodeURI(wanted)}`);
+  if (wanted === "artifacts") throw invalid('The colon is missing. Write "artifacts:"');
+  throw invalid(`${JSON.stringify(text)} is not the address of a store. ${spellings}`);
+}
+
+/** The store, with temporary failures tried again. */
+export function openStore(address: string | StoreAddress, surroundings: StoreSurroundings): Store {
+  const parsed = typeof address === "string" ? parseStoreAddress(address) : address;
+  const store =
+    parsed.kind === "directory"
+      ? directoryStore({ path: parsed.path, ...surroundings })
+      : openArtifacts(parsed.repository, surroundings);
+  return withRetries(store, surroundings.sleep === undefined ? {} : { sleep: surroundings.sleep });
+}
+
+function openArtifacts(asked: Repository | undefined, surroundings: StoreSurroundings): Store {
+  const { token, apiUrl = "https://api.github.com", run, ...branches } = surroundings.github ?? {};
+  const repository = asked ?? run?.repository;
+  if (repository === undefined) {
+    throw invalid(
+      '"artifacts:" means the repository of a workflow run. On a terminal write artifacts:owner/repo',
+    );
+  }
+  if (token === undefined || token === "") {
+    throw new LifeboatError("input-invalid", "GitHub artifacts need a token.", {
+      hint: "Pass `${{ github.token }}` in a workflow; on a terminal a token with `actions: read`.",
+    });
+  }
+  return artifactStore({
+    ...surroundings,
+    ...branches,
+    repository,
+    token,
+    apiUrl,
+    ...(asked === undefined && run !== undefined ? { run } : {}),
+  });
+}
+
+function parseArtifacts(rest: string): StoreAddress {
+  if (rest === "") return { kind: "artifacts" };
+  const match = /^([A-Za-z0-9](?:[A-Za-z0-9_-]{0,38}))\/([A-Za-z0-9._-]{1,100})$/.exec(rest);
+  const [, owner, name] = match ?? [];
+  if (owner !== undefined && name !== undefined && !/^\.{1,2}$/.test(name)) {
+    return { kind: "artifacts", repository: { owner, name } };
+  }
+  throw invalid(
+    `${JSON.stringify(rest)} is not a repository. Write artifacts:owner/repo, or artifacts: alone`,
+  );
+}
+
+function parsePath(text: string): string {
+  const path = /^file:\/*(.*)$/s.exec(text)?.[1] ?? "";
+  const right = `file:///${path}`;
+  if (!text.startsWith("file:///") || text.startsWith("file:////")) {
+    throw invalid(`A path on this machine takes three slashes and is absolute. Write ${right}`);
+  }
+  try {
+    const url = new URL(text);
+    if (url.search === "" && url.hash === "") return fileURLToPath(url).replace(/(?<=.)\/+$/, "");
+  } catch (cause) {
+    throw invalid(`${JSON.stringify(text)} cannot be read as a path.`, cause);
+  }
+  throw invalid(`"?" and "#" end a path in an address. Write them as %3F and %23`);
+}
+
+function invalid(sentence: string, cause?: unknown): LifeboatError {
+  const whole = /[.:]$/.test(sentence) ? sentence : `${sentence}.`;
+  return new LifeboatError("input-invalid", whole, { hint: spellings, cause });
+}
