@@ -32,7 +32,7 @@ export interface DatabaseBackupRequest {
   readonly source: string;
   readonly tiers: readonly Tier[];
   readonly recipients: Recipients;
-  readonly signingKey?: SigningKey;
+  readonly signingKey: SigningKey | undefined;
   /** At most so many archives of large tables are dumped at once. */
   readonly jobs: number;
   readonly cores: number;
@@ -49,6 +49,8 @@ export interface BackupSurroundings {
   readonly lifeboatVersion: string;
   /** The zstd binary; undefined uses Node's own compressor. */
   readonly zstd: string | undefined;
+  /** Ends all children: the run was cancelled. */
+  readonly signal: AbortSignal;
   clientTools(major: number): Promise<ClientTools>;
 }
 
@@ -84,7 +86,8 @@ export async function backUpDatabase(
   try {
     const { connection, cores, recipients } = request;
     const { zstd } = surroundings;
-    const dumping = { connection, cores, tools, zstd, snapshotName: snapshot.name, signal: stopped.signal };
+    const signal = AbortSignal.any([stopped.signal, surroundings.signal]);
+    const dumping = { connection, cores, tools, zstd, snapshotName: snapshot.name, signal };
     const [stored, globals, description] = await allOrFirstError(
       [
         allOrFirstError(parts.map((part) => storePart(part, dumping, draft, recipients))),

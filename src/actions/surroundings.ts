@@ -1,0 +1,75 @@
+/** What operations need of a workflow run: the store, the clock, the log, and PostgreSQL's programs. */
+import { ensureClientTools } from "../postgres/install-client-tools.ts";
+import type { ClientTools } from "../postgres/client-tools.ts";
+import type { InputReader } from "../runner/input-reader.ts";
+import { runnerPackageInstaller } from "../runner/package-installer.ts";
+import type { Runner } from "../runner/run-action.ts";
+import { version } from "../runner/version.ts";
+import { findZstd } from "../seal/zstd.ts";
+import { openStore, parseStoreAddress, type StoreAddress } from "../store/open-store.ts";
+import type { Store } from "../store/store.ts";
+import type { Clock } from "../system/clock.ts";
+import type { Logger } from "../system/logger.ts";
+
+export interface StoreInputs {
+  readonly address: StoreAddress;
+  readonly token: string | undefined;
+  readonly allowedBranches: readonly string[] | undefined;
+}
+
+export function storeInputs(read: InputReader): StoreInputs {
+  return {
+    address: read.parsed("store", parseStoreAddress, { kind: "artifacts" }),
+    token: read.optional.secret("github-token"),
+    allowedBranches: read.optional.list("allowed-branches"),
+  };
+}
+
+export interface Surroundings {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly lifeboatVersion: string;
+  readonly zstd: string | undefined;
+  readonly signal: AbortSignal;
+  /** A folder on a real disk for throwaway servers; theirs alone, mode 0700. */
+  readonly temporaryFolder: string;
+  clientTools(major: number): Promise<ClientTools>;
+}
+
+export async function runnerSurroundings(
+  runner: Runner,
+  inputs: { readonly store: StoreInputs; readonly postgresBin: string | undefined },
+): Promise<Surroundings> {
+  const { clock, context, logger, signal } = runner;
+  const { temporaryFolder } = context;
+  return {
+    store: openStore(inputs.store.address, { clock, logger, github: github(runner, inputs.store) }),
+    clock,
+    logger,
+    lifeboatVersion: version,
+    zstd: await findZstd(),
+    signal,
+    temporaryFolder,
+    clientTools: (major) =>
+      ensureClientTools(major, {
+        logger,
+        installer: runnerPackageInstaller(logger),
+        ...(inputs.postgresBin === undefined ? {} : { chosenFolder: inputs.postgresBin }),
+      }),
+  };
+}
+
+function github({ context }: Runner, { token, allowedBranches }: StoreInputs) {
+  const [owner, name] = (context.repository ?? "").split("/");
+  const id = Number(context.runId);
+  const { apiUrl, temporaryFolder } = context;
+  return {
+    apiUrl,
+    ...(token === undefined ? {} : { token }),
+    ...(allowedBranches === undefined ? {} : { allowedBranches }),
+    ...(owner !== undefined && name !== undefined && Number.isInteger(id)
+      ? { run: { id, temporaryFolder, repository: { owner, name } } }
+      : {}),
+  };
+}

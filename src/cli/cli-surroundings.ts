@@ -1,0 +1,41 @@
+/** What operations need of a terminal: the store, the clock, the log, and PostgreSQL's programs. */
+import { tmpdir } from "node:os";
+import type { Surroundings } from "../actions/surroundings.ts";
+import { ensureClientTools } from "../postgres/install-client-tools.ts";
+import { version } from "../runner/version.ts";
+import { findZstd } from "../seal/zstd.ts";
+import { openStore, type StoreAddress } from "../store/open-store.ts";
+import type { Cli } from "./exit.ts";
+import { environmentVariable } from "./environment.ts";
+
+export async function cliSurroundings(
+  cli: Cli,
+  inputs: {
+    readonly store: { readonly address: StoreAddress; readonly token: string | undefined };
+    readonly postgresBin: string | undefined;
+  },
+): Promise<Surroundings> {
+  const { clock, logger, signal } = cli;
+  const token = inputs.store.token ?? environmentVariable("GITHUB_TOKEN");
+  if (token !== undefined) cli.secrets.add(token);
+  const apiUrl = environmentVariable("GITHUB_API_URL");
+  return {
+    store: openStore(inputs.store.address, {
+      clock,
+      logger,
+      github: { ...(token === undefined ? {} : { token }), ...(apiUrl === undefined ? {} : { apiUrl }) },
+    }),
+    clock,
+    logger,
+    lifeboatVersion: version,
+    zstd: await findZstd(),
+    signal,
+    temporaryFolder: tmpdir(),
+    // A person's own machine: nothing is installed there, the error names the command.
+    clientTools: (major) =>
+      ensureClientTools(major, {
+        logger,
+        ...(inputs.postgresBin === undefined ? {} : { chosenFolder: inputs.postgresBin }),
+      }),
+  };
+}

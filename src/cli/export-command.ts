@@ -1,0 +1,57 @@
+import { createWriteStream } from "node:fs";
+import { rename, unlink } from "node:fs/promises";
+import { pipeline } from "node:stream/promises";
+import { parseSource } from "../actions/db-backup/inputs.ts";
+import { optionalIdentities, snapshotChoice } from "../actions/snapshot-inputs.ts";
+import { storeInputs } from "../actions/surroundings.ts";
+import { LifeboatError } from "../errors.ts";
+import { exportSchema } from "../operations/export-schema.ts";
+import { onlySource } from "../operations/list-snapshots.ts";
+import { locateSnapshot } from "../operations/locate-snapshot.ts";
+import { cliSurroundings } from "./cli-surroundings.ts";
+import { identityFromFile, withKey, withPostgres, withSnapshot } from "./flag-sets.ts";
+import type { CliCommand } from "./run-cli.ts";
+
+export const exportCommand: CliCommand = {
+  path: ["export", "schema"],
+  summary: "write the schema of a snapshot as SQL, without rows",
+  configure: (command) =>
+    withPostgres(withKey(withSnapshot(command))).requiredOption(
+      "--out <file>",
+      "where to write it; must not exist",
+    ),
+  async run(cli, flags) {
+    const inputs = cli.readInputs(identityFromFile(flags), (read) => {
+      const identities = optionalIdentities(read);
+      if (identities === undefined) {
+        read.problem("identity-file", "the schema is sealed.", "Give the identity, or --passphrase.");
+      }
+      return {
+        store: storeInputs(read),
+        source: read.optional.parsed("source", parseSource),
+        choice: snapshotChoice(read),
+        identities,
+        out: read.string("out"),
+        postgresBin: read.optional.string("postgres-bin"),
+      };
+    });
+    const { identities, out } = inputs;
+    if (identities === undefined) throw new LifeboatError("unexpected", "The identity was not read.");
+    const surroundings = await cliSurroundings(cli, inputs);
+    const { store } = surroundings;
+    const { snapshot } = await locateSnapshot(store, await onlySource(store, inputs.source), inputs.choice);
+    const unfinished = `${out}.unfinished`;
+    try {
+      const file = createWriteStream(unfinished, { flags: "wx", mode: 0o600 });
+      await pipeline(exportSchema(snapshot, identities, surroundings), file);
+      await rename(unfinished, out);
+    } catch (cause) {
+      await unlink(unfinished).catch(() => {});
+      throw cause;
+    }
+    return {
+      document: { snapshot: snapshot.id, file: out },
+      text: `The schema of ${snapshot.id} is in ${out}.`,
+    };
+  },
+};

@@ -1,0 +1,70 @@
+/** `lifeboat`: the same operations from a terminal, for the day GitHub itself is down. */
+import { Command, CommanderError } from "commander";
+import { version } from "../runner/version.ts";
+import { backupCommand } from "./backup-command.ts";
+import { type Cli, type CommandResult, runCommand } from "./exit.ts";
+import { exportCommand } from "./export-command.ts";
+import { keygenCommand } from "./keygen-command.ts";
+import { listCommand, showCommand } from "./list-command.ts";
+import { restoreCommand } from "./restore-command.ts";
+import { verifyCommand } from "./verify-command.ts";
+
+/** A subcommand as a value: its flags on a commander command, and what it does with them. */
+export interface CliCommand {
+  readonly path: readonly string[];
+  readonly summary: string;
+  configure(command: Command): Command;
+  run(
+    cli: Cli,
+    flags: Record<string, string | boolean | readonly string[] | undefined>,
+  ): Promise<CommandResult>;
+}
+
+const commands: readonly CliCommand[] = [
+  keygenCommand,
+  backupCommand,
+  listCommand,
+  showCommand,
+  verifyCommand,
+  restoreCommand,
+  exportCommand,
+];
+
+/** Runs one command line (without node and script) to the end of the process. */
+export function runCli(argv: readonly string[] = process.argv.slice(2)): Promise<never> {
+  return runCommand(argv, async (cli) => {
+    let result: CommandResult | undefined;
+    const program = build(async (command, flags) => {
+      result = await command.run(cli, flags);
+    });
+    await program.parseAsync([...argv], { from: "user" });
+    if (result !== undefined) return result;
+    program.outputHelp();
+    throw new CommanderError(2, "lifeboat.noCommand", "error: no command was given");
+  });
+}
+
+function build(
+  perform: (command: CliCommand, flags: Parameters<CliCommand["run"]>[1]) => Promise<void>,
+): Command {
+  const program = new Command("lifeboat")
+    .description("Back up PostgreSQL, prove it by a real restore, bring everything back.")
+    .version(version)
+    .exitOverride()
+    .configureOutput({ outputError: () => {} });
+  const groups = new Map<string, Command>([["", program]]);
+  for (const command of commands) {
+    const [name = "", parent = ""] = command.path.toReversed();
+    const group = groups.get(parent) ?? program.command(parent).description(`${parent} …`).exitOverride();
+    groups.set(parent, group);
+    const own = command
+      .configure(group.command(name).description(command.summary))
+      .option("--json", "print one JSON document on stdout")
+      .option("--verbose", "say more on stderr")
+      .exitOverride()
+      .configureOutput({ outputError: () => {} })
+      .allowExcessArguments(false);
+    own.action(async () => await perform(command, own.opts()));
+  }
+  return program;
+}

@@ -1,0 +1,50 @@
+/** What a store holds: every snapshot of one source, whole or damaged, oldest first. */
+import { asLifeboatError, LifeboatError } from "../errors.ts";
+import { readSnapshotJson, type SnapshotJson } from "../snapshot/snapshot-json.ts";
+import type { ListedSnapshot, Store, StoreFinding } from "../store/store.ts";
+
+export interface SnapshotOverview {
+  readonly source: string;
+  readonly snapshots: readonly OverviewEntry[];
+  readonly findings: readonly StoreFinding[];
+}
+
+export interface OverviewEntry {
+  readonly id: string;
+  readonly storedAt: string;
+  readonly expiresAt?: string;
+  /** Absent where snapshot.json is damaged; `problem` says how. */
+  readonly snapshot?: SnapshotJson;
+  readonly problem?: string;
+}
+
+export async function listSnapshots(store: Store, source: string): Promise<SnapshotOverview> {
+  const { snapshots, findings } = await store.snapshots(source);
+  return { source, findings, snapshots: snapshots.map((listed) => overviewOf(listed, source)) };
+}
+
+function overviewOf(listed: ListedSnapshot, source: string): OverviewEntry {
+  const dates = {
+    id: listed.id,
+    storedAt: listed.storedAt.toISOString(),
+    ...(listed.expiresAt === undefined ? {} : { expiresAt: listed.expiresAt.toISOString() }),
+  };
+  try {
+    return { ...dates, snapshot: readSnapshotJson(listed.snapshotJson, { source, id: listed.id }) };
+  } catch (cause) {
+    return { ...dates, problem: asLifeboatError(cause).message };
+  }
+}
+
+/** The source that is meant where none was named: the only one that the store has. */
+export async function onlySource(store: Store, named: string | undefined): Promise<string> {
+  if (named !== undefined) return named;
+  const sources = await store.sources();
+  // A store that cannot tell has ours under the name that a backup takes by default.
+  if (sources === undefined || sources.length === 0) return "database";
+  const [only, ...others] = sources;
+  if (only !== undefined && others.length === 0) return only;
+  throw new LifeboatError("input-invalid", `The store holds several sources: ${sources.join(", ")}.`, {
+    hint: "Name one with --source.",
+  });
+}
