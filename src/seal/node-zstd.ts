@@ -24,7 +24,7 @@ export function compressFrame(bytes: Uint8Array): Uint8Array {
   return zstdCompressSync(bytes, { params: parameters, pledgedSrcSize: bytes.length });
 }
 
-/** One frame with a checksum around a whole stream; errors of the source pass through unchanged. */
+/** Frames with checksums around a whole stream (Node ends it with an empty one); the source's errors pass through. */
 export function compressStream(
   source: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
