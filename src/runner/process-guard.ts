@@ -17,12 +17,13 @@ export interface GuardedWork<T> {
   readonly work: (signal: AbortSignal) => Promise<T>;
   /** Tells the world how it ended, once, and returns the exit code. Synchronous: there may be no later turn. */
   readonly conclude: (ending: Ending<T>) => ExitCode;
-  /** Asked before the work begins; it throws where an input that holds it is not valid. */
+  /** Asked before the work begins; it throws where an input that holds it is not valid. Infinity for no limit. */
   readonly timeLimitMs: () => number;
   /** How long clean-ups may take after an abort. GitHub's runner kills 10 seconds after a cancel's first signal. */
   readonly graceMs?: number;
 }
 
+/** What setTimeout takes, almost 25 days; a longer one would fire at once. */
 const longestTimerMs = 2 ** 31 - 1;
 
 /** Runs the work and ends the process; the returned promise never resolves. */
@@ -76,7 +77,7 @@ export function guardProcess<T>(guarded: GuardedWork<T>): Promise<never> {
     const limitMs = guarded.timeLimitMs();
     // Unref'd on purpose: whatever hangs keeps the loop, and so this timer, alive, and a drained loop is to be told
     // now, by beforeExit, not when the limit is over.
-    setTimeout(() => interrupt(tooLong(limitMs)), Math.min(limitMs, longestTimerMs)).unref();
+    if (limitMs <= longestTimerMs) setTimeout(() => interrupt(tooLong(limitMs)), limitMs).unref();
     return await guarded.work(controller.signal);
   };
   void begin().then(
