@@ -37,6 +37,19 @@ export const errorCatalogue = {
     meaning: "The folder that was named does not hold client tools of the server's major version.",
     cure: "Name the folder of the right major, or leave the input out and let Lifeboat find it.",
   },
+  "confirm-mismatch": {
+    family: "user",
+    exitCode: 2,
+    meaning:
+      "What was typed to confirm is not the name of the database that would be replaced. Nothing was touched.",
+    cure: "Type the exact name of the target's database, or correct the target.",
+  },
+  "confirm-needed": {
+    family: "user",
+    exitCode: 2,
+    meaning: "The restore would replace something that exists, and nobody confirmed it. Nothing was touched.",
+    cure: "Read the plan (dry run), then give `confirm` the exact name of the target's database.",
+  },
   "coverage-unproven": {
     family: "ours",
     exitCode: 1,
@@ -67,11 +80,24 @@ export const errorCatalogue = {
     meaning: "No connection to the database server could be made.",
     cure: "Check host and port, that the server runs, and that a firewall or network restriction lets you in.",
   },
+  "disk-too-small": {
+    family: "user",
+    exitCode: 2,
+    meaning:
+      "The server's disk has no room for a second copy of the database beside the first. Nothing was touched.",
+    cure: "Free or add space, or restore into a new database on another server.",
+  },
   "dump-failed": {
     family: "ours",
     exitCode: 1,
     meaning: "pg_dump or zstd did not end well. Nothing became visible.",
     cure: "The program's own words follow where they may be shown (in public repositories they could name tables).",
+  },
+  "hook-failed": {
+    family: "ours",
+    exitCode: 1,
+    meaning: "The command that should run before or after the restore ended with an error.",
+    cure: "Run the command by hand, cure it, and run again.",
   },
   "identity-does-not-open": {
     family: "user",
@@ -91,6 +117,12 @@ export const errorCatalogue = {
     meaning: "Another session changed a table's definition for so long that the backup gave up waiting.",
     cure: "Run again; if it repeats, look for long ALTER TABLE, VACUUM FULL or open transactions.",
   },
+  "plan-outdated": {
+    family: "user",
+    exitCode: 2,
+    meaning: "The target changed between planning and restoring. Nothing was touched.",
+    cure: "Plan again and read the new plan.",
+  },
   "privilege-missing": {
     family: "user",
     exitCode: 2,
@@ -102,6 +134,51 @@ export const errorCatalogue = {
     exitCode: 2,
     meaning: "Nobody was named who could open the backup. Lifeboat has no unencrypted mode.",
     cure: "Make a key with `lifeboat keygen`, keep the identity file offline, and give the printed age1… recipient.",
+  },
+  "restore-impossible": {
+    family: "user",
+    exitCode: 2,
+    meaning: "This server, or these programs, cannot take this snapshot. Nothing was touched.",
+    cure: "The message lists what is in the way; restore into a server that has it.",
+  },
+  "restore-not-verified": {
+    family: "ours",
+    exitCode: 3,
+    meaning:
+      "What was restored is not what was backed up, or could not be compared; the target was left as it was.",
+    cure: "Read the findings; restore another snapshot, or verify this one.",
+  },
+  "restore-running": {
+    family: "user",
+    exitCode: 2,
+    meaning: "Another restore into the same database is at work. Nothing was touched.",
+    cure: "Wait for it to end, then run again.",
+  },
+  "restore-selection": {
+    family: "user",
+    exitCode: 2,
+    meaning:
+      "A chosen table or schema is not in the snapshot, or was not written correctly. Nothing was touched.",
+    cure: 'Write schema.table; quote parts with upper case, spaces or dots: "My Schema"."my.table".',
+  },
+  "restore-state-unknown": {
+    family: "ours",
+    exitCode: 1,
+    meaning:
+      "The connection broke while the restore became visible, and the server could not be asked how it ended.",
+    cure: "Reach the server and run again: the next run sees by itself whether anything is left to do.",
+  },
+  "restore-swap-failed": {
+    family: "ours",
+    exitCode: 1,
+    meaning: "The verified copy could not take the place of the existing database, which is unchanged.",
+    cure: "End the sessions that the message speaks of and run again: the verified copy is used as it stands.",
+  },
+  "restore-table-refused": {
+    family: "user",
+    exitCode: 2,
+    meaning: "The target cannot take these tables; it was rolled back and is unchanged.",
+    cure: "The message says what is in the way; cure it, or restore into a new database and copy from there.",
   },
   "run-cancelled": {
     family: "user",
@@ -232,6 +309,12 @@ export const errorCatalogue = {
     exitCode: 1,
     meaning: "A file was written but reading it back did not give the same bytes; it does not count.",
     cure: "Run again; if it repeats, the store or its disk is failing.",
+  },
+  "throwaway-server-failed": {
+    family: "ours",
+    exitCode: 1,
+    meaning: "The throwaway PostgreSQL that a check needs did not start.",
+    cure: "The message carries the server's own log; check memory, disk and that the folder may be entered.",
   },
   "tool-failed": {
     family: "ours",

@@ -1,0 +1,199 @@
+/**
+ * A new, empty database with the inside and outside properties of another one, from our own quoted SQL: the words of
+ * a snapshot become identifiers and constants, never statements.
+ */
+import { LifeboatError } from "../errors.ts";
+import type { DatabaseProperties } from "../snapshot/contents.ts";
+import type { Finding } from "../verification/findings.ts";
+import type { Sql } from "./client.ts";
+import { quoteIdentifier, quoteLiteral } from "./identifiers.ts";
+import { aclStatements, settingStatement } from "./restore-properties.ts";
+
+export interface NewDatabase {
+  readonly name: string;
+  readonly properties: DatabaseProperties;
+  readonly serverMajor: number;
+  /** Names of the roles that the server has, after missing ones were created. */
+  readonly roles: ReadonlySet<string>;
+  /** For throwaway servers: C where the machine lacks the locale, with a finding, instead of an error. */
+  readonly substituteLocale?: boolean;
+}
+
+/** SQLSTATEs of CREATE DATABASE for a locale that the server's machine does not have. */
+const localeRefusals = new Set(["22023", "42809", "42704", "0A000", "58P01"]);
+
+/** Runs CREATE DATABASE, and leaves everything that `applyProperties` sets to it. */
+export async function createDatabase(sql: Sql, wanted: NewDatabase): Promise<readonly Finding[]> {
+  const { name, properties, serverMajor, roles } = wanted;
+  const owner = roles.has(properties.owner) ? properties.owner : undefined;
+  const findings: Finding[] = owner === undefined ? [ownerMissing(properties.owner)] : [];
+  try {
+    await sql.query(createDatabaseSql(name, properties, serverMajor, owner));
+    return findings;
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    if (!localeRefusals.has(code ?? "")) throw createFailed(name, error);
+    if (wanted.substituteLocale !== true) {
+      throw new LifeboatError(
+        "restore-impossible",
+        `The server cannot create a database with the backup's encoding and locale: ${message}.`,
+        { hint: "Install the locale on the server's machine (locale-gen), then restart PostgreSQL.", cause: error },
+      );
+    }
+  }
+  const plain = { ...properties, collate: "C", ctype: "C", localeProvider: "libc", locale: null };
+  await sql.query(createDatabaseSql(name, plain, serverMajor, owner)).catch((error: unknown) => {
+    throw createFailed(name, error);
+  });
+  return [...findings, localeSubstituted(properties)];
+}
+
+/** CREATE DATABASE in the words of that server's major version. */
+export function createDatabaseSql(
+  name: string,
+  properties: DatabaseProperties,
+  serverMajor: number,
+  owner: string | undefined,
+): string {
+  const { localeProvider: provider, locale } = properties;
+  const words = [
+    `create database ${quoteIdentifier(name)} template template0`,
+    `encoding ${quoteLiteral(properties.encoding)}`,
+    `lc_collate ${quoteLiteral(properties.collate)}`,
+    `lc_ctype ${quoteLiteral(properties.ctype)}`,
+  ];
+  if (serverMajor >= 15) words.push(`locale_provider ${quoteLiteral(provider)}`);
+  if (provider === "icu" && locale !== null) words.push(`icu_locale ${quoteLiteral(locale)}`);
+  if (provider === "builtin" && locale !== null) words.push(`builtin_locale ${quoteLiteral(locale)}`);
+  if (owner !== undefined) words.push(`owner ${quoteIdentifier(owner)}`);
+  return words.join(" ");
+}
+
+/** Why a server of this major version cannot have such a database at all; undefined where it can. */
+export function providerRefusal(properties: DatabaseProperties, serverMajor: number): string | undefined {
+  const since = { libc: 0, icu: 15, builtin: 17 }[properties.localeProvider];
+  if (since === undefined) return `its locale provider "${properties.localeProvider}" is not known`;
+  if (serverMajor >= since) return undefined;
+  return `its locale provider ${properties.localeProvider} needs PostgreSQL ${since} or later`;
+}
+
+/**
+ * Access rights, settings and comment of the database. Settings are in force for the load, as they are with
+ * `pg_restore --create`: a materialized view's query may need them. One that the server refuses becomes a finding.
+ */
+export async function applyProperties(
+  sql: Sql,
+  name: string,
+  properties: DatabaseProperties,
+  roles: ReadonlySet<string>,
+): Promise<readonly Finding[]> {
+  const findings: Finding[] = [];
+  const { statements, unknownRoles } = aclStatements(name, properties, roles);
+  for (const role of unknownRoles) findings.push(grantLeftOut(role));
+  for (const { role, setting } of properties.settings) {
+    if (role !== "" && !roles.has(role)) findings.push(grantLeftOut(role));
+    else statements.push(settingStatement(name, role, setting));
+  }
+  for (const statement of statements) {
+    await sql.query(statement).catch((error: unknown) => {
+      findings.push(propertyRefused(statement, error as Error));
+    });
+  }
+  return findings;
+}
+
+/** What must not be in force before the restore is proven: a limit of 0 would lock out the check itself. */
+export async function finishProperties(sql: Sql, name: string, properties: DatabaseProperties): Promise<void> {
+  const quoted = quoteIdentifier(name);
+  await sql.query(`alter database ${quoted} connection limit ${properties.connectionLimit}`);
+  const comment = properties.comment === null ? "null" : quoteLiteral(properties.comment);
+  await sql.query(`comment on database ${quoted} is ${comment}`);
+}
+
+/** The properties of an existing database; undefined where the server has none of that name. */
+export async function readProperties(
+  sql: Sql,
+  name: string,
+  serverMajor: number,
+): Promise<DatabaseProperties | undefined> {
+  const provider = serverMajor >= 15 ? "d.datlocprovider" : "'c'";
+  const locale = serverMajor >= 17 ? "d.datlocale" : serverMajor >= 15 ? "d.daticulocale" : "null";
+  const { rows } = await sql.query<Record<string, string | null>>(
+    `select d.oid, r.rolname, pg_catalog.pg_encoding_to_char(d.encoding) encoding, d.datcollate, d.datctype,
+            ${provider} provider, ${locale} locale, d.datconnlimit, d.datacl::text acl,
+            pg_catalog.shobj_description(d.oid, 'pg_database') comment
+       from pg_catalog.pg_database d join pg_catalog.pg_roles r on r.oid = d.datdba where d.datname = $1`,
+    [name],
+  );
+  const row = rows[0];
+  if (row === undefined) return undefined;
+  const settings = await sql.query<{ role: string; setting: string }>(
+    `select coalesce(r.rolname, '') as role, c.setting
+       from pg_catalog.pg_db_role_setting s cross join unnest(s.setconfig) with ordinality c(setting, n)
+       left join pg_catalog.pg_roles r on r.oid = s.setrole
+      where s.setdatabase = $1 and (s.setrole = 0 or r.rolname is not null) order by 1, c.n`,
+    [row["oid"]],
+  );
+  return {
+    name,
+    owner: row["rolname"] ?? "",
+    encoding: row["encoding"] ?? "",
+    collate: row["datcollate"] ?? "",
+    ctype: row["datctype"] ?? "",
+    localeProvider: { c: "libc", i: "icu", b: "builtin" }[row["provider"] ?? "c"] ?? "",
+    locale: row["locale"] ?? null,
+    comment: row["comment"] ?? null,
+    connectionLimit: Number(row["datconnlimit"]),
+    acl: row["acl"] ?? null,
+    settings: settings.rows,
+  };
+}
+
+function createFailed(name: string, cause: unknown): LifeboatError {
+  const { code, message } = cause as { code?: string; message: string };
+  if (code === "53100") return new LifeboatError("disk-too-small", `The server's disk is full: ${message}.`, { cause });
+  return new LifeboatError("restore-impossible", `The database ${quoteIdentifier(name)} could not be created: ${message}.`, {
+    hint: "The role needs CREATEDB, and membership in the role that shall own the database.",
+    cause,
+  });
+}
+
+function ownerMissing(owner: string): Finding {
+  return {
+    level: "warning",
+    code: "owner-missing",
+    sentence: `The backup's owner of the database, ${quoteIdentifier(owner)}, does not exist here; the restoring role owns it.`,
+    publicSentence: "The backup's owner of the database does not exist here; the restoring role owns it.",
+    remedy: "Create the role and ALTER DATABASE … OWNER TO it.",
+  };
+}
+
+function localeSubstituted({ collate, localeProvider, locale }: DatabaseProperties): Finding {
+  return {
+    level: "info",
+    code: "locale-substituted",
+    sentence: `This machine lacks the backup's locale (${localeProvider} ${locale ?? collate}); C was used instead, so sort order was not checked.`,
+    publicSentence: "This machine lacks the backup's locale; C was used instead, so sort order was not checked.",
+    remedy: "Install the locale where the check runs if sort order matters.",
+  };
+}
+
+function grantLeftOut(role: string): Finding {
+  return {
+    level: "warning",
+    code: "database-property-not-restored",
+    sentence: `Database rights or settings for the role ${quoteIdentifier(role)} were left out: there is no such role here.`,
+    publicSentence: "Database rights or settings for a role that does not exist here were left out.",
+    remedy: "Create the role, then grant or set them yourself.",
+  };
+}
+
+function propertyRefused(statement: string, error: Error): Finding {
+  return {
+    level: "warning",
+    code: "database-property-not-restored",
+    sentence: `The server refused "${statement}": ${error.message}.`,
+    publicSentence: "The server refused one of the database's rights or settings.",
+    remedy: "Run the statement as a role that may.",
+  };
+}
