@@ -123,8 +123,15 @@ export interface TableEntries {
   readonly neededTypes: readonly TableName[];
 }
 
-/** Everything of the schema archive that makes up these tables (oids of the source), partitions included. */
-export function entriesOfTables(toc: ArchiveToc, oids: ReadonlySet<number>): TableEntries {
+/**
+ * Everything of the schema archive that makes up these tables (oids of the source), partitions included, and the
+ * schemas that the target lacks; of `wholeSchemas` everything that is in them.
+ */
+export function entriesOfTables(
+  toc: ArchiveToc,
+  oids: ReadonlySet<number>,
+  { missingSchemas, wholeSchemas }: { missingSchemas: ReadonlySet<string>; wholeSchemas: ReadonlySet<string> },
+): TableEntries {
   const byId = new Map(toc.entries.map((entry) => [entry.dumpId, entry]));
   const tables = toc.entries.filter(({ kind, oid }) => kind === "TABLE" && oids.has(oid));
   const chosen = new Set(tables.map(({ dumpId }) => dumpId));
@@ -134,7 +141,6 @@ export function entriesOfTables(toc: ArchiveToc, oids: ReadonlySet<number>): Tab
       const name = nameOf.get(id);
       if (name === undefined) return false;
       if (entry.kind === "SEQUENCE") return true;
-      if (entry.kind === "ROW SECURITY") return entry.schema === byId.get(id)?.schema && entry.tag === byId.get(id)?.tag;
       return definedOn[entry.kind]?.(entry.definition, name) === true;
     });
     if (belongs || (entry.kind === "ROW SECURITY" && securesOne(entry, tables))) chosen.add(entry.dumpId);
@@ -143,6 +149,12 @@ export function entriesOfTables(toc: ArchiveToc, oids: ReadonlySet<number>): Tab
   for (const entry of toc.entries.filter(({ dumpId }) => chosen.has(dumpId))) {
     for (const id of entry.dependencies) if (byId.get(id)?.kind === "SEQUENCE") chosen.add(id);
   }
+  const schemas = new Set(toc.entries.filter(({ dumpId }) => chosen.has(dumpId)).map(({ schema }) => schema));
+  for (const entry of toc.entries) {
+    const inWhole = wholeSchemas.has(entry.schema) && entry.kind !== "TABLE DATA" && entry.kind !== "SEQUENCE SET";
+    const isSchema = entry.kind === "SCHEMA" && missingSchemas.has(entry.tag);
+    if (inWhole || (isSchema && (schemas.has(entry.tag) || wholeSchemas.has(entry.tag)))) chosen.add(entry.dumpId);
+  }
   for (const entry of toc.entries) {
     if (followers.has(entry.kind) && entry.dependencies.some((id) => chosen.has(id))) chosen.add(entry.dumpId);
   }
@@ -150,7 +162,7 @@ export function entriesOfTables(toc: ArchiveToc, oids: ReadonlySet<number>): Tab
   return {
     beforeRows: entries.filter(({ section }) => section === "pre-data"),
     afterRows: entries.filter(({ section }) => section !== "pre-data"),
-    neededTypes: neededTypes(entries, byId),
+    neededTypes: neededTypes(entries, byId).filter(({ schema }) => !wholeSchemas.has(schema)),
   };
 }
 
