@@ -10,7 +10,13 @@ import { from as copyFrom } from "pg-copy-streams";
 import { LifeboatError } from "../errors.ts";
 import { type RunningTool, startTool } from "../system/process.ts";
 import type { Sql } from "./client.ts";
-import { feedPart, type PartSource, type PartStream, type RestoreTools, writeHead } from "./restore-stream.ts";
+import {
+  feedPart,
+  type PartSource,
+  type PartStream,
+  type RestoreTools,
+  writeHead,
+} from "./restore-stream.ts";
 import { type ArchiveToc, readArchiveToc, type TocEntry } from "./restore-toc.ts";
 import { writeTocList } from "./toc-selection.ts";
 
@@ -22,7 +28,11 @@ export interface RowTarget {
 const maxHeadBytes = 512 * 1024 * 1024;
 
 /** The table of contents of a part, read from as much of it as is needed. */
-export async function readPartToc(source: PartSource, tools: RestoreTools, name: string): Promise<ArchiveToc> {
+export async function readPartToc(
+  source: PartSource,
+  tools: RestoreTools,
+  name: string,
+): Promise<ArchiveToc> {
   let toc: ArchiveToc | undefined;
   await writeHead({ source, name, zstd: tools.zstd }, maxHeadBytes, (head) => {
     toc = readArchiveToc(head);
@@ -58,7 +68,8 @@ export async function copyRows(
       const statement = await reader.skipToStatement(waiting.map(({ copyStatement }) => copyStatement));
       const index = waiting.findIndex(({ copyStatement }) => copyStatement === statement);
       const entry = waiting[index];
-      if (entry === undefined) throw new LifeboatError("snapshot-damaged", `The part ${part.name} lacks rows it lists.`);
+      if (entry === undefined)
+        throw new LifeboatError("snapshot-damaged", `The part ${part.name} lacks rows it lists.`);
       waiting.splice(index, 1);
       const into = `COPY ${targetOf(entry).qualified} ${columnsOf(entry)} FROM STDIN`;
       await pipeline(Readable.from(reader.rows()), sql.query(copyFrom(into)));
@@ -94,11 +105,14 @@ export async function scriptOf(
   listed.child.stdin?.on("error", () => {});
   listed.child.stdin?.end(archive);
   const exit = await listed.exited;
-  if (exit.code !== 0) throw new LifeboatError("tool-failed", `pg_restore ended with an error: ${exit.stderr}.`);
+  if (exit.code !== 0)
+    throw new LifeboatError("tool-failed", `pg_restore ended with an error: ${exit.stderr}.`);
   const script = Buffer.concat(chunks).toString("utf8");
   const token = /^\\restrict ([A-Za-z0-9]+)$/m.exec(script)?.[1];
   const withoutFences =
-    token === undefined ? script : script.replace(`\\restrict ${token}\n`, "").replace(`\\unrestrict ${token}\n`, "");
+    token === undefined
+      ? script
+      : script.replace(`\\restrict ${token}\n`, "").replace(`\\unrestrict ${token}\n`, "");
   // Servers before 17 do not know this setting; our session has no such limit anyway.
   return withoutFences.replace(/^SET transaction_timeout = 0;\n/m, "");
 }
@@ -134,8 +148,11 @@ async function unnamedFile(text: string): Promise<number> {
 /** `(a, "b c")` of an entry's COPY statement, or "" for a table without columns. */
 export function columnsOf(entry: TocEntry): string {
   const name = String.raw`(?:"(?:[^"]|"")*"|[^\s"(.]+)`;
-  const match = new RegExp(`^COPY ${name}\\.${name} (\\(.*\\))? ?FROM stdin;\\n$`, "s").exec(entry.copyStatement);
-  if (match === null) throw new LifeboatError("snapshot-damaged", "A COPY statement of the archive cannot be read.");
+  const match = new RegExp(`^COPY ${name}\\.${name} (\\(.*\\))? ?FROM stdin;\\n$`, "s").exec(
+    entry.copyStatement,
+  );
+  if (match === null)
+    throw new LifeboatError("snapshot-damaged", "A COPY statement of the archive cannot be read.");
   return match[1] ?? "";
 }
 

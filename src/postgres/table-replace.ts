@@ -102,10 +102,16 @@ async function replaceInTransaction(
   const sequencesMoved = await moveSequences(options.contents, oids, sql);
   await requireReferences(sql, oids);
   await sql.query("set constraints all immediate");
-  const findings = await options.verifyTables(sql, selected.map(({ table }) => table));
+  const findings = await options.verifyTables(
+    sql,
+    selected.map(({ table }) => table),
+  );
   const bad = findings.find(({ level }) => level === "error");
   if (bad !== undefined) {
-    throw new LifeboatError("restore-not-verified", `The restored rows were compared and are not the backup's: ${bad.sentence}`);
+    throw new LifeboatError(
+      "restore-not-verified",
+      `The restored rows were compared and are not the backup's: ${bad.sentence}`,
+    );
   }
   return {
     created: missing.map(({ table }) => nameOf(table)),
@@ -138,7 +144,9 @@ async function scriptsFor(
   const toc = readArchiveToc(archive);
   if (toc === undefined) throw new LifeboatError("snapshot-damaged", "The schema archive is cut short.");
   const roots = new Set(missing.map(({ table }) => table.oid));
-  const family = contents.tables.filter(({ oid, root }) => roots.has(oid) || (root !== undefined && roots.has(root)));
+  const family = contents.tables.filter(
+    ({ oid, root }) => roots.has(oid) || (root !== undefined && roots.has(root)),
+  );
   const oids = new Set(family.map(({ oid }) => oid));
   const wholeSchemas = new Set(selection.schemas.filter((schema) => missingSchemas.has(schema)));
   const entries = entriesOfTables(toc, oids, { missingSchemas, wholeSchemas });
@@ -153,7 +161,9 @@ async function scriptsFor(
 async function runScript(sql: Sql, script: string): Promise<void> {
   if (script === "") return;
   await sql.query(script);
-  await sql.query("set local search_path = ''; set local row_security = off; set local client_min_messages = notice");
+  await sql.query(
+    "set local search_path = ''; set local row_security = off; set local client_min_messages = notice",
+  );
 }
 
 async function loadRows(
@@ -167,7 +177,8 @@ async function loadRows(
     ({ leaf }) => leaf.part ?? rest,
   );
   for (const [name, wanted] of byPart) {
-    if (name === undefined) throw new LifeboatError("snapshot-damaged", "The snapshot has no archive of small tables.");
+    if (name === undefined)
+      throw new LifeboatError("snapshot-damaged", "The snapshot has no archive of small tables.");
     const toc = await readPartToc(source, tools, name);
     const rowsOf = new Map(wanted.map(({ leaf, root }) => [entryOf(toc, leaf, name), root]));
     await copyRows(sql, { source, name, zstd: tools.zstd }, tools, [...rowsOf.keys()], (entry) => ({
@@ -199,7 +210,10 @@ async function commit(sql: Sql): Promise<void> {
     }
   } catch (cause) {
     const { code } = cause as { code?: string };
-    if (cause instanceof LifeboatError || (code !== undefined && /^[0-9A-Z]{5}$/.test(code) && code !== "57P01")) {
+    if (
+      cause instanceof LifeboatError ||
+      (code !== undefined && /^[0-9A-Z]{5}$/.test(code) && code !== "57P01")
+    ) {
       throw cause;
     }
     throw new LifeboatError(
@@ -217,5 +231,7 @@ function nameOf(table: TableContents | undefined): string {
 function asTableError(error: unknown): unknown {
   if (error instanceof LifeboatError) return error;
   const { message } = error as Error;
-  return new LifeboatError("restore-table-refused", `The target refused the tables: ${message}.`, { cause: error });
+  return new LifeboatError("restore-table-refused", `The target refused the tables: ${message}.`, {
+    cause: error,
+  });
 }
