@@ -71,7 +71,7 @@ describe("an upload", () => {
   it("finds its artifact again when GitHub's answer was lost", async () => {
     place.github.faults.add({ matches: "FinalizeArtifact", times: 1, effect: { kind: "drop-answer" } });
     const id = nextId();
-    const draft = await place.open(place.run, { uploadLimitMs: () => 700 }).begin({ source, id });
+    const draft = await place.open(place.run, { uploadLimitMs: () => 1500 }).begin({ source, id });
     const stored = await draft.put(name, streamOf("sealed"));
     expect(stored.sha256).toBe(sha256("sealed"));
     expect(place.github.state.finished()).toHaveLength(1);
@@ -85,7 +85,7 @@ describe("an upload", () => {
 
   it("goes round a name that an interrupted upload blocks: commits take another slot, parts say it", async () => {
     const id = nextId();
-    const draft = await place.open(place.run, { uploadLimitMs: () => 700 }).begin({ source, id });
+    const draft = await place.open(place.run, { uploadLimitMs: () => 1500 }).begin({ source, id });
     const lost = { matches: "CreateArtifact", times: 1, effect: { kind: "drop-answer" } } as const;
     place.github.faults.add(lost);
     await expect(draft.put(name, streamOf("sealed"))).rejects.toMatchObject({ code: "store-write-failed" });
