@@ -27,7 +27,8 @@ export const errorCatalogue = {
   "confirm-mismatch": {
     family: "user",
     exitCode: 2,
-    meaning: "What was typed to confirm is not the name of the database that would be replaced. Nothing was touched.",
+    meaning:
+      "What was typed to confirm is not the name of the database that would be replaced. Nothing was touched.",
     cure: "Type the exact name of the target's database, or correct the target.",
   },
   "confirm-needed": {
@@ -39,7 +40,8 @@ export const errorCatalogue = {
   "disk-too-small": {
     family: "user",
     exitCode: 2,
-    meaning: "The server's disk has no room for a second copy of the database beside the first. Nothing was touched.",
+    meaning:
+      "The server's disk has no room for a second copy of the database beside the first. Nothing was touched.",
     cure: "Free or add space, or restore into a new database on another server.",
   },
   "hook-failed": {
@@ -63,7 +65,8 @@ export const errorCatalogue = {
   "restore-not-verified": {
     family: "ours",
     exitCode: 3,
-    meaning: "What was restored is not what was backed up, or could not be compared; the target was left as it was.",
+    meaning:
+      "What was restored is not what was backed up, or could not be compared; the target was left as it was.",
     cure: "Read the findings; restore another snapshot, or verify this one.",
   },
   "restore-running": {
@@ -75,13 +78,15 @@ export const errorCatalogue = {
   "restore-selection": {
     family: "user",
     exitCode: 2,
-    meaning: "A chosen table or schema is not in the snapshot, or was not written correctly. Nothing was touched.",
+    meaning:
+      "A chosen table or schema is not in the snapshot, or was not written correctly. Nothing was touched.",
     cure: 'Write schema.table; quote parts with upper case, spaces or dots: "My Schema"."my.table".',
   },
   "restore-state-unknown": {
     family: "ours",
     exitCode: 1,
-    meaning: "The connection broke while the restore became visible, and the server could not be asked how it ended.",
+    meaning:
+      "The connection broke while the restore became visible, and the server could not be asked how it ended.",
     cure: "Reach the server and run again: the next run sees by itself whether anything is left to do.",
   },
   "restore-swap-failed": {
