@@ -20,11 +20,6 @@ import {
 import { type ArchiveToc, readArchiveToc, type TocEntry } from "./restore-toc.ts";
 import { writeTocList } from "./toc-selection.ts";
 
-export interface RowTarget {
-  /** The table of the target, quoted, into which the entry's rows go. */
-  readonly qualified: string;
-}
-
 const maxHeadBytes = 512 * 1024 * 1024;
 
 /** The table of contents of a part, read from as much of it as is needed. */
@@ -43,7 +38,7 @@ export async function readPartToc(
 }
 
 /**
- * Copies the rows of `entries`, all out of one part, into the tables that `targetOf` names, in the transaction that
+ * Copies the rows of `entries`, all out of one part, into the tables that `targetOf` names (quoted), in the transaction that
  * is open in `sql`. Throws unless every entry was found whole, up to its end mark.
  */
 export async function copyRows(
@@ -51,7 +46,7 @@ export async function copyRows(
   part: PartStream,
   tools: RestoreTools,
   entries: readonly TocEntry[],
-  targetOf: (entry: TocEntry) => RowTarget,
+  targetOf: (entry: TocEntry) => string,
 ): Promise<void> {
   const listed = await startListed(tools, entries);
   const script = listed.child.stdout;
@@ -71,7 +66,7 @@ export async function copyRows(
       if (entry === undefined)
         throw new LifeboatError("snapshot-damaged", `The part ${part.name} lacks rows it lists.`);
       waiting.splice(index, 1);
-      const into = `COPY ${targetOf(entry).qualified} ${columnsOf(entry)} FROM STDIN`;
+      const into = `COPY ${targetOf(entry)} ${columnsOf(entry)} FROM STDIN`;
       await pipeline(Readable.from(reader.rows()), sql.query(copyFrom(into)));
     }
     // What follows the last row is read too, so that the program's own end, good or bad, is seen.

@@ -181,9 +181,11 @@ async function loadRows(
       throw new LifeboatError("snapshot-damaged", "The snapshot has no archive of small tables.");
     const toc = await readPartToc(source, tools, name);
     const rowsOf = new Map(wanted.map(({ leaf, root }) => [entryOf(toc, leaf, name), root]));
-    await copyRows(sql, { source, name, zstd: tools.zstd }, tools, [...rowsOf.keys()], (entry) => ({
-      qualified: nameOf(rowsOf.get(entry)),
-    }));
+    // In the archive's order: from a stream, pg_restore cannot go back.
+    const entries = toc.entries.filter((entry) => rowsOf.has(entry));
+    await copyRows(sql, { source, name, zstd: tools.zstd }, tools, entries, (entry) =>
+      nameOf(rowsOf.get(entry)),
+    );
   }
 }
 
@@ -209,13 +211,8 @@ async function commit(sql: Sql): Promise<void> {
       throw new LifeboatError("restore-table-refused", "The server rolled the transaction back.");
     }
   } catch (cause) {
-    const { code } = cause as { code?: string };
-    if (
-      cause instanceof LifeboatError ||
-      (code !== undefined && /^[0-9A-Z]{5}$/.test(code) && code !== "57P01")
-    ) {
-      throw cause;
-    }
+    const { code } = cause as { code?: unknown };
+    if (cause instanceof LifeboatError || (isSqlState(code) && code !== "57P01")) throw cause;
     throw new LifeboatError(
       "restore-state-unknown",
       "The connection broke during COMMIT: either all chosen tables are restored or none is.",
@@ -229,9 +226,14 @@ function nameOf(table: TableContents | undefined): string {
 }
 
 function asTableError(error: unknown): unknown {
-  if (error instanceof LifeboatError) return error;
-  const { message } = error as Error;
+  const { code, message } = error as { code?: unknown; message: string };
+  // Only what the server said is about the target; a failing source keeps its own words.
+  if (error instanceof LifeboatError || !isSqlState(code)) return error;
   return new LifeboatError("restore-table-refused", `The target refused the tables: ${message}.`, {
     cause: error,
   });
+}
+
+function isSqlState(code: unknown): boolean {
+  return typeof code === "string" && /^[0-9A-Z]{5}$/.test(code);
 }
