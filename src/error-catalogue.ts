@@ -24,6 +24,18 @@ export const errorCatalogue = {
     meaning: "GitHub refuses new artifacts because the account's artifact storage is used up.",
     cure: "Delete old artifacts or shorten the retention (GitHub counts anew every 6 to 12 hours), raise the spending limit, or add an S3 store to the policy.",
   },
+  "backup-bad": {
+    family: "ours",
+    exitCode: 3,
+    meaning: "Verification proved that the backup is not what was backed up.",
+    cure: "Do not rely on this snapshot: verify older ones, take a new one now, and find out what went wrong.",
+  },
+  "not-verified": {
+    family: "ours",
+    exitCode: 4,
+    meaning: "Nothing wrong was found, but something required could not be checked.",
+    cure: "Make it checkable (install the extension, take backups with hashes), or waive it by name.",
+  },
   "client-tools-missing": {
     family: "user",
     exitCode: 2,

@@ -1,5 +1,5 @@
 /** Backs up one PostgreSQL database: one moment, in parallel sealed parts, visible only when all of it is stored. */
-import { dumpedTableOids } from "../postgres/archive-toc.ts";
+import { tableDataOids } from "../postgres/archive-toc.ts";
 import { withClient } from "../postgres/client.ts";
 import { belowSecurityFloor, type ClientTools, securityFloorReason } from "../postgres/client-tools.ts";
 import type { Connection } from "../postgres/connection.ts";
@@ -97,7 +97,7 @@ export async function backUpDatabase(
       () => stopped.abort(),
     );
     await snapshot.proveAlive();
-    proveCoverage(parts, new Map(stored.map(({ part, listing }) => [part.name, dumpedTableOids(listing)])));
+    proveCoverage(parts, new Map(stored.map(({ part, listing }) => [part.name, tableDataOids(listing)])));
 
     const contents = contentsOf(
       id,

@@ -1,6 +1,7 @@
 /** Level `unsealed`: authenticated to the last byte, decompressed, and every table's rows equal to the source's. */
-import { type ArchiveRows, hashArchive } from "../postgres/archive-hash.ts";
+import { type ArchivedTable, hashArchive, tableKey } from "../postgres/archive-hash.ts";
 import { readArchive } from "../postgres/archive-text.ts";
+import { emptyHash } from "../postgres/content-hash.ts";
 import type { ClientTools } from "../postgres/client-tools.ts";
 import { quoteQualified } from "../postgres/identifiers.ts";
 import type { Identities } from "../seal/identities.ts";
@@ -51,11 +52,8 @@ function plaintext(
   return decompressStream(sealed, { maxBytes: file.rawBytes, zstd });
 }
 
-function addRows(sum: Map<string, RowTotals>, archive: ArchiveRows): void {
-  for (const { schema, name, rows, hash } of archive.tables) {
-    const key = quoteQualified(schema, name);
-    sum.set(key, addTotals(sum.get(key), { rows, hash }));
-  }
+function addRows(sum: Map<string, RowTotals>, archive: ReadonlyMap<string, ArchivedTable>): void {
+  for (const [key, { rows, hash }] of archive) sum.set(key, addTotals(sum.get(key), { rows, hash }));
 }
 
 /** The archive names leaves, or the root where pg_dump loads through it; both are added up at the root. */
@@ -64,18 +62,18 @@ function compareRows(database: DatabaseContents, archived: ReadonlyMap<string, R
   const rootNames = new Map(
     database.tables.map((table) => {
       const root = table.root === undefined ? table : (byOid.get(table.root) ?? table);
-      return [quoteQualified(table.schema, table.name), quoteQualified(root.schema, root.name)];
+      return [tableKey(table.schema, table.name), quoteQualified(root.schema, root.name)];
     }),
   );
   const found = new Map<string, RowTotals>();
   for (const [name, totals] of archived) {
-    const root = rootNames.get(name) ?? name;
+    const root = rootNames.get(name) ?? name.replace("\0", ".");
     found.set(root, addTotals(found.get(root), totals));
   }
   const expected = totalsByRoot(database.tables);
   const comparable = database.properties.encoding === "UTF8";
   const findings = [...expected].flatMap(([name, totals]) => {
-    const rows = found.get(name) ?? { rows: 0, hash: "0".repeat(16) };
+    const rows = found.get(name) ?? { rows: 0, hash: emptyHash };
     return rowFindings(name, comparable ? totals : { ...totals, hash: undefined }, rows);
   });
   const unhashed = comparable

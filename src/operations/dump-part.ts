@@ -6,7 +6,7 @@ import { type Compressor, type DumpStream, startDump } from "../postgres/dump-st
 import { libpqEnvironment } from "../postgres/libpq.ts";
 import { lockWaitMs } from "../postgres/snapshot-session.ts";
 import { compressStream } from "../seal/node-zstd.ts";
-import { compressArguments, rawBytesFromReport } from "../seal/zstd.ts";
+import { compressArguments, readZstdReport } from "../seal/zstd.ts";
 
 export interface DumpSource {
   readonly connection: Connection;
@@ -73,6 +73,6 @@ function compressor({ zstd, cores }: DumpSource): Compressor {
     program: zstd,
     args: compressArguments(cores),
     decompressArgs: ["-d", "-c", "-q"],
-    rawBytes: rawBytesFromReport,
+    report: readZstdReport,
   };
 }

@@ -12,6 +12,8 @@ export type SnapshotChoice =
 
 export interface LocatedSnapshot {
   readonly snapshot: SnapshotJson;
+  /** snapshot.json as stored: what a signature covers. */
+  readonly bytes: Uint8Array;
   readonly storeFindings: readonly StoreFinding[];
 }
 
@@ -40,7 +42,8 @@ export async function locateSnapshot(
     );
   }
   try {
-    return { snapshot: readSnapshotJson(listed.snapshotJson, { source, id }), storeFindings: findings };
+    const bytes = listed.snapshotJson;
+    return { snapshot: readSnapshotJson(bytes, { source, id }), bytes, storeFindings: findings };
   } catch (cause) {
     if (!(cause instanceof LifeboatError) || cause.code !== "snapshot-damaged") throw cause;
     const hint = newestWholeHint(snapshots, source, id);

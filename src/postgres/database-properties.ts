@@ -25,7 +25,7 @@ export async function readProperties(sql: Sql, major: number): Promise<DatabaseP
     from pg_catalog.pg_db_role_setting s
     join pg_catalog.pg_database d on d.oid = s.setdatabase and d.datname = pg_catalog.current_database()
     left join pg_catalog.pg_roles r on r.oid = s.setrole, pg_catalog.unnest(s.setconfig) item
-    order by 1 collate "C", 2 collate "C"`);
+    order by coalesce(r.rolname, '') collate "C", item collate "C"`);
   return {
     name: row["name"] ?? "",
     owner: row["owner"] ?? "",
@@ -75,7 +75,7 @@ export async function readSequences(sql: Sql): Promise<readonly SequenceContents
     where c.relpersistence <> 't' and not exists (
       select from pg_catalog.pg_depend x where x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
          and x.objid = c.oid and x.deptype = 'e')
-    order by 1 collate "C", 2 collate "C"`);
+    order by n.nspname collate "C", c.relname collate "C"`);
   const sequences: SequenceContents[] = [];
   for (const batch of batches(rows, 200)) {
     const readable = batch.filter((row) => row["readable"] === "t");

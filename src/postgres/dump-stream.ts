@@ -1,7 +1,14 @@
 /** pg_dump as a zstd stream that ends only if every program in it ended well. */
 import type { Readable } from "node:stream";
 import { LifeboatError } from "../errors.ts";
-import { describeExit, exitedWell, type RunningTool, startTool, type ToolExit } from "../system/process.ts";
+import {
+  describeExit,
+  exitedWell,
+  holdOutput,
+  type RunningTool,
+  startTool,
+  type ToolExit,
+} from "../system/process.ts";
 import { type ArchiveListing, startArchiveListing } from "./archive-listing.ts";
 import { type ClientTools, toolPath } from "./client-tools.ts";
 
@@ -13,8 +20,8 @@ export type Compressor =
       readonly args: readonly string[];
       /** The same program from stdin to stdout, backwards. */
       readonly decompressArgs: readonly string[];
-      /** Bytes that went in, from what it said on stderr. */
-      rawBytes(stderr: string): number | undefined;
+      /** Bytes that went in and came out, from what it said on stderr. */
+      report(stderr: string): { readonly rawBytes: number; readonly compressedBytes: number } | undefined;
     }
   | { readonly kind: "library"; compress(raw: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> };
 
@@ -53,12 +60,19 @@ export async function startDump(command: DumpCommand): Promise<DumpStream> {
   if (command.signal.aborted) stop();
   let result: DumpResult | undefined;
   async function* compressed(): AsyncGenerator<Uint8Array> {
+    let seenBytes = 0;
     try {
-      yield* started.compressed;
+      for await (const chunk of started.compressed) {
+        seenBytes += chunk.length;
+        yield chunk;
+      }
       const exits = await Promise.all(started.tools.map((tool) => tool.exited));
       // zstd ends well also when pg_dump was killed, so the producer, first in the list, is judged first.
       exits.forEach((exit, index) => refuseBadExit(started.tools[index]?.name ?? "", exit));
-      result = { rawBytes: started.rawBytes(exits), listing: (await started.listing?.finish()) ?? "" };
+      result = {
+        rawBytes: started.rawBytes(exits, seenBytes),
+        listing: (await started.listing?.finish()) ?? "",
+      };
     } finally {
       // Does nothing to programs that have ended; after an error or an early stop nobody may go on writing.
       stop();
@@ -80,7 +94,7 @@ interface StartedDump {
   /** Producer first. */
   readonly tools: readonly RunningTool[];
   readonly listing: ArchiveListing | undefined;
-  rawBytes(exits: readonly ToolExit[]): number;
+  rawBytes(exits: readonly ToolExit[], seenBytes: number): number;
 }
 
 /**
@@ -97,6 +111,7 @@ async function startPiped(command: DumpCommand): Promise<StartedDump> {
     "pipe",
   ]);
   const { stdin, stdout } = pipesOf(zstd);
+  holdOutput(stdout);
   const dump = await startProducer(command, stdin).catch((cause: unknown) => {
     zstd.child.kill("SIGKILL");
     throw cause;
@@ -108,10 +123,14 @@ async function startPiped(command: DumpCommand): Promise<StartedDump> {
     compressed: listing === undefined ? stdout : copyTo(stdout, listing),
     tools: [dump, zstd],
     listing,
-    rawBytes(exits) {
-      const bytes = compressor.rawBytes(exits[1]?.stderr ?? "");
-      if (bytes !== undefined) return bytes;
-      throw new LifeboatError("dump-failed", "zstd did not say how many bytes it has read.");
+    rawBytes(exits, seenBytes) {
+      const report = compressor.report(exits[1]?.stderr ?? "");
+      if (report === undefined)
+        throw new LifeboatError("dump-failed", "zstd did not say how much it compressed.");
+      if (report.compressedBytes === seenBytes) return report.rawBytes;
+      // Exit codes say nothing about bytes that were lost between two programs.
+      const sentence = `zstd wrote ${report.compressedBytes} bytes, of which ${seenBytes} arrived.`;
+      throw new LifeboatError("dump-failed", sentence);
     },
   };
 }
@@ -123,6 +142,7 @@ async function startUnpiped(command: DumpCommand): Promise<StartedDump> {
   const dump = await startProducer(command, "pipe");
   const { stdout } = dump.child;
   if (stdout === null) throw new LifeboatError("unexpected", "pg_dump has no pipe.");
+  holdOutput(stdout);
   const listing = command.listArchive ? await startArchiveListing(command.tools) : undefined;
   let rawBytes = 0;
   async function* counted(): AsyncGenerator<Uint8Array> {

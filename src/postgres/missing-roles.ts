@@ -76,7 +76,8 @@ export function planRoles(
       code: "role-differs",
       sentence: `The role ${quoteIdentifier(role.name)} exists here with other attributes than in the backup (${role.attributes}).`,
       publicSentence: "A role exists here with other attributes than in the backup.",
-      remedy: "Existing roles are never altered; use ALTER ROLE yourself if the backup's attributes are right.",
+      remedy:
+        "Existing roles are never altered; use ALTER ROLE yourself if the backup's attributes are right.",
     })),
   };
 }
@@ -90,7 +91,10 @@ export async function createMissingRoles(
   const findings: Finding[] = [...plan.findings];
   const created: string[] = [];
   for (const role of plan.missing) {
-    const statement = createRole(role, plan.choice === "as-backed-up" ? globals?.roles.get(role.name) : undefined);
+    const statement = createRole(
+      role,
+      plan.choice === "as-backed-up" ? globals?.roles.get(role.name) : undefined,
+    );
     if (await sql.query(statement).then(() => true, existsAlready)) created.push(role.name);
     if (plan.choice === "without-login") findings.push(withoutLogin(role));
   }

@@ -37,7 +37,10 @@ export async function createDatabase(sql: Sql, wanted: NewDatabase): Promise<rea
       throw new LifeboatError(
         "restore-impossible",
         `The server cannot create a database with the backup's encoding and locale: ${message}.`,
-        { hint: "Install the locale on the server's machine (locale-gen), then restart PostgreSQL.", cause: error },
+        {
+          hint: "Install the locale on the server's machine (locale-gen), then restart PostgreSQL.",
+          cause: error,
+        },
       );
     }
   }
@@ -103,7 +106,11 @@ export async function applyProperties(
 }
 
 /** What must not be in force before the restore is proven: a limit of 0 would lock out the check itself. */
-export async function finishProperties(sql: Sql, name: string, properties: DatabaseProperties): Promise<void> {
+export async function finishProperties(
+  sql: Sql,
+  name: string,
+  properties: DatabaseProperties,
+): Promise<void> {
   const quoted = quoteIdentifier(name);
   await sql.query(`alter database ${quoted} connection limit ${properties.connectionLimit}`);
   const comment = properties.comment === null ? "null" : quoteLiteral(properties.comment);
@@ -151,11 +158,16 @@ export async function readProperties(
 
 function createFailed(name: string, cause: unknown): LifeboatError {
   const { code, message } = cause as { code?: string; message: string };
-  if (code === "53100") return new LifeboatError("disk-too-small", `The server's disk is full: ${message}.`, { cause });
-  return new LifeboatError("restore-impossible", `The database ${quoteIdentifier(name)} could not be created: ${message}.`, {
-    hint: "The role needs CREATEDB, and membership in the role that shall own the database.",
-    cause,
-  });
+  if (code === "53100")
+    return new LifeboatError("disk-too-small", `The server's disk is full: ${message}.`, { cause });
+  return new LifeboatError(
+    "restore-impossible",
+    `The database ${quoteIdentifier(name)} could not be created: ${message}.`,
+    {
+      hint: "The role needs CREATEDB, and membership in the role that shall own the database.",
+      cause,
+    },
+  );
 }
 
 function ownerMissing(owner: string): Finding {
@@ -173,7 +185,8 @@ function localeSubstituted({ collate, localeProvider, locale }: DatabaseProperti
     level: "info",
     code: "locale-substituted",
     sentence: `This machine lacks the backup's locale (${localeProvider} ${locale ?? collate}); C was used instead, so sort order was not checked.`,
-    publicSentence: "This machine lacks the backup's locale; C was used instead, so sort order was not checked.",
+    publicSentence:
+      "This machine lacks the backup's locale; C was used instead, so sort order was not checked.",
     remedy: "Install the locale where the check runs if sort order matters.",
   };
 }

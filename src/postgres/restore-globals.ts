@@ -31,7 +31,8 @@ const grantRole = new RegExp(
 const option = new RegExp(
   `^(?:(NO)?(SUPERUSER|INHERIT|CREATEROLE|CREATEDB|LOGIN|REPLICATION|BYPASSRLS)|CONNECTION LIMIT (-?\\d{1,9})|PASSWORD ${text}|VALID UNTIL ${text})(?: |$)`,
 );
-const verifierShape = /^(?:SCRAM-SHA-256\$\d+:[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+|md5[0-9a-f]{32})$/;
+const verifierShape =
+  /^(?:SCRAM-SHA-256\$\d+:[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+|md5[0-9a-f]{32})$/;
 
 export function parseGlobals(sql: string): GlobalRoles {
   const roles = new Map<string, GlobalRole>();

@@ -87,9 +87,14 @@ function parseTextArray(text: string): readonly string[] {
   const inner = text.slice(1, -1);
   const items = [...inner.matchAll(/"((?:[^"\\]|\\.)*)"(?:,|$)|([^,"]+)(?:,|$)/gs)];
   if (items.map(([whole]) => whole).join("") !== inner) throw unreadable();
-  return items.map(([, quoted, plain]) => (quoted === undefined ? (plain ?? "") : quoted.replaceAll(/\\(.)/gs, "$1")));
+  return items.map(([, quoted, plain]) =>
+    quoted === undefined ? (plain ?? "") : quoted.replaceAll(/\\(.)/gs, "$1"),
+  );
 }
 
 function unreadable(): LifeboatError {
-  return new LifeboatError("snapshot-damaged", "The database's rights or settings in the snapshot cannot be read.");
+  return new LifeboatError(
+    "snapshot-damaged",
+    "The database's rights or settings in the snapshot cannot be read.",
+  );
 }

@@ -60,7 +60,9 @@ export async function maintenanceConnection(server: Connection, target: string):
 export async function lockRestore(server: Connection, database: string): Promise<Sql> {
   const sql = await openClient(server);
   const key = `lifeboat restore ${sharedNamePart(database)}`;
-  await sql.query("set tcp_keepalives_idle = 30; set tcp_keepalives_interval = 10; set tcp_keepalives_count = 3");
+  await sql.query(
+    "set tcp_keepalives_idle = 30; set tcp_keepalives_interval = 10; set tcp_keepalives_count = 3",
+  );
   const { rows } = await sql.query<{ locked: string }>(
     "select pg_catalog.pg_try_advisory_lock(pg_catalog.hashtextextended($1, 0)) locked",
     [key],
@@ -169,7 +171,9 @@ async function trySwap(server: Connection, database: string, swap: string): Prom
 /** Clients reconnect without pause, so their sessions are ended again and again until the rename is through. */
 async function endSessions(sql: Sql, database: string, done: () => boolean): Promise<void> {
   // By oid: once the swap is through, the name is the new database's.
-  const old = await sql.query<{ oid: string }>("select oid from pg_catalog.pg_database where datname = $1", [database]);
+  const old = await sql.query<{ oid: string }>("select oid from pg_catalog.pg_database where datname = $1", [
+    database,
+  ]);
   while (!done()) {
     try {
       // One by one: a session of a superuser that we may not end must not keep us from ending the others.
@@ -211,5 +215,7 @@ async function isSwapped(request: SwapRequest, keptName: string): Promise<boolea
 /** object_in_use: somebody was quicker than the rename's five seconds. Also a deadlock or a lost connection. */
 function isBusy(error: unknown): boolean {
   const code = (error as { code?: string }).code;
-  return code === "55006" || code === "40P01" || code === undefined || code.startsWith("08") || code === "57P01";
+  return (
+    code === "55006" || code === "40P01" || code === undefined || code.startsWith("08") || code === "57P01"
+  );
 }

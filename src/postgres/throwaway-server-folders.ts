@@ -31,7 +31,11 @@ async function endServer(data: string): Promise<void> {
   const pid = Number((await readFile(join(data, "postmaster.pid"), "utf8").catch(() => "")).split("\n")[0]);
   if (!Number.isInteger(pid) || pid <= 1) return;
   // The file may be older than the machine's last start: only a process that works in this very folder is ours.
-  for (let tries = 0; tries < 50 && (await readlink(`/proc/${pid}/cwd`).catch(() => "")) === data; tries += 1) {
+  for (
+    let tries = 0;
+    tries < 50 && (await readlink(`/proc/${pid}/cwd`).catch(() => "")) === data;
+    tries += 1
+  ) {
     try {
       process.kill(pid, "SIGQUIT");
     } catch {

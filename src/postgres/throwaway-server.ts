@@ -90,9 +90,13 @@ export async function startThrowawayServer(options: ThrowawayOptions): Promise<T
   await checkMajor(options);
   const folder = join(options.folder, await folderNameOfThisProcess(randomBytes(3).toString("hex")));
   if (Buffer.byteLength(join(folder, socketName)) > maxSocketPathBytes) {
-    throw new LifeboatError("input-invalid", `The temporary folder "${options.folder}" has too long a path.`, {
-      hint: `A server's socket needs a path of at most ${maxSocketPathBytes} bytes; choose a shorter folder.`,
-    });
+    throw new LifeboatError(
+      "input-invalid",
+      `The temporary folder "${options.folder}" has too long a path.`,
+      {
+        hint: `A server's socket needs a path of at most ${maxSocketPathBytes} bytes; choose a shorter folder.`,
+      },
+    );
   }
   const account = await unprivilegedAccount();
   await mkdir(folder, { mode: 0o700 });
@@ -224,7 +228,10 @@ async function unprivilegedAccount(): Promise<Account | undefined> {
   if (process.getuid?.() !== 0) return undefined;
   const passwd = await readFile("/etc/passwd", "utf8");
   for (const name of ["postgres", "nobody"]) {
-    const fields = passwd.split("\n").find((line) => line.startsWith(`${name}:`))?.split(":");
+    const fields = passwd
+      .split("\n")
+      .find((line) => line.startsWith(`${name}:`))
+      ?.split(":");
     if (fields !== undefined) return { uid: Number(fields[2]), gid: Number(fields[3]) };
   }
   throw new LifeboatError("throwaway-server-failed", "PostgreSQL does not run as root.", {

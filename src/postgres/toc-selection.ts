@@ -29,7 +29,10 @@ const singleName = new RegExp(`^${part}$`, "su");
 export function parseTableName(text: string): TableName {
   const match = qualifiedName.exec(text.trim());
   if (match === null) {
-    throw new LifeboatError("restore-selection", `The table ${JSON.stringify(text)} is not written as schema.table.`);
+    throw new LifeboatError(
+      "restore-selection",
+      `The table ${JSON.stringify(text)} is not written as schema.table.`,
+    );
   }
   return { schema: partOf(match[1], match[2]), name: partOf(match[3], match[4]) };
 }
@@ -99,9 +102,12 @@ const definedOn: Readonly<Record<string, (definition: string, qualified: string)
 };
 
 function altersTable(definition: string, qualified: string): boolean {
-  return [`ALTER TABLE ONLY ${qualified} `, `ALTER TABLE ${qualified} `, `ALTER TABLE ONLY ${qualified}\n`, `ALTER TABLE ${qualified}\n`].some(
-    (start) => definition.trimStart().startsWith(start),
-  );
+  return [
+    `ALTER TABLE ONLY ${qualified} `,
+    `ALTER TABLE ${qualified} `,
+    `ALTER TABLE ONLY ${qualified}\n`,
+    `ALTER TABLE ${qualified}\n`,
+  ].some((start) => definition.trimStart().startsWith(start));
 }
 
 /** Kinds that follow whatever they depend on, once that is chosen. */
@@ -134,7 +140,8 @@ export function entriesOfTables(toc: ArchiveToc, oids: ReadonlySet<number>): Tab
       const name = nameOf.get(id);
       if (name === undefined) return false;
       if (entry.kind === "SEQUENCE") return true;
-      if (entry.kind === "ROW SECURITY") return entry.schema === byId.get(id)?.schema && entry.tag === byId.get(id)?.tag;
+      if (entry.kind === "ROW SECURITY")
+        return entry.schema === byId.get(id)?.schema && entry.tag === byId.get(id)?.tag;
       return definedOn[entry.kind]?.(entry.definition, name) === true;
     });
     if (belongs || (entry.kind === "ROW SECURITY" && securesOne(entry, tables))) chosen.add(entry.dumpId);
@@ -144,7 +151,8 @@ export function entriesOfTables(toc: ArchiveToc, oids: ReadonlySet<number>): Tab
     for (const id of entry.dependencies) if (byId.get(id)?.kind === "SEQUENCE") chosen.add(id);
   }
   for (const entry of toc.entries) {
-    if (followers.has(entry.kind) && entry.dependencies.some((id) => chosen.has(id))) chosen.add(entry.dumpId);
+    if (followers.has(entry.kind) && entry.dependencies.some((id) => chosen.has(id)))
+      chosen.add(entry.dumpId);
   }
   const entries = toc.entries.filter(({ dumpId }) => chosen.has(dumpId));
   return {
@@ -163,7 +171,10 @@ function droppedName(table: TocEntry): string {
   return /^DROP TABLE (.*);\n$/s.exec(table.dropStatement)?.[1] ?? quoteQualified(table.schema, table.tag);
 }
 
-function neededTypes(entries: readonly TocEntry[], byId: ReadonlyMap<number, TocEntry>): readonly TableName[] {
+function neededTypes(
+  entries: readonly TocEntry[],
+  byId: ReadonlyMap<number, TocEntry>,
+): readonly TableName[] {
   const types = entries
     .flatMap(({ dependencies }) => dependencies.map((id) => byId.get(id)))
     .filter((entry) => entry?.kind === "TYPE" || entry?.kind === "DOMAIN")
@@ -196,9 +207,13 @@ function notThere(wanted: TableName, all: readonly TableContents[]): LifeboatErr
 
 function schemaNotThere(schema: string, all: readonly TableContents[]): LifeboatError {
   const schemas = [...new Set(all.map((table) => table.schema))].toSorted();
-  return new LifeboatError("restore-selection", `The snapshot has no tables in the schema ${JSON.stringify(schema)}.`, {
-    hint: `It has tables in: ${schemas.slice(0, 20).join(", ")}.`,
-  });
+  return new LifeboatError(
+    "restore-selection",
+    `The snapshot has no tables in the schema ${JSON.stringify(schema)}.`,
+    {
+      hint: `It has tables in: ${schemas.slice(0, 20).join(", ")}.`,
+    },
+  );
 }
 
 /** Case does not count; another schema counts as one step. */

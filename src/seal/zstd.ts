@@ -18,16 +18,21 @@ export async function findZstd(program = "zstd"): Promise<string | undefined> {
 
 /**
  * Arguments that compress stdin to stdout, each frame with its checksum. `-vvv` makes zstd end its report with exact
- * byte counts (`rawBytesFromReport`), which is how a plaintext is counted that never passes through this process.
+ * byte counts (`readZstdReport`), which is how a plaintext is counted that never passes through this process.
  */
 export function compressArguments(threads: number): readonly string[] {
   return [`-${compressionLevel}`, `-T${threads}`, "--check", "-c", "-vvv", "--no-progress"];
 }
 
-/** How many bytes zstd says it has read, from stderr; undefined if it did not come to its report. */
-export function rawBytesFromReport(stderr: string): number | undefined {
-  const raw = [...stderr.matchAll(/\(\s*(\d+) B =>\s*\d+ B,/g)].at(-1)?.[1];
-  return raw === undefined ? undefined : Number(raw);
+export interface ZstdReport {
+  readonly rawBytes: number;
+  readonly compressedBytes: number;
+}
+
+/** How many bytes zstd says it has read and written, from stderr; undefined if it did not come to its report. */
+export function readZstdReport(stderr: string): ZstdReport | undefined {
+  const [, raw, compressed] = [...stderr.matchAll(/\(\s*(\d+) B =>\s*(\d+) B,/g)].at(-1) ?? [];
+  return raw === undefined ? undefined : { rawBytes: Number(raw), compressedBytes: Number(compressed) };
 }
 
 export interface DecompressOptions {

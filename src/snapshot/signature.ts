@@ -34,10 +34,24 @@ export function signatureOf(document: object, key: SigningKey): string {
 /** Whether stored snapshot.json bytes carry a signature by this public key (PEM). */
 export function signatureHolds(stored: Uint8Array, publicKeyPem: string): boolean {
   const text = Buffer.from(stored).toString("utf8");
-  const match = /^ {2}"signature": "ed25519:([0-9a-f]{16}):([A-Za-z0-9+/=]+)",\n/m.exec(text);
+  const match =
+    /\n( {2}"signature": "ed25519:[0-9a-f]{16}:([A-Za-z0-9+/=]+)",\n {2}"sha256": "[0-9a-f]{64}"\n\}\n)$/.exec(
+      text,
+    );
   if (match === null) return false;
-  const covered = Buffer.from(text.slice(0, match.index));
-  return verify(null, covered, createPublicKey(publicKeyPem), Buffer.from(match[2] ?? "", "base64"));
+  const covered = Buffer.from(text.slice(0, match.index + 1));
+  return verify(null, covered, publicKeyOf(publicKeyPem), Buffer.from(match[2] ?? "", "base64"));
+}
+
+function publicKeyOf(pem: string): KeyObject {
+  try {
+    return createPublicKey(pem);
+  } catch (cause) {
+    throw new LifeboatError("input-invalid", "The signer is not a public key in PEM form.", {
+      hint: "Get it from the signing key with `openssl pkey -pubout`.",
+      cause,
+    });
+  }
 }
 
 function keyId(publicKey: KeyObject): string {

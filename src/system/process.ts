@@ -59,6 +59,14 @@ export async function startTool(command: ToolCommand, stdio: StdioOptions): Prom
   return { name, child, exited };
 }
 
+/**
+ * Keeps a child's output until somebody reads it. Without this Node throws away what nobody has begun to read when the
+ * child exits, silently: call it right after `startTool` wherever the reading begins later.
+ */
+export function holdOutput<T extends NodeJS.ReadableStream>(output: T): T {
+  return output.on("readable", () => {});
+}
+
 export function exitedWell(exit: ToolExit): boolean {
   return exit.code === 0 && exit.signal === null;
 }

@@ -35,7 +35,7 @@ export function addTotals(sum: RowTotals | undefined, more: RowTotals): RowTotal
 }
 
 /** The sum modulo 2^64 of content hashes, as 16 hex digits. */
-export function addHashes(hashes: readonly string[]): string {
+function addHashes(hashes: readonly string[]): string {
   const sum = hashes.reduce((total, hash) => total + BigInt(`0x${hash}`), 0n);
   return BigInt.asUintN(64, sum).toString(16).padStart(16, "0");
 }

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { compressFrame, compressStream } from "../../../src/seal/node-zstd.ts";
-import { compressArguments, decompressStream, findZstd, rawBytesFromReport } from "../../../src/seal/zstd.ts";
+import { compressArguments, decompressStream, findZstd, readZstdReport } from "../../../src/seal/zstd.ts";
 import { collect, failure, failureCode, flipped, inPieces, noise, offsets } from "../../unit/seal/streams.ts";
 
 const zstd = await findZstd();
@@ -44,12 +44,12 @@ describe.skipIf(zstd === undefined)("the zstd binary", () => {
     for (const input of [plain, Buffer.alloc(0)]) {
       const run = spawnSync("zstd", compressArguments(2), { input, maxBuffer: 1 << 30 });
       expect(run.status).toBe(0);
-      expect(rawBytesFromReport(run.stderr.toString("utf8"))).toBe(input.length);
+      expect(readZstdReport(run.stderr.toString("utf8"))?.rawBytes).toBe(input.length);
       expect((run.stdout[4] ?? 0) & 0b100).toBe(0b100);
       const back = await collect(decompressStream(inPieces(run.stdout), { ...whole, zstd: undefined }));
       expect(back.equals(input)).toBe(true);
     }
-    expect(rawBytesFromReport("zstd: error 11 : Allocation error")).toBeUndefined();
+    expect(readZstdReport("zstd: error 11 : Allocation error")).toBeUndefined();
   });
 
   it("takes a cut, changed, lengthened or empty stream for damaged", async () => {

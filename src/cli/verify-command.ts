@@ -1,0 +1,39 @@
+import { verdictError } from "../actions/verify/report.ts";
+import { verifyInputs } from "../actions/verify/inputs.ts";
+import { onlySource } from "../operations/list-snapshots.ts";
+import { verifySnapshot, type VerifyReport } from "../operations/verify-snapshot.ts";
+import { cliSurroundings } from "./cli-surroundings.ts";
+import { identityFromFile, withKey, withPostgres, withSnapshot } from "./flag-sets.ts";
+import type { CliCommand } from "./run-cli.ts";
+
+export const verifyCommand: CliCommand = {
+  path: ["verify"],
+  summary: "check a snapshot: stored, unsealed, or restored into a throwaway server",
+  configure: (command) =>
+    withPostgres(withKey(withSnapshot(command)))
+      .option("--level <stored|unsealed|restored>", "how far to go (default: unsealed)")
+      .option("--waive <list>", "components or extension:NAME that need not be proven")
+      .option("--signer <pem>", "public key that must have signed the snapshot")
+      .option("--server-url <env:NAME|file:PATH>", "restore into this server instead of a throwaway one"),
+  async run(cli, flags) {
+    const inputs = cli.readInputs(identityFromFile(flags), verifyInputs);
+    const surroundings = await cliSurroundings(cli, inputs);
+    const source = await onlySource(surroundings.store, inputs.source);
+    const report = await verifySnapshot({ ...inputs, source }, surroundings);
+    const error = verdictError(report);
+    return { document: report, text: describe(report), ...(error === undefined ? {} : { error }) };
+  },
+};
+
+function describe(report: VerifyReport): string {
+  const { snapshot, level, verdict, components, findings } = report;
+  return [
+    ...components.map(
+      ({ component, checked, verdict: own }) => `${own.padEnd(12)}  ${component} (${checked})`,
+    ),
+    ...[...findings, ...components.flatMap((component) => component.findings)].map(
+      (finding) => `  ${finding.level}: ${finding.sentence} ${finding.remedy}`,
+    ),
+    `${snapshot.id} at level ${level}: ${verdict} in ${report.seconds.toFixed(1)} s`,
+  ].join("\n");
+}

@@ -1,0 +1,186 @@
+/** Verifies one snapshot up to the wanted level; collects findings, then judges, and keeps the evidence. */
+import { randomBytes } from "node:crypto";
+import { LifeboatError } from "../errors.ts";
+import { withClient } from "../postgres/client.ts";
+import type { ClientTools } from "../postgres/client-tools.ts";
+import type { Connection } from "../postgres/connection.ts";
+import { inspectServer } from "../postgres/inspect-server.ts";
+import type { Identities } from "../seal/identities.ts";
+import { type Contents, databaseOf } from "../snapshot/contents.ts";
+import { contentsName, evidenceKey } from "../snapshot/keys.ts";
+import { signatureHolds } from "../snapshot/signature.ts";
+import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
+import type { Store } from "../store/store.ts";
+import type { Clock } from "../system/clock.ts";
+import type { Logger } from "../system/logger.ts";
+import { judge } from "../verification/compare-database.ts";
+import { type ComponentVerdict, type Finding, type Verdict, worstVerdict } from "../verification/findings.ts";
+import { applyWaivers } from "../verification/waivers.ts";
+import { checkRestored } from "./check-restored.ts";
+import { checkStored, damageFinding } from "./check-stored.ts";
+import { checkUnsealed } from "./check-unsealed.ts";
+import { locateSnapshot, type SnapshotChoice } from "./locate-snapshot.ts";
+import { fileNamed, readSealedContents } from "./sealed-files.ts";
+
+/** Each includes the ones before it; `stored` needs no key and never counts as verified. */
+export const levels = ["stored", "unsealed", "restored"] as const;
+export type VerifyLevel = (typeof levels)[number];
+
+export interface VerifyRequest {
+  readonly source: string;
+  readonly choice: SnapshotChoice;
+  readonly level: VerifyLevel;
+  readonly identities: Identities | undefined;
+  readonly waive: readonly string[];
+  /** PEM of the public key that must have signed the snapshot. */
+  readonly signer: string | undefined;
+  /** Restores here instead of into a throwaway server. */
+  readonly server: Connection | undefined;
+  readonly jobs: number;
+}
+
+export interface VerifySurroundings {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly zstd: string | undefined;
+  readonly temporaryFolder: string;
+  readonly signal: AbortSignal;
+  readonly lifeboatVersion: string;
+  clientTools(major: number): Promise<ClientTools>;
+}
+
+export interface VerifyReport {
+  readonly snapshot: SnapshotJson;
+  readonly level: VerifyLevel;
+  /** Never "passed" at level `stored`: what nobody has opened may hold anything. */
+  readonly verdict: Verdict;
+  readonly components: readonly ComponentVerdict[];
+  readonly findings: readonly Finding[];
+  readonly seconds: number;
+}
+
+export async function verifySnapshot(
+  request: VerifyRequest,
+  surroundings: VerifySurroundings,
+): Promise<VerifyReport> {
+  const { clock, logger, store } = surroundings;
+  const startedMs = clock.elapsedMs();
+  const { snapshot, bytes, storeFindings } = await locateSnapshot(store, request.source, request.choice);
+  if (snapshot.state !== "whole") {
+    throw new LifeboatError("snapshot-incomplete", `Snapshot ${snapshot.id} is not whole.`);
+  }
+  const components: ComponentVerdict[] = checkSignature(snapshot.id, bytes, request.signer);
+  const stored = await checkStored(store, snapshot);
+  logger.info(`stored: ${stored.checked} files, ${stored.verdict}.`);
+  components.push(stored);
+  if (request.level !== "stored" && stored.verdict === "passed") {
+    components.push(...(await checkInside(snapshot, request, surroundings)));
+  }
+  const judged = applyWaivers(components, request.waive);
+  const report: VerifyReport = {
+    snapshot,
+    level: request.level,
+    verdict: overall(request.level, judged),
+    components: judged,
+    findings: storeFindings.map(({ code, sentence, remedy }) => ({
+      level: "warning",
+      code,
+      sentence,
+      publicSentence: sentence,
+      remedy,
+    })),
+    seconds: (clock.elapsedMs() - startedMs) / 1000,
+  };
+  await keepEvidence(report, surroundings);
+  return report;
+}
+
+/** What needs the key; a file that turns out bad ends it, because everything behind it would be guesswork. */
+async function checkInside(
+  snapshot: SnapshotJson,
+  request: VerifyRequest,
+  surroundings: VerifySurroundings,
+): Promise<readonly ComponentVerdict[]> {
+  const { identities } = request;
+  if (identities === undefined) {
+    throw new LifeboatError("input-invalid", `Level ${request.level} needs the key that opens the backup.`, {
+      hint: "Give the identity, or check `stored`, which needs none.",
+    });
+  }
+  let contents: Contents;
+  try {
+    contents = await readSealedContents(surroundings.store, snapshot, identities);
+  } catch (cause) {
+    return [judge("contents", 1, [damageFinding(cause, fileNamed(snapshot, contentsName))])];
+  }
+  const major = await serverMajor(contents, request);
+  const tools = await surroundings.clientTools(major);
+  const unsealed = await checkUnsealed(snapshot, contents, identities, { ...surroundings, tools });
+  surroundings.logger.info(`unsealed: ${contents.files.length} archives, ${verdictOf(unsealed)}.`);
+  if (request.level === "unsealed" || verdictOf(unsealed) === "failed") return unsealed;
+  const restored = await checkRestored(
+    snapshot,
+    contents,
+    { ...request, identities },
+    { ...surroundings, tools },
+  );
+  surroundings.logger.info(`restored: ${restored.length} components, ${verdictOf(restored)}.`);
+  return [...unsealed, ...restored];
+}
+
+async function serverMajor(contents: Contents, { server }: VerifyRequest): Promise<number> {
+  if (server === undefined) return databaseOf(contents).server.major;
+  return (await withClient(server, inspectServer)).major;
+}
+
+function checkSignature(id: string, bytes: Uint8Array, signer: string | undefined): ComponentVerdict[] {
+  if (signer === undefined) return [];
+  if (signatureHolds(bytes, signer)) return [judge("signature", 1, [])];
+  const sentence = `Snapshot ${id} does not carry a signature by the given key.`;
+  const remedy =
+    "Recipients are public, so anybody could have sealed it: treat it as forged until proven otherwise.";
+  return [
+    judge("signature", 1, [
+      { level: "error", code: "signature-missing", sentence, publicSentence: sentence, remedy },
+    ]),
+  ];
+}
+
+function verdictOf(components: readonly ComponentVerdict[]): Verdict {
+  return worstVerdict(components.map(({ verdict }) => verdict));
+}
+
+function overall(level: VerifyLevel, components: readonly ComponentVerdict[]): Verdict {
+  const worst = verdictOf(components);
+  return level === "stored" && worst === "passed" ? "not-verified" : worst;
+}
+
+/** Beside the snapshot, in numbers and codes: an auditor can read it without the key. */
+async function keepEvidence(
+  report: VerifyReport,
+  { store, clock, lifeboatVersion }: VerifySurroundings,
+): Promise<void> {
+  const { snapshot } = report;
+  const moment = clock.now();
+  const evidence = {
+    evidenceVersion: 1,
+    act: "verify",
+    source: snapshot.source,
+    snapshot: snapshot.id,
+    snapshotSha256: snapshot.sha256,
+    level: report.level,
+    verdict: report.verdict,
+    components: report.components.map(({ component, verdict, checked, findings }) => ({
+      component,
+      verdict,
+      checked,
+      codes: [...new Set(findings.map(({ code }) => code))],
+    })),
+    lifeboat: lifeboatVersion,
+    time: moment.toISOString(),
+    seconds: Math.round(report.seconds * 10) / 10,
+  };
+  const key = evidenceKey(snapshot.source, snapshot.id, moment, randomBytes(4).toString("hex"));
+  await store.put(key, Buffer.from(`${JSON.stringify(evidence, null, 2)}\n`));
+}
