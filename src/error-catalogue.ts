@@ -30,12 +30,6 @@ export const errorCatalogue = {
     meaning: "Verification proved that the backup is not what was backed up.",
     cure: "Do not rely on this snapshot: verify older ones, take a new one now, and find out what went wrong.",
   },
-  "not-verified": {
-    family: "ours",
-    exitCode: 4,
-    meaning: "Nothing wrong was found, but something required could not be checked.",
-    cure: "Make it checkable (install the extension, take backups with hashes), or waive it by name.",
-  },
   "client-tools-missing": {
     family: "user",
     exitCode: 2,
@@ -128,6 +122,12 @@ export const errorCatalogue = {
     exitCode: 1,
     meaning: "Another session changed a table's definition for so long that the backup gave up waiting.",
     cure: "Run again; if it repeats, look for long ALTER TABLE, VACUUM FULL or open transactions.",
+  },
+  "not-verified": {
+    family: "ours",
+    exitCode: 4,
+    meaning: "Nothing wrong was found, but something required could not be checked.",
+    cure: "Make it checkable (install the extension, take backups with hashes), or waive it by name.",
   },
   "plan-outdated": {
     family: "user",

@@ -148,7 +148,7 @@ export function artifactCatalogue({ rest, trust, downloads, sleep }: CatalogueSe
   ): Promise<ListedArtifact> {
     for (let slot = firstFreeSlot.get(family) ?? 0; slot < mostSlots; slot += 1) {
       const uploaded = await uploads.store(slotName(family, slot), only(envelope), lifetime);
-      if (uploaded === undefined) continue;
+      if (typeof uploaded === "string") continue;
       firstFreeSlot.set(family, slot + 1);
       return uploaded.artifact;
     }

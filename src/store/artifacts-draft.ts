@@ -31,8 +31,17 @@ export class ArtifactDraft implements Draft {
     if (this.#committed) throw new LifeboatError("unexpected", `${key} comes after the commit.`);
     const artifactName = partName(this.#identity, name);
     const uploaded = await this.#settings.uploads.store(artifactName, bytes, lifetime);
-    if (uploaded === undefined) {
+    if (uploaded === "taken") {
       throw new LifeboatError("store-key-exists", `${key} is already in the store with other bytes.`);
+    }
+    if (uploaded === "unfinished") {
+      throw new LifeboatError(
+        "store-write-failed",
+        `An interrupted upload of ${key} blocks its name in this run.`,
+        {
+          hint: "Run again: a new backup has a new id.",
+        },
+      );
     }
     this.#stored.add(artifactName);
     return { key, ...uploaded.proof };

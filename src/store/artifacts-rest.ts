@@ -28,10 +28,15 @@ export interface ArtifactRun {
   readonly headBranch: string | undefined;
 }
 
+export interface StartedRun extends ArtifactRun {
+  /** What started it: `schedule`, `push`, `pull_request`, … */
+  readonly event: string;
+}
+
 export interface ArtifactsRest {
   defaultBranch(): Promise<string>;
-  /** The event that started a run; undefined where the run is gone. */
-  eventOfRun(runId: number): Promise<string | undefined>;
+  /** Undefined where the run is gone. */
+  run(runId: number): Promise<StartedRun | undefined>;
   /** Every artifact of the repository, or of one run, with exactly this name (or any). */
   list(filter: { readonly runId?: number; readonly name?: string }): Promise<readonly ListedArtifact[]>;
   get(id: number): Promise<ListedArtifact | undefined>;
@@ -68,6 +73,12 @@ const artifactSchema = z.object({
       head_branch: z.string().nullish(),
     })
     .nullish(),
+});
+const runSchema = z.object({
+  event: z.string(),
+  head_branch: z.string().nullish(),
+  repository: z.object({ id: z.int() }),
+  head_repository: z.object({ id: z.int() }).nullish(),
 });
 const pageSchema = z.object({ total_count: z.int(), artifacts: z.array(artifactSchema) });
 
@@ -108,9 +119,17 @@ export function artifactsRest({ repository, token, apiUrl }: ArtifactsRestSettin
       if (status === 404) throw notFound(`${repository.owner}/${repository.name}`);
       return checked(z.object({ default_branch: z.string() }), data).default_branch;
     },
-    eventOfRun: async (runId) => {
+    run: async (runId) => {
       const { status, data } = await ask(`GET ${base}/runs/{run_id}`, { run_id: runId });
-      return status === 404 ? undefined : checked(z.object({ event: z.string() }), data).event;
+      if (status === 404) return undefined;
+      const run = checked(runSchema, data);
+      return {
+        id: runId,
+        event: run.event,
+        repositoryId: run.repository.id,
+        headRepositoryId: run.head_repository?.id,
+        headBranch: run.head_branch ?? undefined,
+      };
     },
     list: async (filter) => {
       for (let attempt = 1; ; attempt += 1) {

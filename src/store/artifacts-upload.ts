@@ -21,16 +21,19 @@ export interface UploadedArtifact {
   readonly proof: Proof;
 }
 
+/** Another file of this run has the name, or an upload that was interrupted and now blocks it. */
+export type NameConflict = "taken" | "unfinished";
+
 export interface ArtifactUploads {
   /**
-   * Stores and proves one artifact of the current run. Undefined where another file of this run has the name already;
-   * the same bytes under the same name are taken for this upload. An error of `bytes` passes through unchanged.
+   * Stores and proves one artifact of the current run. The same bytes under the same name are taken for this upload.
+   * An error of `bytes` passes through unchanged.
    */
   store(
     name: string,
     bytes: AsyncIterable<Uint8Array>,
     lifetime?: Lifetime,
-  ): Promise<UploadedArtifact | undefined>;
+  ): Promise<UploadedArtifact | NameConflict>;
   /** Removes an artifact of the current run; throws where it could not. */
   remove(name: string): Promise<void>;
 }
@@ -61,14 +64,15 @@ export function artifactUploads(settings: UploadSettings): ArtifactUploads {
     name: string,
     bytes: AsyncIterable<Uint8Array>,
     lifetime?: Lifetime,
-  ): Promise<UploadedArtifact | undefined> {
+  ): Promise<UploadedArtifact | NameConflict> {
     const folder = await writing(mkdtemp(join(settings.temporaryFolder, "lifeboat-spool-")));
     try {
       const spool = join(folder, name);
       const proof = await writeNewFile(spool, bytes, { durable: false });
       const uploaded = await upload(spool, name, proof, lifetime);
-      if (uploaded !== undefined) warnOfShortRetention(uploaded, lifetime);
-      return uploaded === undefined ? undefined : { artifact: uploaded, proof };
+      if (typeof uploaded === "string") return uploaded;
+      warnOfShortRetention(uploaded, lifetime);
+      return { artifact: uploaded, proof };
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
@@ -79,7 +83,7 @@ export function artifactUploads(settings: UploadSettings): ArtifactUploads {
     name: string,
     proof: Proof,
     lifetime: Lifetime | undefined,
-  ): Promise<ListedArtifact | undefined> {
+  ): Promise<ListedArtifact | NameConflict> {
     const options = { skipArchive: true, ...lifetime };
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -93,7 +97,8 @@ export function artifactUploads(settings: UploadSettings): ArtifactUploads {
         if (!conflict && failure.code !== "store-temporary") throw failure;
         // The answer to an upload that succeeded may have been lost: then what it stored is there.
         const own = await findOwn(name, proof);
-        if (own !== undefined || conflict) return own;
+        if (typeof own !== "string") return own;
+        if (conflict) return own;
         if (attempt === uploadTries) throw failure;
         await sleep(2000 * 2 ** attempt);
       }
@@ -126,12 +131,13 @@ export function artifactUploads(settings: UploadSettings): ArtifactUploads {
     throw unproven(`Artifact ${id}`, "GitHub does not show it");
   }
 
-  async function findOwn(name: string, proof: Proof): Promise<ListedArtifact | undefined> {
-    for (const artifact of await rest.list({ runId, name })) {
+  async function findOwn(name: string, proof: Proof): Promise<ListedArtifact | NameConflict> {
+    const listed = await rest.list({ runId, name });
+    for (const artifact of listed) {
       if (artifact.expired || artifact.length !== proof.length) continue;
       if (sameBytes(await proofOf(await downloads.read(artifact)), proof)) return artifact;
     }
-    return undefined;
+    return listed.length > 0 ? "taken" : "unfinished";
   }
 
   async function remove(name: string): Promise<void> {

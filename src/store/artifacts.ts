@@ -44,16 +44,28 @@ export function artifactStore(settings: ArtifactStoreSettings): Store {
   const address = run === undefined ? `artifacts:${repository.owner}/${repository.name}` : "artifacts:";
   const rest = artifactsRest(settings);
   const downloads = artifactDownloads(rest, { ...settings, sleep });
-  const catalogue = artifactCatalogue({ rest, trust: artifactTrust(rest, settings), downloads, sleep });
+  const trust = artifactTrust(rest, settings);
+  const catalogue = artifactCatalogue({ rest, trust, downloads, sleep });
   const reader = new ArtifactReader(rest, catalogue, downloads);
   const uploads =
     run && artifactUploads({ ...settings, ...run, runId: run.id, rest, downloads, sleep, logger });
 
-  function writable(): ArtifactUploads {
-    if (uploads !== undefined) return uploads;
-    throw new LifeboatError("input-invalid", `The store ${address} can only be read from here.`, {
-      hint: "Artifacts are written by workflow runs of that repository; from a terminal use file:///path.",
-    });
+  /** Also refuses a run whose backups no reader would count, before it has dumped anything. */
+  async function writable(): Promise<ArtifactUploads> {
+    if (run === undefined || uploads === undefined) {
+      throw new LifeboatError("input-invalid", `The store ${address} can only be read from here.`, {
+        hint: "Artifacts are written by workflow runs of that repository; from a terminal use file:///path.",
+      });
+    }
+    const judgement = await trust.judgeRun(run.id);
+    if (judgement.ours) return uploads;
+    throw new LifeboatError(
+      "input-invalid",
+      `Backups of run ${run.id} would not count: it ${judgement.because}.`,
+      {
+        hint: "Take backups on the default branch, or allow the branch in the policy; never from pull requests.",
+      },
+    );
   }
 
   return {
@@ -62,11 +74,10 @@ export function artifactStore(settings: ArtifactStoreSettings): Store {
     snapshots: async (source) => await reader.snapshots(source),
     files: async (prefix) => await reader.files(prefix),
     read: async (key, range) => await reader.read(key, range),
-    begin: async (identity) =>
-      await Promise.resolve(new ArtifactDraft(identity, { uploads: writable(), catalogue, logger })),
-    put: async (key, bytes, lifetime) => await catalogue.add(writable(), key, bytes, lifetime),
+    begin: async (identity) => new ArtifactDraft(identity, { uploads: await writable(), catalogue, logger }),
+    put: async (key, bytes, lifetime) => await catalogue.add(await writable(), key, bytes, lifetime),
     delete: async (key) => {
-      writable();
+      await writable();
       for (const artifact of await reader.artifactsOf(key)) await deleteProven(rest, artifact, key, sleep);
       reader.forget(key);
     },

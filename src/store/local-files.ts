@@ -67,9 +67,10 @@ export async function makeFolders(root: string, segments: readonly string[]): Pr
       await syncFolder(parent);
     } catch (thrown) {
       if (codeOf(thrown) !== "EEXIST") throw writeFailure(thrown);
+      // Before the next folder is made in it: what stands here may be a link to elsewhere.
+      if ((await writing(lstat(path))).isSymbolicLink()) throw linkRefused(path);
     }
   }
-  await refuseLinks(root, segments);
   return path;
 }
 

@@ -90,14 +90,15 @@ function parseArtifacts(rest: string): StoreAddress {
 }
 
 function parsePath(text: string): string {
-  const path = /^file:\/*(.*)$/s.exec(text)?.[1] ?? "";
-  const right = `file:///${path}`;
+  const right = `file:///${/^file:\/*(.*)$/s.exec(text)?.[1] ?? ""}`;
   if (!text.startsWith("file:///") || text.startsWith("file:////")) {
     throw invalid(`A path on this machine takes three slashes and is absolute. Write ${right}`);
   }
   try {
     const url = new URL(text);
-    if (url.search === "" && url.hash === "") return fileURLToPath(url).replace(/(?<=.)\/+$/, "");
+    const path = fileURLToPath(url).replace(/(?<=.)\/+$/, "");
+    if (path.includes("\0")) throw new Error("a path holds no NUL");
+    if (url.search === "" && url.hash === "") return path;
   } catch (cause) {
     throw invalid(`${JSON.stringify(text)} cannot be read as a path.`, cause);
   }

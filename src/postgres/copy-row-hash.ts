@@ -1,0 +1,146 @@
+/** `lifeboat-1` (content-hash.ts) of rows in COPY's text format. */
+import { LifeboatError } from "../errors.ts";
+import { columnSeed, nullCell, type TableHash } from "./content-hash.ts";
+import { hashBytes, hashHalves } from "./hashtext-extended.ts";
+
+/** Adds up a table's rows. */
+export interface RowHasher {
+  /** One line of COPY text, `bytes[start, end)` without its newline. */
+  add(bytes: Uint8Array, start: number, end: number): void;
+  result(): TableHash;
+}
+
+const tab = 0x09;
+const backslash = 0x5c;
+const letterN = 0x4e;
+const hexDigits = Buffer.from("0123456789abcdef", "latin1");
+
+/** For lines whose cells are these columns, in this order. */
+export function createRowHasher(columns: readonly string[]): RowHasher {
+  const seeds = columns.map(columnSeed);
+  const seedHigh = halves(seeds, 32n);
+  const seedLow = halves(seeds, 0n);
+  const nulls = seeds.map(nullCell);
+  const nullHigh = halves(nulls, 32n);
+  const nullLow = halves(nulls, 0n);
+  const hex = new Uint8Array(16);
+  let unescaped = new Uint8Array(4096);
+  let rows = 0;
+  let sumHigh = 0;
+  let sumLow = 0;
+
+  const add = (bytes: Uint8Array, start: number, end: number): void => {
+    rows++;
+    if (columns.length === 0) {
+      if (end > start) throw damagedRow();
+      return;
+    }
+    let high = 0;
+    let low = 0;
+    let column = 0;
+    let cell = start;
+    let escaped = false;
+    for (let at = start; ; at++) {
+      const byte = at < end ? (bytes[at] ?? tab) : tab;
+      if (byte === backslash) {
+        // A tab is never behind a backslash, but a second backslash is.
+        escaped = true;
+        at++;
+        continue;
+      }
+      if (byte !== tab) continue;
+      const cellEnd = at < end ? at : end;
+      if (column === columns.length) throw damagedRow();
+      if (!escaped) {
+        hashBytes(bytes, cell, cellEnd, seedHigh[column] ?? 0, seedLow[column] ?? 0);
+      } else if (cellEnd - cell === 2 && bytes[cell + 1] === letterN) {
+        hashHalves[0] = nullHigh[column] ?? 0;
+        hashHalves[1] = nullLow[column] ?? 0;
+      } else {
+        if (unescaped.length < cellEnd - cell) unescaped = new Uint8Array(2 * (cellEnd - cell));
+        const length = unescapeCell(bytes, cell, cellEnd, unescaped);
+        hashBytes(unescaped, 0, length, seedHigh[column] ?? 0, seedLow[column] ?? 0);
+      }
+      high ^= hashHalves[0] ?? 0;
+      low ^= hashHalves[1] ?? 0;
+      column++;
+      cell = at + 1;
+      escaped = false;
+      if (at >= end) break;
+    }
+    if (column !== columns.length) throw damagedRow();
+    hashBytes(hex, writeHex(hex, high, low), 16, 0, 0);
+    const total = (sumLow >>> 0) + ((hashHalves[1] ?? 0) >>> 0);
+    sumLow = total | 0;
+    sumHigh = (sumHigh + (hashHalves[0] ?? 0) + (total > 0xffffffff ? 1 : 0)) | 0;
+  };
+
+  const result = (): TableHash => {
+    writeHex(hex, sumHigh, sumLow, 16);
+    return { rows, hash: Buffer.from(hex).toString("latin1") };
+  };
+  return { add, result };
+}
+
+function halves(numbers: readonly bigint[], shift: bigint): Int32Array {
+  return Int32Array.from(numbers, (number) => Number(BigInt.asIntN(32, number >> shift)));
+}
+
+function damagedRow(): LifeboatError {
+  return new LifeboatError("snapshot-damaged", "A row in an archive has more or fewer cells than columns.");
+}
+
+/** Writes to_hex() of 64 bits at the end of 16 bytes and returns where it begins: at least `digits` long. */
+function writeHex(target: Uint8Array, high: number, low: number, digits = 1): number {
+  for (let at = 7; at >= 0; at--) {
+    const shift = 4 * (7 - at);
+    target[at] = hexDigits[(high >>> shift) & 15] ?? 0;
+    target[at + 8] = hexDigits[(low >>> shift) & 15] ?? 0;
+  }
+  let first = 0;
+  while (first < 16 - digits && target[first] === 0x30) first++;
+  return first;
+}
+
+/** Undoes COPY's escapes as COPY FROM does; returns the length written to `target`, which must be long enough. */
+export function unescapeCell(bytes: Uint8Array, start: number, end: number, target: Uint8Array): number {
+  let length = 0;
+  for (let at = start; at < end; at++) {
+    let byte = bytes[at] ?? 0;
+    if (byte === backslash) {
+      at++;
+      if (at >= end) break;
+      byte = bytes[at] ?? 0;
+      const simple = simpleEscapes[byte] ?? 0;
+      if (simple !== 0) byte = simple;
+      else if (byte >= 0x30 && byte <= 0x37) {
+        byte -= 0x30;
+        for (let more = 0; more < 2 && at + 1 < end && isDigit(bytes[at + 1] ?? 0, 8); more++) {
+          byte = (byte * 8 + digit(bytes[++at] ?? 0)) & 0xff;
+        }
+      } else if (byte === 0x78 && at + 1 < end && isDigit(bytes[at + 1] ?? 0, 16)) {
+        byte = digit(bytes[++at] ?? 0);
+        if (at + 1 < end && isDigit(bytes[at + 1] ?? 0, 16)) byte = byte * 16 + digit(bytes[++at] ?? 0);
+      }
+    }
+    target[length++] = byte;
+  }
+  return length;
+}
+
+/** The byte that b, f, n, r, t, v mean behind a backslash; 0 for all others. */
+const simpleEscapes = new Uint8Array(256);
+for (const [letter, byte] of Object.entries({ b: 8, f: 12, n: 10, r: 13, t: 9, v: 11 })) {
+  simpleEscapes[letter.charCodeAt(0)] = byte;
+}
+
+function isDigit(byte: number, base: 8 | 16): boolean {
+  return digit(byte) < base;
+}
+
+/** Value of a hex digit; 99 for other bytes. */
+function digit(byte: number): number {
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
+  const lower = byte | 0x20;
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : 99;
+}

@@ -1,0 +1,61 @@
+import { readFile } from "node:fs/promises";
+import { Ajv, type AnySchema } from "ajv";
+import addFormats from "ajv-formats";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type FakeGitHub, startFakeGitHub } from "../../fakes/github/index.ts";
+
+/**
+ * The response schemas of @octokit/openapi 23.0.2 (api.github.com) that the fake serves, without descriptions and
+ * without the optional properties that nobody here reads.
+ */
+const schemas = new URL("../../fakes/github/openapi-responses.json", import.meta.url);
+
+describe("the fake GitHub", () => {
+  let github: FakeGitHub;
+  let documented: Record<string, AnySchema>;
+  beforeAll(async () => {
+    github = await startFakeGitHub();
+    documented = JSON.parse(await readFile(schemas, "utf8")) as Record<string, AnySchema>;
+  });
+  afterAll(() => github.close());
+
+  it("answers as GitHub's own schema says", async () => {
+    const ajv = new Ajv({ strict: false, allErrors: true });
+    (addFormats as unknown as (ajv: Ajv) => void)(ajv);
+    const run = github.state.addRun();
+    const fork = github.state.addRun({ event: "pull_request", headRepositoryId: 9 });
+    const { id } = github.state.addArtifact(run, "a", Buffer.from("bytes"));
+    github.state.addArtifact(fork, "a", Buffer.from("bytes"));
+    const base = `/repos/${github.repository}`;
+    const cases = [
+      ["get /repos/{owner}/{repo}", base],
+      ["get /repos/{owner}/{repo}/actions/artifacts", `${base}/actions/artifacts`],
+      ["get /repos/{owner}/{repo}/actions/artifacts/{artifact_id}", `${base}/actions/artifacts/${id}`],
+      ["get /repos/{owner}/{repo}/actions/runs/{run_id}", `${base}/actions/runs/${run.id}`],
+      ["get /repos/{owner}/{repo}/actions/runs/{run_id}", `${base}/actions/runs/${fork.id}`],
+      [
+        "get /repos/{owner}/{repo}/actions/runs/{run_id}/artifacts",
+        `${base}/actions/runs/${run.id}/artifacts`,
+      ],
+    ] as const;
+    expect(new Set(cases.map(([operation]) => operation))).toEqual(new Set(Object.keys(documented)));
+    for (const [operation, path] of cases) {
+      const response = await fetch(github.apiUrl + path, {
+        headers: { authorization: `token ${github.token}` },
+      });
+      expect(response.status, path).toBe(200);
+      const fits = ajv.compile(documented[operation]!);
+      void fits(await response.json());
+      expect(fits.errors, path).toBeNull();
+    }
+  });
+
+  it("gives its artifacts only to tokens with the right", async () => {
+    const path = `${github.apiUrl}/repos/${github.repository}/actions/artifacts`;
+    const statusFor = async (token: string) =>
+      (await fetch(path, { headers: { authorization: `Bearer ${token}` } })).status;
+    expect(await statusFor("ghs_unknown")).toBe(401);
+    expect(await statusFor(github.tokenWith({}))).toBe(403);
+    expect(await statusFor(github.tokenWith({ actions: "read" }))).toBe(200);
+  });
+});
