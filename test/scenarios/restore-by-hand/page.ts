@@ -55,7 +55,7 @@ function withValues(block: string, variables: PageVariables): string {
       `The page's first block must set ${Object.keys(variables).join(", ")}, not ${names.join()}.`,
     );
   }
-  return Object.entries(variables)
+  return Object.entries<string>({ ...variables })
     .map(([name, value]) => `export ${name}='${value.replaceAll("'", `'\\''`)}'`)
     .join("\n");
 }

@@ -67,7 +67,7 @@ describe.skipIf(major === undefined || !hasAge)("docs/restore-by-hand.md", () =>
         { ...variables, PGHOST: target.socketDir, PGPORT: String(target.port) },
         { lastSection: 10, path },
       );
-      expect(output).toContain("24 tables with 437789 rows are as they were backed up.");
+      expect(output).toContain("22 tables with 437789 rows are as they were backed up.");
       expect(output).not.toContain("DIFFERENT");
       // Of the one table.
       expect(output).toMatch(/^100$/m);
@@ -96,7 +96,8 @@ describe.skipIf(major === undefined || !hasAge)("docs/restore-by-hand.md", () =>
     const files = await readdir(snapshot);
     expect(await readdir(made)).toEqual(files);
     for (const file of files) {
-      expect(await readFile(join(made, file))).toEqual(await readFile(join(snapshot, file)));
+      const same = (await readFile(join(made, file))).equals(await readFile(join(snapshot, file)));
+      expect(same, file).toBe(true);
     }
   });
 
@@ -154,6 +155,7 @@ async function backUp(source: TestServer, folder: string): Promise<string> {
       store: openStore(pathToFileURL(store).href, { clock: systemClock, logger }),
       clock: systemClock,
       logger,
+      signal: new AbortController().signal,
       lifeboatVersion: "0.0.0",
       zstd: await findZstd(),
       clientTools: () => Promise.resolve(tools!),
