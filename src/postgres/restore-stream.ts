@@ -84,6 +84,46 @@ export async function readPart(part: PartStream, maxBytes: number): Promise<Buff
   return Buffer.concat(chunks);
 }
 
+/** Hands over growing heads of a decompressed part until `enough` says so, then ends; doubling, so that work stays linear. */
+export async function writeHead(
+  part: PartStream,
+  maxBytes: number,
+  enough: (head: Buffer) => boolean,
+): Promise<void> {
+  const zstd = await startTool({ program: part.zstd, args: ["-dcq"] }, ["pipe", "pipe", "pipe"]);
+  let chunks: Buffer[] = [];
+  let bytes = 0;
+  let tryAt = 64 * 1024;
+  let done = false;
+  let refusal: { readonly cause: unknown } | undefined;
+  const look = (): void => {
+    const head = Buffer.concat(chunks);
+    chunks = [head];
+    try {
+      done = enough(head);
+    } catch (cause) {
+      refusal = { cause };
+    }
+  };
+  zstd.child.stdout?.on("data", (chunk: Buffer) => {
+    if (done || refusal !== undefined) return;
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes < tryAt) return;
+    tryAt = bytes * 2;
+    look();
+    if (done || refusal !== undefined || bytes > maxBytes) zstd.child.kill("SIGKILL");
+  });
+  const failure = await pump(part, zstd, () => {});
+  const exit = await zstd.exited;
+  const decided = (): boolean => done || refusal !== undefined;
+  if (!decided() && failure === undefined && exitedWell(exit)) look();
+  if (refusal !== undefined) throw asError((refusal as { readonly cause: unknown }).cause);
+  if (decided()) return;
+  if (failure !== undefined) throw asError(failure.cause);
+  if (!exitedWell(exit)) throw new LifeboatError("tool-failed", `${describeExit("zstd", exit)}.`);
+}
+
 /** A part decompressed straight into an open file descriptor. */
 export async function writePart(part: PartStream, fd: number): Promise<void> {
   const zstd = await startTool({ program: part.zstd, args: ["-dcq"] }, ["pipe", fd, "pipe"]);

@@ -29,10 +29,7 @@ const singleName = new RegExp(`^${part}$`, "su");
 export function parseTableName(text: string): TableName {
   const match = qualifiedName.exec(text.trim());
   if (match === null) {
-    throw new LifeboatError(
-      "restore-selection",
-      `The table ${JSON.stringify(text)} is not written as schema.table.`,
-    );
+    throw new LifeboatError("restore-selection", `The table ${JSON.stringify(text)} is not written as schema.table.`);
   }
   return { schema: partOf(match[1], match[2]), name: partOf(match[3], match[4]) };
 }
@@ -102,12 +99,9 @@ const definedOn: Readonly<Record<string, (definition: string, qualified: string)
 };
 
 function altersTable(definition: string, qualified: string): boolean {
-  return [
-    `ALTER TABLE ONLY ${qualified} `,
-    `ALTER TABLE ${qualified} `,
-    `ALTER TABLE ONLY ${qualified}\n`,
-    `ALTER TABLE ${qualified}\n`,
-  ].some((start) => definition.trimStart().startsWith(start));
+  return [`ALTER TABLE ONLY ${qualified} `, `ALTER TABLE ${qualified} `, `ALTER TABLE ONLY ${qualified}\n`, `ALTER TABLE ${qualified}\n`].some(
+    (start) => definition.trimStart().startsWith(start),
+  );
 }
 
 /** Kinds that follow whatever they depend on, once that is chosen. */
@@ -129,8 +123,15 @@ export interface TableEntries {
   readonly neededTypes: readonly TableName[];
 }
 
-/** Everything of the schema archive that makes up these tables (oids of the source), partitions included. */
-export function entriesOfTables(toc: ArchiveToc, oids: ReadonlySet<number>): TableEntries {
+/**
+ * Everything of the schema archive that makes up these tables (oids of the source), partitions included, and the
+ * schemas that the target lacks; of `wholeSchemas` everything that is in them.
+ */
+export function entriesOfTables(
+  toc: ArchiveToc,
+  oids: ReadonlySet<number>,
+  { missingSchemas, wholeSchemas }: { missingSchemas: ReadonlySet<string>; wholeSchemas: ReadonlySet<string> },
+): TableEntries {
   const byId = new Map(toc.entries.map((entry) => [entry.dumpId, entry]));
   const tables = toc.entries.filter(({ kind, oid }) => kind === "TABLE" && oids.has(oid));
   const chosen = new Set(tables.map(({ dumpId }) => dumpId));
@@ -140,8 +141,6 @@ export function entriesOfTables(toc: ArchiveToc, oids: ReadonlySet<number>): Tab
       const name = nameOf.get(id);
       if (name === undefined) return false;
       if (entry.kind === "SEQUENCE") return true;
-      if (entry.kind === "ROW SECURITY")
-        return entry.schema === byId.get(id)?.schema && entry.tag === byId.get(id)?.tag;
       return definedOn[entry.kind]?.(entry.definition, name) === true;
     });
     if (belongs || (entry.kind === "ROW SECURITY" && securesOne(entry, tables))) chosen.add(entry.dumpId);
@@ -150,15 +149,20 @@ export function entriesOfTables(toc: ArchiveToc, oids: ReadonlySet<number>): Tab
   for (const entry of toc.entries.filter(({ dumpId }) => chosen.has(dumpId))) {
     for (const id of entry.dependencies) if (byId.get(id)?.kind === "SEQUENCE") chosen.add(id);
   }
+  const schemas = new Set(toc.entries.filter(({ dumpId }) => chosen.has(dumpId)).map(({ schema }) => schema));
   for (const entry of toc.entries) {
-    if (followers.has(entry.kind) && entry.dependencies.some((id) => chosen.has(id)))
-      chosen.add(entry.dumpId);
+    const inWhole = wholeSchemas.has(entry.schema) && entry.kind !== "TABLE DATA" && entry.kind !== "SEQUENCE SET";
+    const isSchema = entry.kind === "SCHEMA" && missingSchemas.has(entry.tag);
+    if (inWhole || (isSchema && (schemas.has(entry.tag) || wholeSchemas.has(entry.tag)))) chosen.add(entry.dumpId);
+  }
+  for (const entry of toc.entries) {
+    if (followers.has(entry.kind) && entry.dependencies.some((id) => chosen.has(id))) chosen.add(entry.dumpId);
   }
   const entries = toc.entries.filter(({ dumpId }) => chosen.has(dumpId));
   return {
     beforeRows: entries.filter(({ section }) => section === "pre-data"),
     afterRows: entries.filter(({ section }) => section !== "pre-data"),
-    neededTypes: neededTypes(entries, byId),
+    neededTypes: neededTypes(entries, byId).filter(({ schema }) => !wholeSchemas.has(schema)),
   };
 }
 
@@ -171,10 +175,7 @@ function droppedName(table: TocEntry): string {
   return /^DROP TABLE (.*);\n$/s.exec(table.dropStatement)?.[1] ?? quoteQualified(table.schema, table.tag);
 }
 
-function neededTypes(
-  entries: readonly TocEntry[],
-  byId: ReadonlyMap<number, TocEntry>,
-): readonly TableName[] {
+function neededTypes(entries: readonly TocEntry[], byId: ReadonlyMap<number, TocEntry>): readonly TableName[] {
   const types = entries
     .flatMap(({ dependencies }) => dependencies.map((id) => byId.get(id)))
     .filter((entry) => entry?.kind === "TYPE" || entry?.kind === "DOMAIN")
@@ -207,13 +208,9 @@ function notThere(wanted: TableName, all: readonly TableContents[]): LifeboatErr
 
 function schemaNotThere(schema: string, all: readonly TableContents[]): LifeboatError {
   const schemas = [...new Set(all.map((table) => table.schema))].toSorted();
-  return new LifeboatError(
-    "restore-selection",
-    `The snapshot has no tables in the schema ${JSON.stringify(schema)}.`,
-    {
-      hint: `It has tables in: ${schemas.slice(0, 20).join(", ")}.`,
-    },
-  );
+  return new LifeboatError("restore-selection", `The snapshot has no tables in the schema ${JSON.stringify(schema)}.`, {
+    hint: `It has tables in: ${schemas.slice(0, 20).join(", ")}.`,
+  });
 }
 
 /** Case does not count; another schema counts as one step. */

@@ -65,9 +65,8 @@ export function guardProcess<T>(guarded: GuardedWork<T>): Promise<never> {
       finish({ error: interruption });
       return;
     }
+    // Clean-ups that take turns of their own bring the loop back here; without any, "exit" comes next.
     interrupt(stopped());
-    // One more turn for the clean-ups; a loop that is still empty afterwards comes back here.
-    setImmediate(() => {});
   });
   process.on("exit", () => {
     if (!isConcluded) conclude({ error: interruption ?? leftEarly() });

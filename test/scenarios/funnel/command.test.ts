@@ -44,8 +44,9 @@ test("a damaged backup: the result is printed and the exit code is 3", async () 
   expect(code).toBe(3);
   expect(stdout).toBe("Part 3 is damaged.\n");
   expect(stderr).toContain("Error: Part 3 was changed.\nHint: Do not restore from this snapshot.");
-  const { stdout: document } = await lifeboat("damaged", "--json");
-  expect(JSON.parse(document)).toEqual({ verdict: "failed" });
+  const asJson = await lifeboat("damaged", "--json");
+  expect(JSON.parse(asJson.stdout)).toEqual({ verdict: "failed" });
+  expect(asJson.stderr.match(/^Error:/gm)).toHaveLength(1);
 });
 
 test("a thrown error: sentence, hint, cause and code on stderr, 1, and with --json one document too", async () => {

@@ -1,7 +1,8 @@
+import { readFileSync } from "node:fs";
 import Ajv2020 from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 import { describe, expect, test } from "vitest";
-import { z } from "zod";
+import type { z } from "zod";
 import { recordSchema } from "../../../src/runner/record.ts";
 import { runStep, type Step, type StepEnd } from "./step.ts";
 
@@ -14,9 +15,10 @@ const errorsOf = (step: StepEnd): readonly string[] =>
 const recordOf = (step: StepEnd): z.infer<typeof recordSchema> =>
   recordSchema.parse(JSON.parse(step.outputs["record"] ?? "null"));
 
+const publishedSchema = new URL("../../../docs/schemas/record.schema.json", import.meta.url);
 const validate = addFormats
   .default(new Ajv2020.default({ strict: true }))
-  .compile(z.toJSONSchema(recordSchema));
+  .compile(JSON.parse(readFileSync(publishedSchema, "utf8")) as object);
 
 describe("an action that ends well", () => {
   test("exits with 0 and leaves outputs, summary and record", async () => {
@@ -193,5 +195,14 @@ describe("what is printed", () => {
       expect(rest + step.summary + JSON.stringify(step.outputs)).not.toContain(form);
     }
     expect(rest).toContain("password is ***, url ***");
+  });
+
+  test("has no secret in outputs and summary either, which the runner would drop or publish", async () => {
+    const { code, outputs, summary } = await end("leaky outputs", {
+      inputs: { "database-url": "postgres://lena:correct-horse@db/shop" },
+    });
+    expect(code).toBe(0);
+    expect(outputs["place"]).toBe("at ***");
+    expect(summary).toBe("from ***\n");
   });
 });

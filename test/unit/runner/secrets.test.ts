@@ -37,6 +37,8 @@ describe("masking", () => {
 
   test.each([
     ["an everyday word", "postgres://postgres:postgres@localhost:5432/postgres", "postgres localhost"],
+    ["an everyday word, if not the user's", "postgres://lena:Database@localhost/shop", "Database"],
+    ["an everyday word that stands alone", "supabase", "supabase.co"],
     ["short", "postgres://lena:abc123@localhost/shop", "abc123 abc123"],
     ["the same as the user", "postgres://application:application@localhost/shop", "application"],
     ["the same as the database", "postgres://lena:shopkeeper@localhost/shopkeeper", "shopkeeper"],

@@ -77,6 +77,10 @@ const endings: Readonly<Record<string, (runner: Runner) => Promise<ActionResult>
     logger.info(`password is ${decodeURIComponent(new URL(url).password)}, url ${url}`);
     throw new Error(`cannot reach ${url}`);
   },
+  "leaky outputs": ({ readInputs }) => {
+    const { url } = readInputs((read) => ({ url: read.secret("database-url") }));
+    return Promise.resolve({ ...done, outputs: { place: `at ${url}` }, summary: `from ${url}` });
+  },
   "hostile outputs": () =>
     Promise.resolve({
       ...done,

@@ -1,0 +1,375 @@
+/** Restores a database snapshot as its plan says: beside, proven, and only then in the place of anything else. */
+import { asLifeboatError, LifeboatError } from "../errors.ts";
+import { type Sql, withClient } from "../postgres/client.ts";
+import { type Connection, describeServer, withDatabase } from "../postgres/connection.ts";
+import { quoteIdentifier } from "../postgres/identifiers.ts";
+import { loadArchives } from "../postgres/load.ts";
+import { createMissingRoles, planRoles, readTargetRoles } from "../postgres/missing-roles.ts";
+import { applyProperties, createDatabase, readProperties } from "../postgres/new-database.ts";
+import { type GlobalRoles, parseGlobals } from "../postgres/restore-globals.ts";
+import { newDatabaseName, type RestoreMark } from "../postgres/restore-names.ts";
+import { advanceSequences } from "../postgres/restore-sequences.ts";
+import { type PartSource, readPart, type RestoreTools } from "../postgres/restore-stream.ts";
+import { databaseOid } from "../postgres/restore-target.ts";
+import {
+  dropNewDatabase,
+  findLeftovers,
+  lockRestore,
+  maintenanceConnection,
+  markDatabase,
+  swapDatabases,
+  takeName,
+} from "../postgres/swap.ts";
+import { restoreTables } from "../postgres/table-replace.ts";
+import {
+  type Contents,
+  databaseOf,
+  type DatabaseContents,
+  type DatabaseProperties,
+  type TableContents,
+} from "../snapshot/contents.ts";
+import type { Clock } from "../system/clock.ts";
+import type { Logger } from "../system/logger.ts";
+import type { Finding, Verdict } from "../verification/findings.ts";
+import type { RestorePlan } from "./plan-database-restore.ts";
+
+/** `damaged`: nobody could find out whether the target is whole. */
+export type RestoreOutcome = "restored" | "unchanged" | "damaged";
+
+export interface RestoreHooks {
+  /** Right before the first change to what exists, or before a new database is made. */
+  readonly before?: string;
+  /** Told LIFEBOAT_OUTCOME; runs whenever `before` was begun or would have been. */
+  readonly after?: string;
+  /** Also where the outcome is `damaged`. */
+  readonly afterAlways?: boolean;
+}
+
+export interface RestoreMeans {
+  /** The plan's own target. */
+  readonly target: Connection;
+  readonly contents: Contents;
+  readonly source: PartSource;
+  readonly tools: RestoreTools;
+  /** Names what this restore makes; a new snapshot id. */
+  readonly id: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly hooks?: RestoreHooks;
+  /** Runs a shell command; rejects unless it ends with 0. */
+  readonly runHook: (command: string, env: Readonly<Record<string, string>>) => Promise<void>;
+  /** Compares the loaded database with the backup, before anything else sees it. */
+  readonly verifyRestored: (connection: Connection) => Promise<RestoreVerdict>;
+  /** The same for chosen tables, inside the open transaction. */
+  readonly verifyTables: (sql: Sql, tables: readonly TableContents[]) => Promise<readonly Finding[]>;
+}
+
+export interface RestoreVerdict {
+  readonly verdict: Verdict;
+  readonly findings: readonly Finding[];
+}
+
+export interface RestoreReport {
+  readonly outcome: "restored";
+  readonly database: string;
+  readonly findings: readonly Finding[];
+  readonly rolesCreated: readonly string[];
+  /** Where what stood before is kept. */
+  readonly keptDatabase?: string;
+  readonly tables?: { readonly created: readonly string[]; readonly replaced: readonly string[] };
+  /** A verified copy that a killed run had left was used. */
+  readonly resumed: boolean;
+  readonly seconds: Readonly<Record<string, number>>;
+}
+
+/** A restore that did not come about, and how the target stands now. */
+export class RestoreFailure extends LifeboatError {
+  readonly outcome: Exclude<RestoreOutcome, "restored">;
+
+  constructor(cause: LifeboatError, outcome: "unchanged" | "damaged") {
+    const state = outcome === "unchanged" ? "The target is unchanged." : "The target's state is not known.";
+    super(cause.code, `${cause.message} ${state}`, { hint: cause.hint, cause });
+    this.outcome = outcome;
+  }
+}
+
+/** Performs the plan. Throws `RestoreFailure`, which says how the target stands. */
+export async function restoreDatabase(plan: RestorePlan, means: RestoreMeans): Promise<RestoreReport> {
+  checkPlan(plan, means);
+  const hooks = new Hooks(plan, means);
+  let report: RestoreReport;
+  try {
+    report = plan.mode.kind === "tables" ? await restoreChosen(plan, means, hooks) : await restoreWhole(plan, means, hooks);
+  } catch (thrown) {
+    const error = asLifeboatError(thrown);
+    const outcome = error.code === "restore-state-unknown" ? "damaged" : "unchanged";
+    await hooks.after(outcome).catch((cause: unknown) => means.logger.warning(asLifeboatError(cause).message));
+    throw new RestoreFailure(error, outcome);
+  }
+  const finding = await hooks.after("restored").then(() => undefined, afterFailed);
+  return finding === undefined ? report : { ...report, findings: [...report.findings, finding] };
+}
+
+async function restoreWhole(plan: RestorePlan, means: RestoreMeans, hooks: Hooks): Promise<RestoreReport> {
+  const { database } = plan.target;
+  const server = await maintenanceConnection(means.target, database);
+  const lock = await lockRestore(server, database);
+  try {
+    await checkTarget(lock, plan);
+    const roles = await createRoles(lock, plan, means);
+    const properties = await propertiesFor(lock, plan, means);
+    if (plan.mode.kind === "new-database") await hooks.before();
+    const copy = (await takeUpLeftover(lock, plan, means)) ?? (await loadBeside(lock, plan, means, properties));
+    const { verdict, seconds: verifySeconds } = await prove(lock, plan, means, copy.name);
+    const started = means.clock.elapsedMs();
+    const { connectionLimit, comment } = properties;
+    const naming = { database, newName: copy.name, connectionLimit, comment };
+    let keptDatabase: string | undefined;
+    if (plan.mode.kind === "in-place") {
+      await hooks.before();
+      keptDatabase = await swapDatabases({ ...naming, server, id: means.id });
+    } else {
+      await takeName(lock, naming);
+    }
+    const swap = (means.clock.elapsedMs() - started) / 1000;
+    return {
+      outcome: "restored",
+      database,
+      findings: [...roles.findings, ...copy.findings, ...verdict.findings],
+      rolesCreated: roles.created,
+      ...(keptDatabase === undefined ? {} : { keptDatabase }),
+      resumed: copy.resumed,
+      seconds: { ...copy.seconds, verify: verifySeconds, swap },
+    };
+  } finally {
+    await lock.end().catch(() => {});
+  }
+}
+
+async function restoreChosen(plan: RestorePlan, means: RestoreMeans, hooks: Hooks): Promise<RestoreReport> {
+  if (plan.mode.kind !== "tables") throw new LifeboatError("unexpected", "This plan chooses no tables.");
+  const { target, contents, source, tools, verifyTables, clock } = means;
+  const started = clock.elapsedMs();
+  const server = await maintenanceConnection(target, plan.target.database);
+  const lock = await lockRestore(server, plan.target.database);
+  try {
+    await checkTarget(lock, plan);
+    await hooks.before();
+    const { created, replaced, findings } = await restoreTables({
+      connection: target,
+      source,
+      files: contents.files,
+      contents: databaseOf(contents),
+      selection: plan.mode,
+      tools,
+      verifyTables,
+    });
+    return {
+      outcome: "restored",
+      database: plan.target.database,
+      findings,
+      rolesCreated: [],
+      tables: { created, replaced },
+      resumed: false,
+      seconds: { tables: (clock.elapsedMs() - started) / 1000 },
+    };
+  } finally {
+    await lock.end().catch(() => {});
+  }
+}
+
+function checkPlan(plan: RestorePlan, { target, contents }: RestoreMeans): void {
+  const same =
+    plan.snapshot.id === contents.id &&
+    plan.target.database === target.database &&
+    plan.target.server === describeServer(target);
+  if (!same) throw new LifeboatError("plan-outdated", "The plan is of another snapshot or another target.");
+}
+
+async function checkTarget(lock: Sql, plan: RestorePlan): Promise<void> {
+  const { database, oid } = plan.target;
+  const now = (await databaseOid(lock, database)) ?? null;
+  if (now === oid) return;
+  throw new LifeboatError(
+    "plan-outdated",
+    `${quoteIdentifier(database)} is not the database that the plan saw: it was made, dropped or replaced meanwhile.`,
+  );
+}
+
+async function createRoles(
+  lock: Sql,
+  plan: RestorePlan,
+  means: RestoreMeans,
+): Promise<{ readonly created: readonly string[]; readonly findings: readonly Finding[] }> {
+  const { choice } = plan.roles;
+  const rolesPlan = planRoles(databaseOf(means.contents).roles, await readTargetRoles(lock), choice);
+  const globals = choice === "as-backed-up" ? await readGlobals(means) : undefined;
+  return await createMissingRoles(lock, rolesPlan, globals);
+}
+
+async function readGlobals({ contents, source, tools }: RestoreMeans): Promise<GlobalRoles | undefined> {
+  const file = contents.files.find(({ role }) => role === "globals");
+  if (file === undefined) return undefined;
+  const sql = await readPart({ source, name: file.name, zstd: tools.zstd }, 64 * 1024 * 1024);
+  return parseGlobals(sql.toString("utf8"));
+}
+
+/** In place, the target's own rights, settings, owner, comment and limit stay; rows bring encoding and locale. */
+async function propertiesFor(lock: Sql, plan: RestorePlan, means: RestoreMeans): Promise<DatabaseProperties> {
+  const { properties: backedUp } = databaseOf(means.contents);
+  if (plan.mode.kind !== "in-place") return backedUp;
+  const here = await readProperties(lock, plan.target.database, majorOf(plan));
+  if (here === undefined) throw new LifeboatError("plan-outdated", "The database to replace is gone.");
+  const { owner, acl, settings, comment, connectionLimit } = here;
+  return { ...backedUp, owner, acl, settings, comment, connectionLimit };
+}
+
+interface Copy {
+  readonly name: string;
+  readonly resumed: boolean;
+  readonly findings: readonly Finding[];
+  readonly seconds: Readonly<Record<string, number>>;
+}
+
+/** A verified copy of this very snapshot is used (and verified again); everything else that a kill left is dropped. */
+async function takeUpLeftover(lock: Sql, plan: RestorePlan, { logger }: RestoreMeans): Promise<Copy | undefined> {
+  let copy: Copy | undefined;
+  for (const { name, mark } of await findLeftovers(lock, plan.target.database)) {
+    if (copy === undefined && mark?.state === "verified" && mark.snapshot === plan.snapshot.id) {
+      copy = { name, resumed: true, findings: [], seconds: {} };
+      logger.info("A copy that an earlier run had verified is used.");
+    } else {
+      await dropNewDatabase(lock, name);
+      logger.info("Dropped an unfinished copy that an earlier run had left.");
+    }
+  }
+  return copy;
+}
+
+async function loadBeside(
+  lock: Sql,
+  plan: RestorePlan,
+  means: RestoreMeans,
+  properties: DatabaseProperties,
+): Promise<Copy> {
+  const { contents, clock, logger, source, tools } = means;
+  const database = databaseOf(contents);
+  const name = newDatabaseName(plan.target.database, means.id);
+  const connection = withDatabase(means.target, name);
+  const roles = new Set((await readTargetRoles(lock)).keys());
+  try {
+    const created = await createDatabase(lock, { name, properties, serverMajor: majorOf(plan), roles });
+    await markDatabase(lock, name, markOf(plan, "loading"));
+    const applied = await applyProperties(lock, name, properties, roles);
+    const { jobs } = plan;
+    const load = await loadArchives({ connection, source, files: contents.files, tools, jobs, clock, logger });
+    const started = clock.elapsedMs();
+    await settle(connection, database);
+    return {
+      name,
+      resumed: false,
+      findings: [...created, ...applied],
+      seconds: { ...load.seconds, analyze: (clock.elapsedMs() - started) / 1000 },
+    };
+  } catch (error) {
+    await dropQuietly(lock, name, means.logger);
+    throw error;
+  }
+}
+
+/** Sequences that two parts set in either order, and statistics: the first query must not meet a table unseen. */
+async function settle(connection: Connection, database: DatabaseContents): Promise<void> {
+  await withClient(connection, async (sql) => {
+    await sql.query("set default_transaction_read_only = off");
+    await advanceSequences(sql, database.sequences);
+    await sql.query("analyze");
+  });
+}
+
+async function prove(
+  lock: Sql,
+  plan: RestorePlan,
+  { target, verifyRestored, clock, logger }: RestoreMeans,
+  name: string,
+): Promise<{ readonly verdict: RestoreVerdict; readonly seconds: number }> {
+  const started = clock.elapsedMs();
+  try {
+    const verdict = await verifyRestored(withDatabase(target, name));
+    const accepted = verdict.verdict === "passed" || (verdict.verdict === "not-verified" && plan.acceptNotVerified);
+    if (!accepted) throw notProven(verdict);
+    await markDatabase(lock, name, markOf(plan, "verified"));
+    return { verdict, seconds: (clock.elapsedMs() - started) / 1000 };
+  } catch (error) {
+    await dropQuietly(lock, name, logger);
+    throw error;
+  }
+}
+
+function notProven({ verdict, findings }: RestoreVerdict): LifeboatError {
+  const first = findings.find(({ level }) => level === "error") ?? findings[0];
+  const what =
+    verdict === "failed"
+      ? "What was restored is not what was backed up"
+      : "What was restored could not be compared with the backup";
+  return new LifeboatError("restore-not-verified", first === undefined ? `${what}.` : `${what}: ${first.sentence}`);
+}
+
+function markOf(plan: RestorePlan, state: RestoreMark["state"]): RestoreMark {
+  return { state, database: plan.target.database, snapshot: plan.snapshot.id };
+}
+
+function majorOf(plan: RestorePlan): number {
+  return Number.parseInt(plan.target.serverVersion, 10);
+}
+
+/** The error that led here matters more; what cannot be dropped now is dropped by the next run. */
+async function dropQuietly(lock: Sql, name: string, logger: Logger): Promise<void> {
+  await dropNewDatabase(lock, name).catch((error: unknown) =>
+    logger.warning(`The unfinished copy could not be dropped (the next run will): ${(error as Error).message}.`),
+  );
+}
+
+/** The application's stop and start around a restore. */
+class Hooks {
+  readonly #plan: RestorePlan;
+  readonly #means: RestoreMeans;
+  #begun = false;
+
+  constructor(plan: RestorePlan, means: RestoreMeans) {
+    this.#plan = plan;
+    this.#means = means;
+  }
+
+  async before(): Promise<void> {
+    this.#begun = true;
+    await this.#run(this.#means.hooks?.before, {});
+  }
+
+  async after(outcome: RestoreOutcome): Promise<void> {
+    // What was never stopped must not be started: it may be another's work.
+    if (!this.#begun) return;
+    if (outcome === "damaged" && this.#means.hooks?.afterAlways !== true) return;
+    await this.#run(this.#means.hooks?.after, { LIFEBOAT_OUTCOME: outcome });
+  }
+
+  async #run(command: string | undefined, env: Readonly<Record<string, string>>): Promise<void> {
+    if (command === undefined) return;
+    try {
+      await this.#means.runHook(command, { LIFEBOAT_SNAPSHOT: this.#plan.snapshot.id, ...env });
+    } catch (cause) {
+      throw new LifeboatError("hook-failed", `A command around the restore failed: ${asLifeboatError(cause).message}`, {
+        cause,
+      });
+    }
+  }
+}
+
+function afterFailed(cause: unknown): Finding {
+  return {
+    level: "error",
+    code: "hook-failed",
+    sentence: asLifeboatError(cause).message,
+    publicSentence: "The database is restored, but the command after it failed.",
+    remedy: "Run the command by hand: the database itself is whole.",
+  };
+}

@@ -1,0 +1,217 @@
+/** Rows of chosen tables out of an archive and into an open transaction: pg_restore → COPY lines → COPY. */
+import { randomBytes } from "node:crypto";
+import { close as closeFd, constants, open as openFd, write as writeFd } from "node:fs";
+import { unlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { promisify } from "node:util";
+import { from as copyFrom } from "pg-copy-streams";
+import { LifeboatError } from "../errors.ts";
+import { type RunningTool, startTool } from "../system/process.ts";
+import type { Sql } from "./client.ts";
+import { feedPart, type PartSource, type PartStream, type RestoreTools, writeHead } from "./restore-stream.ts";
+import { type ArchiveToc, readArchiveToc, type TocEntry } from "./restore-toc.ts";
+import { writeTocList } from "./toc-selection.ts";
+
+export interface RowTarget {
+  /** The table of the target, quoted, into which the entry's rows go. */
+  readonly qualified: string;
+}
+
+const maxHeadBytes = 512 * 1024 * 1024;
+
+/** The table of contents of a part, read from as much of it as is needed. */
+export async function readPartToc(source: PartSource, tools: RestoreTools, name: string): Promise<ArchiveToc> {
+  let toc: ArchiveToc | undefined;
+  await writeHead({ source, name, zstd: tools.zstd }, maxHeadBytes, (head) => {
+    toc = readArchiveToc(head);
+    return toc !== undefined;
+  });
+  if (toc !== undefined) return toc;
+  throw new LifeboatError("snapshot-damaged", `The part ${name} ends within its table of contents.`);
+}
+
+/**
+ * Copies the rows of `entries`, all out of one part, into the tables that `targetOf` names, in the transaction that
+ * is open in `sql`. Throws unless every entry was found whole, up to its end mark.
+ */
+export async function copyRows(
+  sql: Sql,
+  part: PartStream,
+  tools: RestoreTools,
+  entries: readonly TocEntry[],
+  targetOf: (entry: TocEntry) => RowTarget,
+): Promise<void> {
+  const listed = await startListed(tools, entries);
+  const script = listed.child.stdout;
+  if (script === null) throw new LifeboatError("unexpected", "pg_restore has no stdout.");
+  const feeding = feedPart(part, listed, { stopsEarly: true });
+  // Both ends are awaited below; this keeps a failure of one, while the other is still busy, from being unhandled.
+  feeding.catch(() => {});
+  const reader = new ScriptReader(script);
+  let failure: { readonly cause: unknown } | undefined;
+  try {
+    // Several partitions may share one statement: pg_dump loads some through their root.
+    const waiting = [...entries];
+    while (waiting.length > 0) {
+      const statement = await reader.skipToStatement(waiting.map(({ copyStatement }) => copyStatement));
+      const index = waiting.findIndex(({ copyStatement }) => copyStatement === statement);
+      const entry = waiting[index];
+      if (entry === undefined) throw new LifeboatError("snapshot-damaged", `The part ${part.name} lacks rows it lists.`);
+      waiting.splice(index, 1);
+      const into = `COPY ${targetOf(entry).qualified} ${columnsOf(entry)} FROM STDIN`;
+      await pipeline(Readable.from(reader.rows()), sql.query(copyFrom(into)));
+    }
+    // What follows the last row is read too, so that the program's own end, good or bad, is seen.
+    await reader.drain();
+  } catch (cause) {
+    failure = { cause };
+    listed.child.kill("SIGKILL");
+    script.destroy();
+  }
+  // A source or child that failed is the cause; what the reader of its output met is the echo.
+  await feeding.catch((cause: unknown) => {
+    if (failure === undefined || !isOwnKill(cause)) failure = { cause };
+  });
+  if (failure !== undefined) throw failure.cause;
+}
+
+function isOwnKill(cause: unknown): boolean {
+  return cause instanceof LifeboatError && /^(?!zstd ).* ended with signal SIGKILL/.test(cause.message);
+}
+
+/** The SQL of chosen entries, to be sent as one query: without psql's own commands. */
+export async function scriptOf(
+  tools: RestoreTools,
+  archive: Buffer,
+  entries: readonly TocEntry[],
+): Promise<string> {
+  if (entries.length === 0) return "";
+  const listed = await startListed(tools, entries);
+  const chunks: Buffer[] = [];
+  listed.child.stdout?.on("data", (chunk: Buffer) => chunks.push(chunk));
+  listed.child.stdin?.on("error", () => {});
+  listed.child.stdin?.end(archive);
+  const exit = await listed.exited;
+  if (exit.code !== 0) throw new LifeboatError("tool-failed", `pg_restore ended with an error: ${exit.stderr}.`);
+  const script = Buffer.concat(chunks).toString("utf8");
+  const token = /^\\restrict ([A-Za-z0-9]+)$/m.exec(script)?.[1];
+  const withoutFences =
+    token === undefined ? script : script.replace(`\\restrict ${token}\n`, "").replace(`\\unrestrict ${token}\n`, "");
+  // Servers before 17 do not know this setting; our session has no such limit anyway.
+  return withoutFences.replace(/^SET transaction_timeout = 0;\n/m, "");
+}
+
+/** `pg_restore --file=-` for the listed entries alone; the list travels in a file without a name. */
+async function startListed(tools: RestoreTools, entries: readonly TocEntry[]): Promise<RunningTool> {
+  const fd = await unnamedFile(writeTocList(entries));
+  try {
+    const args = ["--file=-", "--use-list=/dev/fd/3"];
+    return await startTool({ program: tools.pgRestore, args }, ["pipe", "pipe", "pipe", fd]);
+  } finally {
+    await promisify(closeFd)(fd);
+  }
+}
+
+/** pg_restore reads its list by a path, which a socket pair has not; the list is only numbers. */
+async function unnamedFile(text: string): Promise<number> {
+  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL;
+  const name = `lifeboat-list-${randomBytes(8).toString("hex")}`;
+  for (const folder of ["/dev/shm", tmpdir()]) {
+    try {
+      const fd = await promisify(openFd)(`${folder}/${name}`, flags, 0o600);
+      await unlink(`${folder}/${name}`);
+      await promisify(writeFd)(fd, Buffer.from(text), 0, Buffer.byteLength(text), 0);
+      return fd;
+    } catch {
+      // No such folder or no room in it: the next one.
+    }
+  }
+  throw new LifeboatError("unexpected", "No temporary file could be written.");
+}
+
+/** `(a, "b c")` of an entry's COPY statement, or "" for a table without columns. */
+export function columnsOf(entry: TocEntry): string {
+  const name = String.raw`(?:"(?:[^"]|"")*"|[^\s"(.]+)`;
+  const match = new RegExp(`^COPY ${name}\\.${name} (\\(.*\\))? ?FROM stdin;\\n$`, "s").exec(entry.copyStatement);
+  if (match === null) throw new LifeboatError("snapshot-damaged", "A COPY statement of the archive cannot be read.");
+  return match[1] ?? "";
+}
+
+const lineEnd = Buffer.from("\n");
+const endOfRows = Buffer.from("\\.\n");
+
+/** Reads pg_restore's script by statements and rows, holding no more than a chunk of rows at once. */
+class ScriptReader {
+  readonly #chunks: AsyncIterator<Buffer>;
+  #held: Buffer = lineEnd;
+
+  constructor(script: AsyncIterable<Buffer>) {
+    this.#chunks = script[Symbol.asyncIterator]();
+  }
+
+  async #more(): Promise<boolean> {
+    const next = await this.#chunks.next();
+    if (next.done === true) return false;
+    this.#held = this.#held.length === 0 ? next.value : Buffer.concat([this.#held, next.value]);
+    return true;
+  }
+
+  /** Skips to behind the first of these statements that stands at the beginning of a line. */
+  async skipToStatement(statements: readonly string[]): Promise<string | undefined> {
+    const wanted = statements.map((statement) => ({ statement, bytes: Buffer.from(`\n${statement}`) }));
+    const longest = Math.max(...wanted.map(({ bytes }) => bytes.length));
+    for (;;) {
+      const found = wanted
+        .map(({ statement, bytes }) => ({ statement, at: this.#held.indexOf(bytes), length: bytes.length }))
+        .filter(({ at }) => at >= 0)
+        .toSorted((a, b) => a.at - b.at)[0];
+      if (found !== undefined) {
+        this.#held = this.#held.subarray(found.at + found.length);
+        return found.statement;
+      }
+      this.#held = this.#held.subarray(Math.max(0, this.#held.length - longest));
+      if (!(await this.#more())) return undefined;
+    }
+  }
+
+  /** The rows that follow a COPY statement, without the end mark; throws where the script ends before it. */
+  async *rows(): AsyncGenerator<Buffer> {
+    const mark = Buffer.concat([lineEnd, endOfRows]);
+    let atStart = true;
+    for (;;) {
+      if (atStart) {
+        while (this.#held.length < endOfRows.length) if (!(await this.#more())) throw cut();
+        atStart = false;
+        if (this.#held.subarray(0, endOfRows.length).equals(endOfRows)) {
+          this.#held = this.#held.subarray(endOfRows.length - 1);
+          return;
+        }
+      }
+      const at = this.#held.indexOf(mark);
+      if (at >= 0) {
+        const rows = this.#held.subarray(0, at + 1);
+        // The mark's own line end stays: the next statement is looked for behind one.
+        this.#held = this.#held.subarray(at + mark.length - 1);
+        yield rows;
+        return;
+      }
+      const safe = this.#held.length - mark.length;
+      if (safe > 0) {
+        const rows = this.#held.subarray(0, safe);
+        this.#held = this.#held.subarray(safe);
+        yield rows;
+      }
+      if (!(await this.#more())) throw cut();
+    }
+  }
+
+  async drain(): Promise<void> {
+    while (await this.#more()) this.#held = lineEnd;
+  }
+}
+
+function cut(): LifeboatError {
+  return new LifeboatError("tool-failed", "pg_restore ended in the middle of a table's rows.");
+}
