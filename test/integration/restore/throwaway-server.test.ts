@@ -37,14 +37,18 @@ test("a server runs in a private folder, listens on no port, and leaves nothing 
 test("two servers at once do not sweep each other", async () => {
   await using first = await startThrowawayServer(options());
   await using second = await startThrowawayServer(options());
-  expect(await run(first.connection, "select 1 as one")).toEqual(await run(second.connection, "select 1 as one"));
+  expect(await run(first.connection, "select 1 as one")).toEqual(
+    await run(second.connection, "select 1 as one"),
+  );
 });
 
 test("a server that cannot start says why in its own words, and leaves nothing behind", async () => {
-  await expect(startThrowawayServer(options({ settings: { shared_buffers: "lots" } }))).rejects.toMatchObject({
-    code: "throwaway-server-failed",
-    message: expect.stringMatching(/invalid value for parameter "shared_buffers"/) as string,
-  });
+  await expect(startThrowawayServer(options({ settings: { shared_buffers: "lots" } }))).rejects.toMatchObject(
+    {
+      code: "throwaway-server-failed",
+      message: expect.stringMatching(/invalid value for parameter "shared_buffers"/) as string,
+    },
+  );
   expect(await readdir(folder)).toEqual([]);
 });
 
@@ -52,7 +56,9 @@ test("another major version than wanted, and too long a path, are refused", asyn
   await expect(startThrowawayServer(options({ major: 17 }))).rejects.toMatchObject({ code: "tool-missing" });
   const long = join(folder, "x".repeat(100));
   await mkdir(long);
-  await expect(startThrowawayServer(options({ folder: long }))).rejects.toMatchObject({ code: "input-invalid" });
+  await expect(startThrowawayServer(options({ folder: long }))).rejects.toMatchObject({
+    code: "input-invalid",
+  });
 });
 
 test("our own SIGKILL ends the server and its data; the next start removes the rest, and nobody else's", async () => {
