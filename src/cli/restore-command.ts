@@ -1,6 +1,6 @@
 import { restoreInputs } from "../actions/restore/inputs.ts";
 import { onlySource } from "../operations/list-snapshots.ts";
-import { renderPlan } from "../operations/plan-database-restore.ts";
+import { renderPlan } from "../operations/render-restore-plan.ts";
 import { restoreSnapshot, type SnapshotRestoreReport } from "../operations/restore-snapshot.ts";
 import { runnerHook } from "../runner/hook.ts";
 import { cliSurroundings } from "./cli-surroundings.ts";
