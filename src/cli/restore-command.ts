@@ -5,7 +5,7 @@ import { restoreSnapshot, type SnapshotRestoreReport } from "../operations/resto
 import { runnerHook } from "../runner/hook.ts";
 import { cliSurroundings } from "./cli-surroundings.ts";
 import { identityFromFile, repeatable, withKey, withPostgres, withSnapshot } from "./flag-sets.ts";
-import type { CliCommand } from "./run-cli.ts";
+import type { CliCommand } from "./cli-command.ts";
 
 export const restoreCommand: CliCommand = {
   path: ["restore", "database"],
