@@ -90,7 +90,12 @@ export class RestoreFailure extends LifeboatError {
 
   constructor(cause: LifeboatError, outcome: "unchanged" | "damaged") {
     const state = outcome === "unchanged" ? "The target is unchanged." : "The target's state is not known.";
-    super(cause.code, `${cause.message} ${state}`, { hint: cause.hint, cause });
+    const { publicSentence: said } = cause;
+    super(cause.code, `${cause.message} ${state}`, {
+      hint: cause.hint,
+      cause,
+      ...(said === undefined ? {} : { publicSentence: `${said} ${state}` }),
+    });
     this.outcome = outcome;
   }
 }
@@ -341,6 +346,10 @@ function notProven({ verdict, findings }: RestoreVerdict): LifeboatError {
   return new LifeboatError(
     "restore-not-verified",
     first === undefined ? `${what}.` : `${what}: ${first.sentence}`,
+    {
+      publicSentence: first === undefined ? `${what}.` : `${what}: ${first.publicSentence}.`,
+      inside: findings.map(({ sentence }) => sentence).join("\n"),
+    },
   );
 }
 

@@ -101,7 +101,7 @@ export async function scriptOf(
   listed.child.stdin?.end(archive);
   const exit = await listed.exited;
   if (exit.code !== 0)
-    throw new LifeboatError("tool-failed", `pg_restore ended with an error: ${exit.stderr}.`);
+    throw new LifeboatError("tool-failed", "pg_restore ended with an error.", { inside: exit.stderr });
   const script = Buffer.concat(chunks).toString("utf8");
   const token = /^\\restrict ([A-Za-z0-9]+)$/m.exec(script)?.[1];
   const withoutFences =

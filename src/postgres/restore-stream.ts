@@ -60,7 +60,9 @@ export async function feedPart(
     throw new LifeboatError("tool-failed", `${describeExit("zstd", zstdExit)}.`);
   }
   if (consumerFailed) {
-    throw new LifeboatError("tool-failed", `${describeExit(consumer.name, consumerExit)}.`);
+    throw new LifeboatError("tool-failed", `${describeExit(consumer.name, consumerExit)}.`, {
+      inside: consumerExit.stderr,
+    });
   }
 }
 
