@@ -90,16 +90,20 @@ export async function applyProperties(
   properties: DatabaseProperties,
   roles: ReadonlySet<string>,
 ): Promise<readonly Finding[]> {
-  const findings: Finding[] = [];
   const { statements, unknownRoles } = aclStatements(name, properties, roles);
-  for (const role of unknownRoles) findings.push(grantLeftOut(role));
-  for (const { role, setting } of properties.settings) {
-    if (role !== "" && !roles.has(role)) findings.push(grantLeftOut(role));
-    else statements.push(settingStatement(name, role, setting));
-  }
+  const findings: Finding[] = unknownRoles.map(grantLeftOut);
   for (const statement of statements) {
-    await sql.query(statement).catch((error: unknown) => {
-      findings.push(propertyRefused(statement, error as Error));
+    await sql.query(statement).catch((error: unknown) => findings.push(propertyRefused(statement, error)));
+  }
+  for (const { role, setting } of properties.settings) {
+    if (role !== "" && !roles.has(role)) {
+      findings.push(grantLeftOut(role));
+      continue;
+    }
+    await sql.query(settingStatement(name, role, setting)).catch((error: unknown) => {
+      // Only the setting's name: its value may be a secret (a signing key, say), also in the server's own message.
+      const what = `the setting ${quoteIdentifier(setting.slice(0, setting.indexOf("=")))}`;
+      findings.push(propertyRefused(what, (error as { code?: unknown }).code));
     });
   }
   return findings;
@@ -201,12 +205,13 @@ function grantLeftOut(role: string): Finding {
   };
 }
 
-function propertyRefused(statement: string, error: Error): Finding {
+function propertyRefused(what: string, reason: unknown): Finding {
+  const why = reason instanceof Error ? reason.message : `SQLSTATE ${String(reason)}`;
   return {
     level: "warning",
     code: "database-property-not-restored",
-    sentence: `The server refused "${statement}": ${error.message}.`,
+    sentence: `The server refused ${what}: ${why}.`,
     publicSentence: "The server refused one of the database's rights or settings.",
-    remedy: "Run the statement as a role that may.",
+    remedy: "Grant or set it yourself, as a role that may.",
   };
 }
