@@ -9,6 +9,8 @@ export interface ErrorEntry {
   readonly exitCode: 1 | 2 | 3 | 4;
   readonly meaning: string;
   readonly cure: string;
+  /** The sentence and hint may name tables or what is in them: public places show `meaning` and `cure` instead. */
+  readonly namesInside?: true;
 }
 
 export const errorCatalogue = {
@@ -152,6 +154,7 @@ export const errorCatalogue = {
     exitCode: 2,
     meaning: "This server, or these programs, cannot take this snapshot. Nothing was touched.",
     cure: "The message lists what is in the way; restore into a server that has it.",
+    namesInside: true,
   },
   "restore-not-verified": {
     family: "ours",
@@ -159,6 +162,7 @@ export const errorCatalogue = {
     meaning:
       "What was restored is not what was backed up, or could not be compared; the target was left as it was.",
     cure: "Read the findings; restore another snapshot, or verify this one.",
+    namesInside: true,
   },
   "restore-running": {
     family: "user",
@@ -172,6 +176,7 @@ export const errorCatalogue = {
     meaning:
       "A chosen table or schema is not in the snapshot, or was not written correctly. Nothing was touched.",
     cure: 'Write schema.table; quote parts with upper case, spaces or dots: "My Schema"."my.table".',
+    namesInside: true,
   },
   "restore-state-unknown": {
     family: "ours",
@@ -191,6 +196,7 @@ export const errorCatalogue = {
     exitCode: 2,
     meaning: "The target cannot take these tables; it was rolled back and is unchanged.",
     cure: "The message says what is in the way; cure it, or restore into a new database and copy from there.",
+    namesInside: true,
   },
   "restore-target-exists": {
     family: "user",

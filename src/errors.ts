@@ -39,6 +39,14 @@ export class LifeboatError extends Error {
     return this.#entry.exitCode;
   }
 
+  /** Sentence and hint for a place that everybody reads. */
+  get publicWords(): { readonly sentence: string; readonly hint: string } {
+    const { namesInside, meaning, cure } = this.#entry;
+    return namesInside === true
+      ? { sentence: meaning, hint: cure }
+      : { sentence: this.message, hint: this.hint };
+  }
+
   get #entry(): ErrorEntry {
     return errorCatalogue[this.code];
   }

@@ -73,7 +73,7 @@ async function restoreAndCompare(
     const plan = planDatabaseRestore({
       contents,
       facts,
-      request: { target, mode, jobs, acceptNotVerified: true },
+      request: { target, mode, jobs, acceptNotVerified: true, substituteLocale: true },
     });
     await restoreDatabase(plan, {
       target,
@@ -83,7 +83,6 @@ async function restoreAndCompare(
       id,
       clock,
       logger,
-      substituteLocale: true,
       runHook: () => Promise.resolve(),
       verifyRestored: async (connection) => {
         components = await compareRestored(connection, databaseOf(contents));

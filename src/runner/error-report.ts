@@ -19,17 +19,30 @@ const withheld = "its words are withheld, because everybody can read the logs of
  */
 export function reportError(error: LifeboatError, disclosure: Disclosure): ErrorReport {
   const isStranger = error.code === "unexpected" && isWordsOf(error.message, error.cause);
+  const { sentence, hint } = wordsOf(error, disclosure);
   return {
     code: error.code,
-    sentence: isStranger
-      ? `Something unforeseen happened: ${describe(error.cause, disclosure)}`
-      : error.message,
-    hint: error.hint,
+    sentence: isStranger ? `Something unforeseen happened: ${describe(error.cause, disclosure)}` : sentence,
+    hint,
     details: [
+      ...insideOf(error, disclosure),
       ...causes(error, disclosure, deepestCause),
       ...(error.code === "unexpected" ? stackOf(error.cause instanceof Error ? error.cause : error) : []),
     ],
   };
+}
+
+function wordsOf(
+  error: LifeboatError,
+  disclosure: Disclosure,
+): { readonly sentence: string; readonly hint: string } {
+  return disclosure === "names" ? { sentence: error.message, hint: error.hint } : error.publicWords;
+}
+
+/** What a program said, or a list of names: line by line, or only the fact that there is something. */
+function insideOf(error: LifeboatError, disclosure: Disclosure): readonly string[] {
+  if (error.inside === undefined || error.inside === "") return [];
+  return disclosure === "names" ? error.inside.split("\n") : [`More is known, but ${withheld}.`];
 }
 
 /** Whether asLifeboatError took the sentence from the value that was thrown. */
@@ -43,6 +56,7 @@ function causes(error: Error, disclosure: Disclosure, depth: number): string[] {
   if (depth === 0) return inner.length === 0 ? [] : ["… and deeper causes"];
   return inner.flatMap((cause) => [
     `Cause: ${describe(cause, disclosure)}`,
+    ...(cause instanceof LifeboatError ? insideOf(cause, disclosure) : []),
     ...(cause instanceof Error ? causes(cause, disclosure, depth - 1) : []),
   ]);
 }
@@ -51,7 +65,7 @@ function describe(thrown: unknown, disclosure: Disclosure): string {
   if (!(thrown instanceof Error)) {
     return disclosure === "names" ? JSON.stringify(thrown) : `a ${typeof thrown} was thrown (${withheld})`;
   }
-  if (thrown instanceof LifeboatError) return `[${thrown.code}] ${thrown.message}`;
+  if (thrown instanceof LifeboatError) return `[${thrown.code}] ${wordsOf(thrown, disclosure).sentence}`;
   const code = codeOf(thrown);
   const name = `${thrown.name}${code === undefined ? "" : ` ${code}`}`;
   return disclosure === "names" ? `${name}: ${thrown.message}` : `${name} (${withheld})`;
