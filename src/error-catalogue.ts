@@ -192,6 +192,12 @@ export const errorCatalogue = {
     meaning: "The target cannot take these tables; it was rolled back and is unchanged.",
     cure: "The message says what is in the way; cure it, or restore into a new database and copy from there.",
   },
+  "restore-target-exists": {
+    family: "user",
+    exitCode: 2,
+    meaning: "A restore into a new database was asked for, and the database exists. Nothing was touched.",
+    cure: "Name another database, or restore in place with confirm, or restore single tables.",
+  },
   "run-cancelled": {
     family: "user",
     exitCode: 1,

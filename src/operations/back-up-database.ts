@@ -8,7 +8,12 @@ import { inspectServer, refuseHopelessConnection } from "../postgres/inspect-ser
 import { openSnapshotSession } from "../postgres/snapshot-session.ts";
 import type { Recipients } from "../seal/recipients.ts";
 import { sealDocument, sealStream } from "../seal/seal.ts";
-import { type Contents, type ContentsFile, writeContents } from "../snapshot/contents.ts";
+import {
+  type Contents,
+  type ContentsFile,
+  type DatabaseContents,
+  writeContents,
+} from "../snapshot/contents.ts";
 import { newSnapshotId } from "../snapshot/ids.ts";
 import { contentsName } from "../snapshot/keys.ts";
 import {
@@ -23,7 +28,7 @@ import type { Clock } from "../system/clock.ts";
 import { allOrFirstError } from "../system/concurrency.ts";
 import type { Logger } from "../system/logger.ts";
 import type { Finding } from "../verification/findings.ts";
-import { describeDatabase, type Description, sealedName } from "./describe-database.ts";
+import { describeDatabase, sealedName } from "./describe-database.ts";
 import { type DumpSource, startGlobalsDump, startPartDump } from "./dump-part.ts";
 import { newestHeads } from "./history.ts";
 
@@ -88,7 +93,7 @@ export async function backUpDatabase(
     const { zstd } = surroundings;
     const signal = AbortSignal.any([stopped.signal, surroundings.signal]);
     const dumping = { connection, cores, tools, zstd, snapshotName: snapshot.name, signal };
-    const [stored, globals, description] = await allOrFirstError(
+    const [stored, globals, database] = await allOrFirstError(
       [
         allOrFirstError(parts.map((part) => storePart(part, dumping, draft, recipients))),
         storeGlobals(dumping, draft, recipients),
@@ -99,17 +104,13 @@ export async function backUpDatabase(
     await snapshot.proveAlive();
     proveCoverage(parts, new Map(stored.map(({ part, listing }) => [part.name, tableDataOids(listing)])));
 
-    const contents = contentsOf(
-      id,
-      request.source,
-      [...stored.map(({ file }) => file), globals],
-      description,
-    );
+    const files = [...stored.map(({ file }) => file), globals];
+    const contents: Contents = { formatVersion: 1, id, source: request.source, files, database };
     const sealed = await sealDocument(writeContents(contents), request.recipients);
     await draft.put(contentsName, once(sealed.bytes));
     const bytes = writeSnapshotJson(
       {
-        ...publicFields(request, contents, description),
+        ...publicFields(request, contents, database),
         id,
         times: {
           started: started.toISOString(),
@@ -166,19 +167,10 @@ async function storeGlobals(source: DumpSource, draft: Draft, recipients: Recipi
   return { name, role: "globals", ...sealing.extents(), rawBytes: dump.result().rawBytes };
 }
 
-function contentsOf(
-  id: string,
-  source: string,
-  files: readonly ContentsFile[],
-  { database }: Description,
-): Contents {
-  return { formatVersion: 1, id, source, files: [...files], database };
-}
-
 function publicFields(
   request: DatabaseBackupRequest,
   contents: Contents,
-  description: Description,
+  database: DatabaseContents,
 ): Pick<SnapshotJson, "source" | "kind" | "state" | "tiers" | "recipients" | "totals" | "packs"> {
   const sum = (pick: (file: ContentsFile) => number): number =>
     contents.files.reduce((total, file) => total + pick(file), 0);
@@ -189,9 +181,9 @@ function publicFields(
     tiers: [...request.tiers],
     recipients: [...request.recipients.fingerprints],
     totals: {
-      tables: description.database.tables.length,
-      rows: description.rows,
-      objects: description.database.largeObjects.count,
+      tables: database.tables.length,
+      rows: database.tables.reduce((total, { rows = 0 }) => total + rows, 0),
+      objects: database.largeObjects.count,
       rawBytes: sum((file) => file.rawBytes),
       sealedBytes: sum((file) => file.header.length + file.payload.length),
     },

@@ -1,20 +1,16 @@
 /** contents.json's half about a database: everything a restore is later compared with. */
 import type { ContentsFile, DatabaseContents, TableContents } from "../snapshot/contents.ts";
+import { type Sql, withClient } from "../postgres/client.ts";
 import { listObjects } from "../postgres/catalog-objects.ts";
 import type { ClientTools } from "../postgres/client-tools.ts";
 import { readExtensions, readProperties, readRoles, readSequences } from "../postgres/database-properties.ts";
 import type { DumpPart } from "../postgres/dump-parts.ts";
-import type { ServerFacts } from "../postgres/inspect-server.ts";
+import type { Connection } from "../postgres/connection.ts";
+import { inspectServer, type ServerFacts } from "../postgres/inspect-server.ts";
 import { readLargeObjects } from "../postgres/large-objects.ts";
 import { type Measures, measureTables } from "../postgres/measure-tables.ts";
 import type { SnapshotSession } from "../postgres/snapshot-session.ts";
-import { hasRows, type SourceTable } from "../postgres/table-listing.ts";
-
-export interface Description {
-  readonly database: DatabaseContents;
-  /** Rows in all parts together. */
-  readonly rows: number;
-}
+import { hasRows, listTables, type SourceTable } from "../postgres/table-listing.ts";
 
 /** Reads it through a twin of the exporting session: the same moment, without disturbing the one that holds it. */
 export async function describeDatabase(
@@ -23,39 +19,75 @@ export async function describeDatabase(
   tools: ClientTools,
   parts: readonly DumpPart[],
   wanted: { readonly hashes: boolean },
-): Promise<Description> {
+): Promise<DatabaseContents> {
   const sql = await snapshot.openTwin();
   try {
-    const measures = await measureTables(sql, snapshot.tables, wanted);
-    const partOf = new Map(parts.flatMap((part) => part.tables.map(({ oid }) => [oid, part] as const)));
-    const database: DatabaseContents = {
-      properties: await readProperties(sql, server.major),
-      server: { version: server.version, major: server.major },
-      client: { version: tools.version },
-      moment: { time: snapshot.time, ...(snapshot.lsn === undefined ? {} : { lsn: snapshot.lsn }) },
-      extensions: await readExtensions(sql),
-      roles: await readRoles(sql),
-      tables: snapshot.tables.map((table) => describeTable(table, measures, partOf.get(table.oid))),
-      sequences: [...(await readSequences(sql))],
-      objects: [...(await listObjects(sql))],
-      largeObjects: await readLargeObjects(sql, wanted),
-      ...(measures.hashesNotVerified === undefined ? {} : { hashesNotVerified: measures.hashesNotVerified }),
-    };
-    const rows = [...measures.byOid.values()].reduce((sum, measure) => sum + measure.rows, 0);
-    return { database, rows };
+    const reading = { server, tables: snapshot.tables, clientVersion: tools.version, hashes: wanted.hashes };
+    const database = await readDatabase(sql, reading);
+    const partOf = new Map(
+      parts.flatMap((part) => part.tables.map(({ oid }) => [oid, sealedName(part.name)] as const)),
+    );
+    const moment = { time: snapshot.time, ...(snapshot.lsn === undefined ? {} : { lsn: snapshot.lsn }) };
+    const tables = database.tables.map((table) => {
+      const part = partOf.get(table.oid);
+      return part === undefined ? table : { ...table, part };
+    });
+    return { ...database, moment, tables };
   } finally {
     await sql.end().catch(() => {});
   }
 }
 
-function describeTable(table: SourceTable, measures: Measures, part: DumpPart | undefined): TableContents {
+/** `sql` is in a transaction that sees one moment. */
+async function readDatabase(
+  sql: Sql,
+  { server, tables, clientVersion, hashes }: Reading,
+): Promise<DatabaseContents> {
+  const measures = await measureTables(sql, tables, { hashes });
+  return {
+    properties: await readProperties(sql, server.major),
+    server: { version: server.version, major: server.major },
+    client: { version: clientVersion },
+    moment: { time: "" },
+    extensions: await readExtensions(sql),
+    roles: await readRoles(sql),
+    tables: tables.map((table) => describeTable(table, measures)),
+    sequences: [...(await readSequences(sql))],
+    objects: [...(await listObjects(sql))],
+    largeObjects: await readLargeObjects(sql, { hashes }),
+    ...(measures.hashesNotVerified === undefined ? {} : { hashesNotVerified: measures.hashesNotVerified }),
+  };
+}
+
+/** The same facts of a restored database, to be compared with the backup's: hashed where the backup was. */
+export async function describeRestored(
+  connection: Connection,
+  backup: DatabaseContents,
+): Promise<DatabaseContents> {
+  return await withClient(connection, async (sql) => {
+    const server = await inspectServer(sql);
+    const tables = await listTables(sql);
+    const hashes =
+      backup.tables.some(({ hash }) => hash !== undefined) || backup.largeObjects.hash !== undefined;
+    await sql.query("begin isolation level repeatable read read only");
+    return await readDatabase(sql, { server, tables, clientVersion: server.version, hashes });
+  });
+}
+
+interface Reading {
+  readonly server: ServerFacts;
+  readonly tables: readonly SourceTable[];
+  readonly clientVersion: string;
+  readonly hashes: boolean;
+}
+
+function describeTable(table: SourceTable, measures: Measures): TableContents {
   const { columns, extensionCondition, ...identity } = table;
   return {
     ...identity,
     columns: columns.map(({ name }) => name),
     ...(extensionCondition === undefined ? {} : { extensionCondition }),
     ...measures.byOid.get(table.oid),
-    ...(part === undefined ? {} : { part: sealedName(part.name) }),
     ...(hasRows(table) || table.kind === "partitioned" ? {} : { notBackedUp: whyNot(table) }),
   };
 }

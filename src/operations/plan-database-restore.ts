@@ -112,16 +112,24 @@ function canonicalJson(value: unknown): string {
 function guardTarget({ mode, target }: RestoreRequest, { existing }: TargetFacts): void {
   const name = quoteIdentifier(target.database);
   if (mode.kind === "new-database" && existing !== undefined) {
-    throw new LifeboatError("restore-target-exists", `The database ${name} exists on ${describeServer(target)}.`, {
-      hint:
-        "Choose one: another name in the target URL (a new database), in place with confirm (the existing one is " +
-        "replaced after the copy is proven, and kept under another name), or single tables or schemas.",
-    });
+    throw new LifeboatError(
+      "restore-target-exists",
+      `The database ${name} exists on ${describeServer(target)}.`,
+      {
+        hint:
+          "Choose one: another name in the target URL (a new database), in place with confirm (the existing one is " +
+          "replaced after the copy is proven, and kept under another name), or single tables or schemas.",
+      },
+    );
   }
   if (mode.kind !== "new-database" && existing === undefined) {
-    throw new LifeboatError("database-missing", `The server ${describeServer(target)} has no database ${name}.`, {
-      hint: "Restore into a new database of that name, or correct the name in the target URL.",
-    });
+    throw new LifeboatError(
+      "database-missing",
+      `The server ${describeServer(target)} has no database ${name}.`,
+      {
+        hint: "Restore into a new database of that name, or correct the name in the target URL.",
+      },
+    );
   }
 }
 
@@ -129,11 +137,15 @@ function guardConfirmed({ mode, target, confirm }: RestoreRequest): void {
   if (mode.kind === "new-database") return;
   const name = quoteIdentifier(target.database);
   if (confirm === undefined || confirm === "") {
-    const what = mode.kind === "in-place" ? `replace the database ${name}` : `replace rows in the database ${name}`;
+    const what =
+      mode.kind === "in-place" ? `replace the database ${name}` : `replace rows in the database ${name}`;
     throw new LifeboatError("confirm-needed", `This would ${what}; it was not confirmed.`);
   }
   if (confirm !== target.database) {
-    throw new LifeboatError("confirm-mismatch", `${JSON.stringify(confirm)} is not the target's name, ${name}.`);
+    throw new LifeboatError(
+      "confirm-mismatch",
+      `${JSON.stringify(confirm)} is not the target's name, ${name}.`,
+    );
   }
 }
 
@@ -151,7 +163,9 @@ function guardPossible(database: DatabaseContents, { mode }: RestoreRequest, fac
   if (mode.kind !== "tables") {
     const provider = providerRefusal(database.properties, server.major);
     if (provider !== undefined) reasons.push(provider);
-    const missing = database.extensions.map(({ name }) => name).filter((name) => !facts.availableExtensions.has(name));
+    const missing = database.extensions
+      .map(({ name }) => name)
+      .filter((name) => !facts.availableExtensions.has(name));
     if (missing.length > 0) reasons.push(`the server does not have the extensions ${missing.join(", ")}`);
     if (!facts.user.canCreateDatabases) reasons.push(`the role ${facts.user.name} may not create databases`);
   }
@@ -159,7 +173,10 @@ function guardPossible(database: DatabaseContents, { mode }: RestoreRequest, fac
     reasons.push(`${existing.preparedTransactions} prepared transactions hold the existing database`);
   }
   if (reasons.length > 0) {
-    throw new LifeboatError("restore-impossible", `This snapshot cannot be restored here: ${reasons.join("; ")}.`);
+    throw new LifeboatError(
+      "restore-impossible",
+      `This snapshot cannot be restored here: ${reasons.join("; ")}.`,
+    );
   }
 }
 
@@ -171,7 +188,11 @@ function guardSpace({ mode }: RestoreRequest, { neededBytes, freeBytes }: Restor
   );
 }
 
-function estimate(contents: Contents, database: DatabaseContents, facts: TargetFacts): RestorePlan["estimates"] {
+function estimate(
+  contents: Contents,
+  database: DatabaseContents,
+  facts: TargetFacts,
+): RestorePlan["estimates"] {
   const onDisk = sum(database.tables.map(({ bytes }) => bytes));
   const raw = sum(contents.files.map(({ rawBytes }) => rawBytes));
   return {
@@ -197,7 +218,11 @@ function whatIsReplaced({ mode, target }: RestoreRequest): readonly string[] {
   }
 }
 
-function whatIsLost(database: DatabaseContents, { mode }: RestoreRequest, facts: TargetFacts): readonly string[] {
+function whatIsLost(
+  database: DatabaseContents,
+  { mode }: RestoreRequest,
+  facts: TargetFacts,
+): readonly string[] {
   const lost = database.tables
     .filter(({ notBackedUp }) => notBackedUp !== undefined)
     .map(({ schema, name, notBackedUp }) => `Rows of ${quoteQualified(schema, name)}: ${notBackedUp ?? ""}.`);

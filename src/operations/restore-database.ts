@@ -56,6 +56,8 @@ export interface RestoreMeans {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly hooks?: RestoreHooks;
+  /** For throwaway servers: C where the machine lacks the backup's locale, with a finding, instead of an error. */
+  readonly substituteLocale?: boolean;
   /** Runs a shell command; rejects unless it ends with 0. */
   readonly runHook: (command: string, env: Readonly<Record<string, string>>) => Promise<void>;
   /** Compares the loaded database with the backup, before anything else sees it. */
@@ -99,11 +101,16 @@ export async function restoreDatabase(plan: RestorePlan, means: RestoreMeans): P
   const hooks = new Hooks(plan, means);
   let report: RestoreReport;
   try {
-    report = plan.mode.kind === "tables" ? await restoreChosen(plan, means, hooks) : await restoreWhole(plan, means, hooks);
+    report =
+      plan.mode.kind === "tables"
+        ? await restoreChosen(plan, means, hooks)
+        : await restoreWhole(plan, means, hooks);
   } catch (thrown) {
     const error = asLifeboatError(thrown);
     const outcome = error.code === "restore-state-unknown" ? "damaged" : "unchanged";
-    await hooks.after(outcome).catch((cause: unknown) => means.logger.warning(asLifeboatError(cause).message));
+    await hooks
+      .after(outcome)
+      .catch((cause: unknown) => means.logger.warning(asLifeboatError(cause).message));
     throw new RestoreFailure(error, outcome);
   }
   const finding = await hooks.after("restored").then(() => undefined, afterFailed);
@@ -119,7 +126,8 @@ async function restoreWhole(plan: RestorePlan, means: RestoreMeans, hooks: Hooks
     const roles = await createRoles(lock, plan, means);
     const properties = await propertiesFor(lock, plan, means);
     if (plan.mode.kind === "new-database") await hooks.before();
-    const copy = (await takeUpLeftover(lock, plan, means)) ?? (await loadBeside(lock, plan, means, properties));
+    const copy =
+      (await takeUpLeftover(lock, plan, means)) ?? (await loadBeside(lock, plan, means, properties));
     const { verdict, seconds: verifySeconds } = await prove(lock, plan, means, copy.name);
     const started = means.clock.elapsedMs();
     const { connectionLimit, comment } = properties;
@@ -232,7 +240,11 @@ interface Copy {
 }
 
 /** A verified copy of this very snapshot is used (and verified again); everything else that a kill left is dropped. */
-async function takeUpLeftover(lock: Sql, plan: RestorePlan, { logger }: RestoreMeans): Promise<Copy | undefined> {
+async function takeUpLeftover(
+  lock: Sql,
+  plan: RestorePlan,
+  { logger }: RestoreMeans,
+): Promise<Copy | undefined> {
   let copy: Copy | undefined;
   for (const { name, mark } of await findLeftovers(lock, plan.target.database)) {
     if (copy === undefined && mark?.state === "verified" && mark.snapshot === plan.snapshot.id) {
@@ -258,11 +270,25 @@ async function loadBeside(
   const connection = withDatabase(means.target, name);
   const roles = new Set((await readTargetRoles(lock)).keys());
   try {
-    const created = await createDatabase(lock, { name, properties, serverMajor: majorOf(plan), roles });
+    const created = await createDatabase(lock, {
+      name,
+      properties,
+      serverMajor: majorOf(plan),
+      roles,
+      substituteLocale: means.substituteLocale === true,
+    });
     await markDatabase(lock, name, markOf(plan, "loading"));
     const applied = await applyProperties(lock, name, properties, roles);
     const { jobs } = plan;
-    const load = await loadArchives({ connection, source, files: contents.files, tools, jobs, clock, logger });
+    const load = await loadArchives({
+      connection,
+      source,
+      files: contents.files,
+      tools,
+      jobs,
+      clock,
+      logger,
+    });
     const started = clock.elapsedMs();
     await settle(connection, database);
     return {
@@ -295,7 +321,8 @@ async function prove(
   const started = clock.elapsedMs();
   try {
     const verdict = await verifyRestored(withDatabase(target, name));
-    const accepted = verdict.verdict === "passed" || (verdict.verdict === "not-verified" && plan.acceptNotVerified);
+    const accepted =
+      verdict.verdict === "passed" || (verdict.verdict === "not-verified" && plan.acceptNotVerified);
     if (!accepted) throw notProven(verdict);
     await markDatabase(lock, name, markOf(plan, "verified"));
     return { verdict, seconds: (clock.elapsedMs() - started) / 1000 };
@@ -311,7 +338,10 @@ function notProven({ verdict, findings }: RestoreVerdict): LifeboatError {
     verdict === "failed"
       ? "What was restored is not what was backed up"
       : "What was restored could not be compared with the backup";
-  return new LifeboatError("restore-not-verified", first === undefined ? `${what}.` : `${what}: ${first.sentence}`);
+  return new LifeboatError(
+    "restore-not-verified",
+    first === undefined ? `${what}.` : `${what}: ${first.sentence}`,
+  );
 }
 
 function markOf(plan: RestorePlan, state: RestoreMark["state"]): RestoreMark {
@@ -325,7 +355,9 @@ function majorOf(plan: RestorePlan): number {
 /** The error that led here matters more; what cannot be dropped now is dropped by the next run. */
 async function dropQuietly(lock: Sql, name: string, logger: Logger): Promise<void> {
   await dropNewDatabase(lock, name).catch((error: unknown) =>
-    logger.warning(`The unfinished copy could not be dropped (the next run will): ${(error as Error).message}.`),
+    logger.warning(
+      `The unfinished copy could not be dropped (the next run will): ${(error as Error).message}.`,
+    ),
   );
 }
 
@@ -357,9 +389,13 @@ class Hooks {
     try {
       await this.#means.runHook(command, { LIFEBOAT_SNAPSHOT: this.#plan.snapshot.id, ...env });
     } catch (cause) {
-      throw new LifeboatError("hook-failed", `A command around the restore failed: ${asLifeboatError(cause).message}`, {
-        cause,
-      });
+      throw new LifeboatError(
+        "hook-failed",
+        `A command around the restore failed: ${asLifeboatError(cause).message}`,
+        {
+          cause,
+        },
+      );
     }
   }
 }

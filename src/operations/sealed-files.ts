@@ -1,6 +1,7 @@
 /** A snapshot's sealed files, read so that no wrong byte passes unnoticed. */
 import { createHash, type Hash } from "node:crypto";
 import { LifeboatError } from "../errors.ts";
+import type { PartSource } from "../postgres/restore-stream.ts";
 import type { Identities } from "../seal/identities.ts";
 import { unsealDocument, unsealStream } from "../seal/seal.ts";
 import { type Contents, readContents } from "../snapshot/contents.ts";
@@ -54,6 +55,11 @@ export function unsealFile(
   identities: Identities,
 ): AsyncIterable<Uint8Array> {
   return unsealStream(readSealedFile(store, snapshot, file), identities, { sealedFor: snapshot.recipients });
+}
+
+/** A snapshot's parts as the restore reads them. */
+export function partSource(store: Store, snapshot: SnapshotJson, identities: Identities): PartSource {
+  return { zstdStream: (name) => unsealFile(store, snapshot, fileNamed(snapshot, name), identities) };
 }
 
 /** contents.json, which must agree with snapshot.json about every file. */

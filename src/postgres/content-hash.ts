@@ -67,8 +67,8 @@ export const hashSessionSettings = `
 /**
  * One row: `rows` and `hash` (see TableHash). Needs `hashSessionSettings`.
  *
- * Columns may have any name. Every one is written `"table"."column"`, which only ever means a column of that table,
- * and the one level above the table sees a single column of our own.
+ * Columns may have any name: the level that reads the table knows no other names than its columns, and the level
+ * above it sees a single column of our own.
  */
 export function contentHashSql(table: HashedTable): string {
   return `select rows, pg_catalog.lpad(pg_catalog.to_hex((case when total >= 9223372036854775808
@@ -91,12 +91,12 @@ function rowsOf(table: Pick<HashedTable, "schema" | "name" | "condition">): stri
 
 function rowSql(table: HashedTable): string {
   if (table.columns.length === 0) return "0::bigint";
-  const cells = table.columns.map((column) => cellSql(table.name, column));
+  const cells = table.columns.map(cellSql);
   return `pg_catalog.hashtextextended(pg_catalog.to_hex(${cells.join(" # ")}) collate "C", 0)`;
 }
 
-function cellSql(table: string, column: HashedColumn): string {
-  const value = `${quoteIdentifier(table)}.${quoteIdentifier(column.name)}`;
+function cellSql(column: HashedColumn): string {
+  const value = quoteIdentifier(column.name);
   const seed = columnSeed(column.name);
   // concat() runs the output function as COPY does; a cast to text differs for bool, char(n) and inet, and may be
   // the user's own function. "is not distinct from null", because a composite of nulls "is null" but is not null.

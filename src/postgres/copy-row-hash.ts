@@ -37,38 +37,37 @@ export function createRowHasher(columns: readonly string[]): RowHasher {
     }
     let high = 0;
     let low = 0;
-    let column = 0;
-    let cell = start;
-    let escaped = false;
-    for (let at = start; ; at++) {
-      const byte = at < end ? (bytes[at] ?? tab) : tab;
-      if (byte === backslash) {
-        // A tab is never behind a backslash, but a second backslash is.
-        escaped = true;
+    let at = start;
+    for (let column = 0; column < columns.length; column++) {
+      const cell = at;
+      let escaped = false;
+      let byte = 0;
+      while (at < end && (byte = bytes[at] ?? 0) !== tab) {
+        // What follows a backslash belongs to it.
+        if (byte === backslash) {
+          escaped = true;
+          at++;
+        }
         at++;
-        continue;
       }
-      if (byte !== tab) continue;
-      const cellEnd = at < end ? at : end;
-      if (column === columns.length) throw damagedRow();
+      if (at > end) at = end;
       if (!escaped) {
-        hashBytes(bytes, cell, cellEnd, seedHigh[column] ?? 0, seedLow[column] ?? 0);
-      } else if (cellEnd - cell === 2 && bytes[cell + 1] === letterN) {
+        hashBytes(bytes, cell, at, seedHigh[column] ?? 0, seedLow[column] ?? 0);
+      } else if (at - cell === 2 && bytes[cell + 1] === letterN) {
         hashHalves[0] = nullHigh[column] ?? 0;
         hashHalves[1] = nullLow[column] ?? 0;
       } else {
-        if (unescaped.length < cellEnd - cell) unescaped = new Uint8Array(2 * (cellEnd - cell));
-        const length = unescapeCell(bytes, cell, cellEnd, unescaped);
+        if (unescaped.length < at - cell) unescaped = new Uint8Array(2 * (at - cell));
+        const length = unescapeCell(bytes, cell, at, unescaped);
         hashBytes(unescaped, 0, length, seedHigh[column] ?? 0, seedLow[column] ?? 0);
       }
       high ^= hashHalves[0] ?? 0;
       low ^= hashHalves[1] ?? 0;
-      column++;
-      cell = at + 1;
-      escaped = false;
-      if (at >= end) break;
+      // A tab between cells, the line's end after the last.
+      const isLast = column === columns.length - 1;
+      if (isLast !== (at === end)) throw damagedRow();
+      at++;
     }
-    if (column !== columns.length) throw damagedRow();
     hashBytes(hex, writeHex(hex, high, low), 16, 0, 0);
     const total = (sumLow >>> 0) + ((hashHalves[1] ?? 0) >>> 0);
     sumLow = total | 0;

@@ -10,19 +10,24 @@ import { from as copyFrom } from "pg-copy-streams";
 import { LifeboatError } from "../errors.ts";
 import { type RunningTool, startTool } from "../system/process.ts";
 import type { Sql } from "./client.ts";
-import { feedPart, type PartSource, type PartStream, type RestoreTools, writeHead } from "./restore-stream.ts";
+import {
+  feedPart,
+  type PartSource,
+  type PartStream,
+  type RestoreTools,
+  writeHead,
+} from "./restore-stream.ts";
 import { type ArchiveToc, readArchiveToc, type TocEntry } from "./restore-toc.ts";
 import { writeTocList } from "./toc-selection.ts";
-
-export interface RowTarget {
-  /** The table of the target, quoted, into which the entry's rows go. */
-  readonly qualified: string;
-}
 
 const maxHeadBytes = 512 * 1024 * 1024;
 
 /** The table of contents of a part, read from as much of it as is needed. */
-export async function readPartToc(source: PartSource, tools: RestoreTools, name: string): Promise<ArchiveToc> {
+export async function readPartToc(
+  source: PartSource,
+  tools: RestoreTools,
+  name: string,
+): Promise<ArchiveToc> {
   let toc: ArchiveToc | undefined;
   await writeHead({ source, name, zstd: tools.zstd }, maxHeadBytes, (head) => {
     toc = readArchiveToc(head);
@@ -33,7 +38,7 @@ export async function readPartToc(source: PartSource, tools: RestoreTools, name:
 }
 
 /**
- * Copies the rows of `entries`, all out of one part, into the tables that `targetOf` names, in the transaction that
+ * Copies the rows of `entries`, all out of one part, into the tables that `targetOf` names (quoted), in the transaction that
  * is open in `sql`. Throws unless every entry was found whole, up to its end mark.
  */
 export async function copyRows(
@@ -41,7 +46,7 @@ export async function copyRows(
   part: PartStream,
   tools: RestoreTools,
   entries: readonly TocEntry[],
-  targetOf: (entry: TocEntry) => RowTarget,
+  targetOf: (entry: TocEntry) => string,
 ): Promise<void> {
   const listed = await startListed(tools, entries);
   const script = listed.child.stdout;
@@ -58,9 +63,10 @@ export async function copyRows(
       const statement = await reader.skipToStatement(waiting.map(({ copyStatement }) => copyStatement));
       const index = waiting.findIndex(({ copyStatement }) => copyStatement === statement);
       const entry = waiting[index];
-      if (entry === undefined) throw new LifeboatError("snapshot-damaged", `The part ${part.name} lacks rows it lists.`);
+      if (entry === undefined)
+        throw new LifeboatError("snapshot-damaged", `The part ${part.name} lacks rows it lists.`);
       waiting.splice(index, 1);
-      const into = `COPY ${targetOf(entry).qualified} ${columnsOf(entry)} FROM STDIN`;
+      const into = `COPY ${targetOf(entry)} ${columnsOf(entry)} FROM STDIN`;
       await pipeline(Readable.from(reader.rows()), sql.query(copyFrom(into)));
     }
     // What follows the last row is read too, so that the program's own end, good or bad, is seen.
@@ -94,11 +100,14 @@ export async function scriptOf(
   listed.child.stdin?.on("error", () => {});
   listed.child.stdin?.end(archive);
   const exit = await listed.exited;
-  if (exit.code !== 0) throw new LifeboatError("tool-failed", `pg_restore ended with an error: ${exit.stderr}.`);
+  if (exit.code !== 0)
+    throw new LifeboatError("tool-failed", `pg_restore ended with an error: ${exit.stderr}.`);
   const script = Buffer.concat(chunks).toString("utf8");
   const token = /^\\restrict ([A-Za-z0-9]+)$/m.exec(script)?.[1];
   const withoutFences =
-    token === undefined ? script : script.replace(`\\restrict ${token}\n`, "").replace(`\\unrestrict ${token}\n`, "");
+    token === undefined
+      ? script
+      : script.replace(`\\restrict ${token}\n`, "").replace(`\\unrestrict ${token}\n`, "");
   // Servers before 17 do not know this setting; our session has no such limit anyway.
   return withoutFences.replace(/^SET transaction_timeout = 0;\n/m, "");
 }
@@ -134,8 +143,11 @@ async function unnamedFile(text: string): Promise<number> {
 /** `(a, "b c")` of an entry's COPY statement, or "" for a table without columns. */
 export function columnsOf(entry: TocEntry): string {
   const name = String.raw`(?:"(?:[^"]|"")*"|[^\s"(.]+)`;
-  const match = new RegExp(`^COPY ${name}\\.${name} (\\(.*\\))? ?FROM stdin;\\n$`, "s").exec(entry.copyStatement);
-  if (match === null) throw new LifeboatError("snapshot-damaged", "A COPY statement of the archive cannot be read.");
+  const match = new RegExp(`^COPY ${name}\\.${name} (\\(.*\\))? ?FROM stdin;\\n$`, "s").exec(
+    entry.copyStatement,
+  );
+  if (match === null)
+    throw new LifeboatError("snapshot-damaged", "A COPY statement of the archive cannot be read.");
   return match[1] ?? "";
 }
 

@@ -9,7 +9,9 @@ export async function advanceSequences(sql: Sql, recorded: readonly SequenceCont
   for (const { schema, name, lastValue, isCalled, increment } of recorded) {
     if (lastValue === null) continue;
     const qualified = quoteQualified(schema, name);
-    const exists = await sql.query<{ found: string | null }>("select pg_catalog.to_regclass($1) found", [qualified]);
+    const exists = await sql.query<{ found: string | null }>("select pg_catalog.to_regclass($1) found", [
+      qualified,
+    ]);
     if (exists.rows[0]?.found == null) continue;
     const { rows } = await sql.query<{ last_value: string; is_called: string }>(
       `select last_value, is_called from ${qualified}`,
@@ -18,7 +20,11 @@ export async function advanceSequences(sql: Sql, recorded: readonly SequenceCont
     if (here === undefined) continue;
     const called = isCalled !== false;
     if (!isFurther(lastValue, called, here.last_value, here.is_called === "t", increment)) continue;
-    await sql.query("select pg_catalog.setval($1::regclass, $2::bigint, $3::boolean)", [qualified, lastValue, called]);
+    await sql.query("select pg_catalog.setval($1::regclass, $2::bigint, $3::boolean)", [
+      qualified,
+      lastValue,
+      called,
+    ]);
     moved += 1;
   }
   return moved;

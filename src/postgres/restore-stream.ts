@@ -151,12 +151,20 @@ async function pump(
   const onAbort = (): void => kill(part.signal?.reason);
   part.signal?.addEventListener("abort", onAbort, { once: true });
   if (part.signal?.aborted === true) onAbort();
+  // Only the source's own errors are caught: a broken pipe is thrown into this generator at its `yield`.
   async function* guarded(): AsyncGenerator<Uint8Array> {
+    const chunks = part.source.zstdStream(part.name)[Symbol.asyncIterator]();
     try {
-      yield* part.source.zstdStream(part.name);
-    } catch (cause) {
-      kill(cause);
-      throw cause;
+      for (;;) {
+        const next = await chunks.next().catch((cause: unknown) => {
+          kill(cause);
+          throw cause;
+        });
+        if (next.done === true) return;
+        yield next.value;
+      }
+    } finally {
+      await chunks.return?.();
     }
   }
   try {

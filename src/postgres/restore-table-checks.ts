@@ -37,7 +37,9 @@ export async function requireTypes(sql: Sql, types: readonly TableName[]): Promi
     throw new LifeboatError(
       "restore-table-refused",
       `The table needs the type ${quoteQualified(schema, name)}, which the target does not have.`,
-      { hint: "Create the type in the target first, or restore the whole database beside it and copy from there." },
+      {
+        hint: "Create the type in the target first, or restore the whole database beside it and copy from there.",
+      },
     );
   }
 }
@@ -52,7 +54,9 @@ export async function requireColumns(sql: Sql, oid: string, table: TableContents
   );
   const here = new Map(rows.map((row) => [row.attname, row]));
   const problems = [
-    ...table.columns.filter((name) => !here.has(name)).map((name) => `column ${quoteIdentifier(name)} is missing`),
+    ...table.columns
+      .filter((name) => !here.has(name))
+      .map((name) => `column ${quoteIdentifier(name)} is missing`),
     ...table.columns
       .filter((name) => here.get(name)?.generated === "t")
       .map((name) => `column ${quoteIdentifier(name)} is a generated one here`),
@@ -100,8 +104,10 @@ export async function silenceTriggers(sql: Sql, oids: readonly string[]): Promis
       where t.tgrelid = any ($1::oid[]) and t.tgenabled in ('A', 'R') and not t.tgisinternal`,
     [oids],
   );
-  const alter = ({ nspname, relname, tgname }: { nspname: string; relname: string; tgname: string }, word: string) =>
-    `alter table only ${quoteQualified(nspname, relname)} ${word} trigger ${quoteIdentifier(tgname)}`;
+  const alter = (
+    { nspname, relname, tgname }: { nspname: string; relname: string; tgname: string },
+    word: string,
+  ) => `alter table only ${quoteQualified(nspname, relname)} ${word} trigger ${quoteIdentifier(tgname)}`;
   for (const row of rows) await sql.query(alter(row, "disable"));
   return rows.map((row) => alter(row, row.tgenabled === "A" ? "enable always" : "enable replica"));
 }

@@ -13,7 +13,11 @@ import { findLeftovers, type Leftover, maintenanceConnection } from "./swap.ts";
 
 export interface TargetFacts {
   readonly server: { readonly version: string; readonly major: number };
-  readonly user: { readonly name: string; readonly isSuperuser: boolean; readonly canCreateDatabases: boolean };
+  readonly user: {
+    readonly name: string;
+    readonly isSuperuser: boolean;
+    readonly canCreateDatabases: boolean;
+  };
   /** Major version of pg_restore. */
   readonly clientMajor: number;
   /** undefined: the server has no database of that name. */
@@ -49,7 +53,9 @@ export async function readTargetFacts(target: Connection, tools: RestoreTools): 
     );
     const row = rows[0] ?? {};
     const major = Math.floor(Number(row["number"]) / 10_000);
-    const extensions = await sql.query<{ name: string }>("select name from pg_catalog.pg_available_extensions");
+    const extensions = await sql.query<{ name: string }>(
+      "select name from pg_catalog.pg_available_extensions",
+    );
     return {
       server: { version: row["version"] ?? "", major },
       user: {
@@ -69,13 +75,18 @@ export async function readTargetFacts(target: Connection, tools: RestoreTools): 
 
 /** oid of a database by its name, or undefined. */
 export async function databaseOid(sql: Sql, name: string): Promise<string | undefined> {
-  const { rows } = await sql.query<{ oid: string }>("select oid from pg_catalog.pg_database where datname = $1", [
-    name,
-  ]);
+  const { rows } = await sql.query<{ oid: string }>(
+    "select oid from pg_catalog.pg_database where datname = $1",
+    [name],
+  );
   return rows[0]?.oid;
 }
 
-async function existingDatabase(sql: Sql, name: string, major: number): Promise<ExistingDatabase | undefined> {
+async function existingDatabase(
+  sql: Sql,
+  name: string,
+  major: number,
+): Promise<ExistingDatabase | undefined> {
   const properties = await readProperties(sql, name, major);
   const oid = await databaseOid(sql, name);
   if (properties === undefined || oid === undefined) return undefined;
@@ -121,5 +132,8 @@ async function majorOf(pgRestore: string): Promise<number> {
   const { stdout } = await runTool({ program: pgRestore, args: ["--version"] });
   const major = /\(PostgreSQL\) (\d+)/.exec(stdout.toString())?.[1];
   if (major !== undefined) return Number(major);
-  throw new LifeboatError("tool-missing", `"${pgRestore} --version" did not answer like PostgreSQL's pg_restore.`);
+  throw new LifeboatError(
+    "tool-missing",
+    `"${pgRestore} --version" did not answer like PostgreSQL's pg_restore.`,
+  );
 }

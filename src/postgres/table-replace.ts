@@ -102,10 +102,16 @@ async function replaceInTransaction(
   const sequencesMoved = await moveSequences(options.contents, oids, sql);
   await requireReferences(sql, oids);
   await sql.query("set constraints all immediate");
-  const findings = await options.verifyTables(sql, selected.map(({ table }) => table));
+  const findings = await options.verifyTables(
+    sql,
+    selected.map(({ table }) => table),
+  );
   const bad = findings.find(({ level }) => level === "error");
   if (bad !== undefined) {
-    throw new LifeboatError("restore-not-verified", `The restored rows were compared and are not the backup's: ${bad.sentence}`);
+    throw new LifeboatError(
+      "restore-not-verified",
+      `The restored rows were compared and are not the backup's: ${bad.sentence}`,
+    );
   }
   return {
     created: missing.map(({ table }) => nameOf(table)),
@@ -138,7 +144,9 @@ async function scriptsFor(
   const toc = readArchiveToc(archive);
   if (toc === undefined) throw new LifeboatError("snapshot-damaged", "The schema archive is cut short.");
   const roots = new Set(missing.map(({ table }) => table.oid));
-  const family = contents.tables.filter(({ oid, root }) => roots.has(oid) || (root !== undefined && roots.has(root)));
+  const family = contents.tables.filter(
+    ({ oid, root }) => roots.has(oid) || (root !== undefined && roots.has(root)),
+  );
   const oids = new Set(family.map(({ oid }) => oid));
   const wholeSchemas = new Set(selection.schemas.filter((schema) => missingSchemas.has(schema)));
   const entries = entriesOfTables(toc, oids, { missingSchemas, wholeSchemas });
@@ -153,7 +161,9 @@ async function scriptsFor(
 async function runScript(sql: Sql, script: string): Promise<void> {
   if (script === "") return;
   await sql.query(script);
-  await sql.query("set local search_path = ''; set local row_security = off; set local client_min_messages = notice");
+  await sql.query(
+    "set local search_path = ''; set local row_security = off; set local client_min_messages = notice",
+  );
 }
 
 async function loadRows(
@@ -167,12 +177,15 @@ async function loadRows(
     ({ leaf }) => leaf.part ?? rest,
   );
   for (const [name, wanted] of byPart) {
-    if (name === undefined) throw new LifeboatError("snapshot-damaged", "The snapshot has no archive of small tables.");
+    if (name === undefined)
+      throw new LifeboatError("snapshot-damaged", "The snapshot has no archive of small tables.");
     const toc = await readPartToc(source, tools, name);
     const rowsOf = new Map(wanted.map(({ leaf, root }) => [entryOf(toc, leaf, name), root]));
-    await copyRows(sql, { source, name, zstd: tools.zstd }, tools, [...rowsOf.keys()], (entry) => ({
-      qualified: nameOf(rowsOf.get(entry)),
-    }));
+    // In the archive's order: from a stream, pg_restore cannot go back.
+    const entries = toc.entries.filter((entry) => rowsOf.has(entry));
+    await copyRows(sql, { source, name, zstd: tools.zstd }, tools, entries, (entry) =>
+      nameOf(rowsOf.get(entry)),
+    );
   }
 }
 
@@ -198,10 +211,8 @@ async function commit(sql: Sql): Promise<void> {
       throw new LifeboatError("restore-table-refused", "The server rolled the transaction back.");
     }
   } catch (cause) {
-    const { code } = cause as { code?: string };
-    if (cause instanceof LifeboatError || (code !== undefined && /^[0-9A-Z]{5}$/.test(code) && code !== "57P01")) {
-      throw cause;
-    }
+    const { code } = cause as { code?: unknown };
+    if (cause instanceof LifeboatError || (isSqlState(code) && code !== "57P01")) throw cause;
     throw new LifeboatError(
       "restore-state-unknown",
       "The connection broke during COMMIT: either all chosen tables are restored or none is.",
@@ -215,7 +226,14 @@ function nameOf(table: TableContents | undefined): string {
 }
 
 function asTableError(error: unknown): unknown {
-  if (error instanceof LifeboatError) return error;
-  const { message } = error as Error;
-  return new LifeboatError("restore-table-refused", `The target refused the tables: ${message}.`, { cause: error });
+  const { code, message } = error as { code?: unknown; message: string };
+  // Only what the server said is about the target; a failing source keeps its own words.
+  if (error instanceof LifeboatError || !isSqlState(code)) return error;
+  return new LifeboatError("restore-table-refused", `The target refused the tables: ${message}.`, {
+    cause: error,
+  });
+}
+
+function isSqlState(code: unknown): boolean {
+  return typeof code === "string" && /^[0-9A-Z]{5}$/.test(code);
 }

@@ -29,7 +29,10 @@ const singleName = new RegExp(`^${part}$`, "su");
 export function parseTableName(text: string): TableName {
   const match = qualifiedName.exec(text.trim());
   if (match === null) {
-    throw new LifeboatError("restore-selection", `The table ${JSON.stringify(text)} is not written as schema.table.`);
+    throw new LifeboatError(
+      "restore-selection",
+      `The table ${JSON.stringify(text)} is not written as schema.table.`,
+    );
   }
   return { schema: partOf(match[1], match[2]), name: partOf(match[3], match[4]) };
 }
@@ -99,9 +102,12 @@ const definedOn: Readonly<Record<string, (definition: string, qualified: string)
 };
 
 function altersTable(definition: string, qualified: string): boolean {
-  return [`ALTER TABLE ONLY ${qualified} `, `ALTER TABLE ${qualified} `, `ALTER TABLE ONLY ${qualified}\n`, `ALTER TABLE ${qualified}\n`].some(
-    (start) => definition.trimStart().startsWith(start),
-  );
+  return [
+    `ALTER TABLE ONLY ${qualified} `,
+    `ALTER TABLE ${qualified} `,
+    `ALTER TABLE ONLY ${qualified}\n`,
+    `ALTER TABLE ${qualified}\n`,
+  ].some((start) => definition.trimStart().startsWith(start));
 }
 
 /** Kinds that follow whatever they depend on, once that is chosen. */
@@ -130,7 +136,10 @@ export interface TableEntries {
 export function entriesOfTables(
   toc: ArchiveToc,
   oids: ReadonlySet<number>,
-  { missingSchemas, wholeSchemas }: { missingSchemas: ReadonlySet<string>; wholeSchemas: ReadonlySet<string> },
+  {
+    missingSchemas,
+    wholeSchemas,
+  }: { missingSchemas: ReadonlySet<string>; wholeSchemas: ReadonlySet<string> },
 ): TableEntries {
   const byId = new Map(toc.entries.map((entry) => [entry.dumpId, entry]));
   const tables = toc.entries.filter(({ kind, oid }) => kind === "TABLE" && oids.has(oid));
@@ -151,12 +160,15 @@ export function entriesOfTables(
   }
   const schemas = new Set(toc.entries.filter(({ dumpId }) => chosen.has(dumpId)).map(({ schema }) => schema));
   for (const entry of toc.entries) {
-    const inWhole = wholeSchemas.has(entry.schema) && entry.kind !== "TABLE DATA" && entry.kind !== "SEQUENCE SET";
+    const inWhole =
+      wholeSchemas.has(entry.schema) && entry.kind !== "TABLE DATA" && entry.kind !== "SEQUENCE SET";
     const isSchema = entry.kind === "SCHEMA" && missingSchemas.has(entry.tag);
-    if (inWhole || (isSchema && (schemas.has(entry.tag) || wholeSchemas.has(entry.tag)))) chosen.add(entry.dumpId);
+    if (inWhole || (isSchema && (schemas.has(entry.tag) || wholeSchemas.has(entry.tag))))
+      chosen.add(entry.dumpId);
   }
   for (const entry of toc.entries) {
-    if (followers.has(entry.kind) && entry.dependencies.some((id) => chosen.has(id))) chosen.add(entry.dumpId);
+    if (followers.has(entry.kind) && entry.dependencies.some((id) => chosen.has(id)))
+      chosen.add(entry.dumpId);
   }
   const entries = toc.entries.filter(({ dumpId }) => chosen.has(dumpId));
   return {
@@ -175,7 +187,10 @@ function droppedName(table: TocEntry): string {
   return /^DROP TABLE (.*);\n$/s.exec(table.dropStatement)?.[1] ?? quoteQualified(table.schema, table.tag);
 }
 
-function neededTypes(entries: readonly TocEntry[], byId: ReadonlyMap<number, TocEntry>): readonly TableName[] {
+function neededTypes(
+  entries: readonly TocEntry[],
+  byId: ReadonlyMap<number, TocEntry>,
+): readonly TableName[] {
   const types = entries
     .flatMap(({ dependencies }) => dependencies.map((id) => byId.get(id)))
     .filter((entry) => entry?.kind === "TYPE" || entry?.kind === "DOMAIN")
@@ -208,9 +223,13 @@ function notThere(wanted: TableName, all: readonly TableContents[]): LifeboatErr
 
 function schemaNotThere(schema: string, all: readonly TableContents[]): LifeboatError {
   const schemas = [...new Set(all.map((table) => table.schema))].toSorted();
-  return new LifeboatError("restore-selection", `The snapshot has no tables in the schema ${JSON.stringify(schema)}.`, {
-    hint: `It has tables in: ${schemas.slice(0, 20).join(", ")}.`,
-  });
+  return new LifeboatError(
+    "restore-selection",
+    `The snapshot has no tables in the schema ${JSON.stringify(schema)}.`,
+    {
+      hint: `It has tables in: ${schemas.slice(0, 20).join(", ")}.`,
+    },
+  );
 }
 
 /** Case does not count; another schema counts as one step. */

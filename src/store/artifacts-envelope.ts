@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { snapshotJsonKey, snapshotJsonName } from "../snapshot/keys.ts";
+import { familyOfKey } from "./artifacts-names.ts";
 import { snapshotOfKey } from "./store-key.ts";
 
 export interface Envelope {
@@ -85,6 +86,8 @@ function heldFile(
   if ("snapshotJson" in held) {
     return { key: snapshotJsonKey(source ?? "", held.id), bytes: Buffer.from(held.snapshotJson) };
   }
+  // One strange key must not break a listing: the whole envelope counts as unreadable.
+  if (familyOfKey(held.key) === undefined) throw new Error("not a key that an envelope holds");
   if ("text" in held) return { key: held.key, bytes: Buffer.from(held.text) };
   return { key: held.key, bytes: Buffer.from(held.base64, "base64") };
 }

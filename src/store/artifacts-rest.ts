@@ -139,7 +139,7 @@ export function artifactsRest({ repository, token, apiUrl }: ArtifactsRestSettin
           const { total_count, artifacts } = await page(filter, number);
           total = total_count;
           for (const artifact of artifacts) found.set(artifact.id, listed(artifact));
-          if (artifacts.length < perPage) break;
+          if (artifacts.length < perPage || number * perPage >= total) break;
         }
         // Somebody's upload between two pages moves the rest: then the listing starts over.
         if (found.size === total)

@@ -5,15 +5,20 @@
  * - A file is there whole or not at all: `put` is atomic and has read the stored bytes back (length and SHA-256)
  *   before it resolves. What it could not prove, it throws (`store-write-unproven`).
  * - No key is ever overwritten. Putting the same bytes again succeeds and changes nothing; other bytes under an
- *   existing key are refused (`store-key-exists`).
+ *   existing key are refused (`store-key-exists`). Commits count too: the same snapshot.json again changes nothing.
  * - Parts of a draft are in no listing until `commit` has resolved; a draft that was abandoned, or whose process
  *   died, is never listed as a snapshot and is swept by a later `begin` of the same store once its owner is gone.
+ *   GitHub artifacts cannot tell whether a draft's job still runs: there it expires instead.
  * - Listings (`sources`, `snapshots`, `files`) are complete or throw (`store-list-failed`); an empty answer means
  *   that there is nothing.
  * - `read` streams exactly the stored bytes of the asked range, or fails (`store-object-missing`,
  *   `store-read-failed`). A body that ends early is an error, never a short success.
  * - `delete` is explicit, resolves only when a second look proves the key gone, and is idempotent.
- * - Only `store-temporary` errors may be tried again; src/store/with-retries.ts does so, stores themselves don't.
+ * - Only `store-temporary` errors may be tried again; src/store/with-retries.ts does so. It cannot put a part whose
+ *   source has given bytes; only a store that keeps them (GitHub artifacts spool) may try again by itself, and only a
+ *   store that knows the byte it reached may resume a broken download.
+ * - A store that cannot be used at all (no such folder, no right, no token) says so as a user's error, before any work;
+ *   it is never taken for an empty one.
  */
 export interface Store {
   /** As a person writes it: `file:///path`, `artifacts:`, `artifacts:owner/repo`. Never holds a secret. */
@@ -25,13 +30,22 @@ export interface Store {
   /** Every committed snapshot of a source, oldest id first, with its snapshot.json as stored, undamaged or not. */
   snapshots(source: string): Promise<SnapshotListing>;
 
-  /** Every committed file below one snapshot's prefix (`snapshots/<source>/<id>/`, `evidence/<source>/<id>/`). */
+  /**
+   * Every committed file below one snapshot's prefix (`snapshots/<source>/<id>/`, `evidence/<source>/<id>/`).
+   * To delete a snapshot, list first and delete snapshot.json before the rest: without it, parts may be unlisted.
+   */
   files(prefix: string): Promise<readonly ListedFile[]>;
 
-  /** The bytes of a stored file, or of `range` (in bytes; `length` may run past the end and is then cut). */
+  /**
+   * The bytes of a stored file, or of `range` (in bytes; `length` may run past the end and is then cut, and a range
+   * behind the end is empty). What is missing or expired is refused before the stream begins.
+   */
   read(key: string, range?: ByteRange): Promise<AsyncIterable<Uint8Array>>;
 
-  /** Starts a snapshot: parts put into the draft become visible together when it is committed. */
+  /**
+   * Starts a snapshot: parts put into the draft become visible together when it is committed. Parts may be put at the
+   * same time. Refuses a run whose snapshots no reader would count (a pull request's, for GitHub artifacts).
+   */
   begin(draft: DraftIdentity): Promise<Draft>;
 
   /** One small file outside a snapshot (evidence, tombstone, rewrap): atomic, read back, never overwriting. */
@@ -99,7 +113,7 @@ export interface ListedFile {
 }
 
 export interface StoreFinding {
-  /** `snapshot-json-missing`: a committed snapshot's commit point is gone, and `id` says whose. */
+  /** `snapshot-json-missing`: a commit point is gone or unreadable; `id` says whose, where the store can tell. */
   readonly code: "foreign-artifact" | "unfinished-draft" | "snapshot-json-missing";
   readonly id?: string;
   readonly sentence: string;

@@ -60,7 +60,10 @@ export function rowFindings(name: string, expected: RowTotals, found: RowTotals)
   }
   if (expected.hash !== undefined && found.hash === undefined) {
     return [
-      unverified("content-not-hashed", `The content of table ${name} could not be hashed after the restore.`),
+      unverified(
+        "content-not-hashable",
+        `The content of table ${name} could not be hashed after the restore.`,
+      ),
     ];
   }
   return [

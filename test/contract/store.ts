@@ -138,20 +138,26 @@ export function storeContract(
       }
     });
 
-    it("keeps two drafts apart that are written at the same time", async () => {
+    it("keeps apart two drafts that are written at the same time, and their parts", async () => {
       const source = newSource();
       const ids = [nextId(), nextId()];
+      const names = ["a.zst.age", "b.zst.age"];
       const drafts = await Promise.all([
         store.begin({ source, id: ids[0]! }),
         place.another().begin({ source, id: ids[1]! }),
       ]);
-      await Promise.all(drafts.map((draft, index) => draft.put("data.zst.age", streamOf(`part ${index}`))));
+      await Promise.all(
+        drafts.flatMap((draft, index) => names.map((name) => draft.put(name, streamOf(`${index} ${name}`)))),
+      );
       for (const [index, draft] of drafts.entries()) await draft.commit(Buffer.from(`{"n":${index}}`));
       const { snapshots } = await store.snapshots(source);
       expect(snapshots.map(({ id }) => id)).toEqual(ids);
+      const reader = place.another();
       for (const [index, id] of ids.entries()) {
-        const key = snapshotFileKey(source, id, "data.zst.age");
-        expect((await readAll(place.another(), key)).toString()).toBe(`part ${index}`);
+        for (const name of names) {
+          const bytes = await readAll(reader, snapshotFileKey(source, id, name));
+          expect(bytes.toString()).toBe(`${index} ${name}`);
+        }
       }
     });
 

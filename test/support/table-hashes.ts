@@ -1,6 +1,7 @@
 /** Content hashes of all tables of a test database, from SQL and from its dump, leaves added up at their root. */
+import pg from "pg";
 import { type ArchivedTable, hashArchive, tableKey } from "../../src/postgres/archive-hash.ts";
-import { openClient, type Sql } from "../../src/postgres/client.ts";
+import type { Sql } from "../../src/postgres/client.ts";
 import { type Connection, parseConnection } from "../../src/postgres/connection.ts";
 import {
   addHashes,
@@ -66,8 +67,14 @@ export async function hashTable(sql: Sql, table: HashedTable): Promise<TableHash
   return { rows: Number(rows[0]?.rows), hash: rows[0]?.hash ?? "" };
 }
 
+/** A connection whose only settings are `hashSessionSettings`, so that these alone must do. */
 export async function withHashClient<T>(url: string, work: (sql: Sql) => Promise<T>): Promise<T> {
-  const sql = await openClient(parseConnection(url, "test's URL"));
+  const { host, port, user, password, database } = parseConnection(url, "test's URL");
+  const sql = new pg.Client({
+    ...{ host, port, user, password, database },
+    types: { getTypeParser: () => (value: string) => value } as unknown as pg.CustomTypesConfig,
+  });
+  await sql.connect();
   try {
     await sql.query(hashSessionSettings);
     return await work(sql);

@@ -108,7 +108,7 @@ export class RestApi {
   }
 
   #list(exchange: Exchange, filter: { name?: string; runId?: number }): void {
-    const found = this.#state.finished(filter);
+    const found = this.#state.finished(filter).filter((artifact) => artifact.unlistedFor-- <= 0);
     const perPage = Math.min(Number(exchange.url.searchParams.get("per_page") ?? 30), 100);
     const start = (Number(exchange.url.searchParams.get("page") ?? 1) - 1) * perPage;
     exchange.json(200, {

@@ -34,6 +34,8 @@ export interface FakeArtifact {
   finalized: boolean;
   /** REST answers 404 so often before the artifact appears there. */
   hiddenFor: number;
+  /** Listings leave it out so often. */
+  unlistedFor: number;
 }
 
 const dayMs = 24 * 3600 * 1000;
@@ -104,6 +106,7 @@ export class GitHubState {
       bytes: Buffer.alloc(0),
       finalized: false,
       hiddenFor: 0,
+      unlistedFor: 0,
     };
     this.artifacts.set(artifact.id, artifact);
     return artifact;

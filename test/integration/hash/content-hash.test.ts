@@ -117,6 +117,34 @@ describe.skipIf(major === undefined)("lifeboat-1 in SQL", () => {
     });
   });
 
+  test("fails where row security hides rows, and does not count what is left", async () => {
+    const server = await sharedServer(major!);
+    await server.createDatabase("hidden");
+    await server.sql(
+      "hidden",
+      `create role limited login password 'limited';
+       create table public.mine as select n as id from generate_series(1, 9) n;
+       alter table public.mine enable row level security;
+       create policy few on public.mine using (id < 3);
+       grant select on public.mine to limited`,
+    );
+    const url = new URL(server.url("hidden"));
+    url.username = url.password = "limited";
+    await withHashClient(url.href, async (sql) => {
+      await expect(hashNamed(sql, "mine")).rejects.toThrow(/row-level security/);
+    });
+  });
+
+  test("does not print money as the database does", async () => {
+    const server = await sharedServer(major!);
+    await server.createDatabase("money");
+    await server.sql("money", "alter database money set lc_monetary = 'C.UTF-8'");
+    await withHashClient(server.url("money"), async (sql) => {
+      // This machine may have no locale that prints another money; the setting must hold nevertheless.
+      expect((await sql.query("show lc_monetary")).rows).toEqual([{ lc_monetary: "C" }]);
+    });
+  });
+
   test("no column can take the place of a name that the query uses", async () => {
     // The query's own words, as names of columns and of the table: if any of them caught one, hashes would differ.
     const words = contentHashSql({ schema: "public", name: "x", columns: [{ name: "y", textual: false }] });

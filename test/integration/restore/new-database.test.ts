@@ -6,7 +6,17 @@ import { loadArchives } from "../../../src/postgres/load.ts";
 import type { ThrowawayServer } from "../../../src/postgres/throwaway-server.ts";
 import { systemClock } from "../../../src/system/clock.ts";
 import { silentLogger } from "../../../src/system/logger.ts";
-import { backUp, breakingSource, createDatabaseWith, type RealBackup, run, sourceOf, startServer, tools, wholeText } from "./real-backups.ts";
+import {
+  backUp,
+  breakingSource,
+  createDatabaseWith,
+  type RealBackup,
+  run,
+  sourceOf,
+  startServer,
+  tools,
+  wholeText,
+} from "./real-backups.ts";
 import { restore } from "./restoring.ts";
 
 const everything = `
@@ -45,7 +55,9 @@ beforeAll(async () => {
   await run(here.connection, `create role "App Owner" login password 'secret'; create role reader noinherit`);
   source = await createDatabaseWith(here.connection, "Shop of 'Ünï' \"x\" = .", everything);
   const quoted = quoteIdentifier(source.database);
-  await run(source, `alter table public.big owner to "App Owner"; grant select on public.big to reader;
+  await run(
+    source,
+    `alter table public.big owner to "App Owner"; grant select on public.big to reader;
     alter database ${quoted} owner to "App Owner"; revoke all on database ${quoted} from public;
     grant connect on database ${quoted} to reader with grant option;
     comment on database ${quoted} is 'it''s \\ the shop';
@@ -53,7 +65,8 @@ beforeAll(async () => {
     alter database ${quoted} set search_path to "$user", public, "Odd ""Schema"". x";
     alter database ${quoted} set "app.name" to 'it''s';
     alter database ${quoted} set default_transaction_read_only to on;
-    alter role reader in database ${quoted} set work_mem to '8MB'`);
+    alter role reader in database ${quoted} set work_mem to '8MB'`,
+  );
   backup = await backUp(source, [`"public"."big"`]);
 });
 afterAll(async () => {
@@ -62,7 +75,9 @@ afterAll(async () => {
 });
 
 async function databases(server: ThrowawayServer): Promise<string[]> {
-  return (await run(server.connection, "select datname from pg_database order by 1")).map((row) => row["datname"] ?? "");
+  return (await run(server.connection, "select datname from pg_database order by 1")).map(
+    (row) => row["datname"] ?? "",
+  );
 }
 
 const untouched = ["postgres", "template0", "template1"];
@@ -73,11 +88,19 @@ test("a new database on another server is equal to what was backed up, in rows, 
   expect(wholeText(target)).toBe(wholeText(source));
   expect(wholeText(target, "--create", "--schema-only")).toBe(wholeText(source, "--create", "--schema-only"));
   expect(report.rolesCreated.toSorted()).toEqual(["App Owner", "reader"]);
-  expect(report.findings.map(({ code }) => code)).toEqual(["role-created-without-login", "role-created-without-login"]);
+  expect(report.findings.map(({ code }) => code)).toEqual([
+    "role-created-without-login",
+    "role-created-without-login",
+  ]);
   const limit = "select datconnlimit from pg_database where datname like 'Shop%'";
   expect(await run(there.connection, limit)).toEqual([{ datconnlimit: "17" }]);
-  expect(await run(there.connection, `select rolcanlogin, rolinherit, rolpassword is null as none from pg_authid
-    where rolname in ('App Owner', 'reader') order by rolname`)).toEqual([
+  expect(
+    await run(
+      there.connection,
+      `select rolcanlogin, rolinherit, rolpassword is null as none from pg_authid
+    where rolname in ('App Owner', 'reader') order by rolname`,
+    ),
+  ).toEqual([
     { rolcanlogin: "f", rolinherit: "t", none: "t" },
     { rolcanlogin: "f", rolinherit: "t", none: "t" },
   ]);
@@ -90,8 +113,13 @@ test("roles are restored as backed up when that was chosen, from words and not b
   await run(there.connection, `drop role if exists "App Owner"; drop role if exists reader`);
   const target = withDatabase(there.connection, "with roles");
   await restore(backup, { target, mode: { kind: "new-database" }, roles: "as-backed-up" });
-  expect(await run(there.connection, `select rolname, rolcanlogin, rolinherit, rolpassword like 'SCRAM-SHA-256$%' as scram
-    from pg_authid where rolname in ('App Owner', 'reader') order by 1`)).toEqual([
+  expect(
+    await run(
+      there.connection,
+      `select rolname, rolcanlogin, rolinherit, rolpassword like 'SCRAM-SHA-256$%' as scram
+    from pg_authid where rolname in ('App Owner', 'reader') order by 1`,
+    ),
+  ).toEqual([
     { rolname: "App Owner", rolcanlogin: "t", rolinherit: "t", scram: "t" },
     { rolname: "reader", rolcanlogin: "f", rolinherit: "f", scram: null },
   ]);
@@ -103,15 +131,18 @@ test.each([
   ["data-1.zst.age", 0.5],
   ["rest.zst.age", 0.9],
   ["data-1.zst.age", 1],
-])("a source that breaks in %s at %d leaves no database behind, and is named as the cause", async (name, share) => {
-  const target = withDatabase(there.connection, "half");
-  const broken = { contents: backup.contents, source: breakingSource(backup.parts, name, share) };
-  await expect(restore(broken, { target, mode: { kind: "new-database" } })).rejects.toMatchObject({
-    message: "the sealed part is damaged The target is unchanged.",
-    outcome: "unchanged",
-  });
-  expect(await databases(there)).toEqual(untouched);
-});
+])(
+  "a source that breaks in %s at %d leaves no database behind, and is named as the cause",
+  async (name, share) => {
+    const target = withDatabase(there.connection, "half");
+    const broken = { contents: backup.contents, source: breakingSource(backup.parts, name, share) };
+    await expect(restore(broken, { target, mode: { kind: "new-database" } })).rejects.toMatchObject({
+      message: "the sealed part is damaged The target is unchanged.",
+      outcome: "unchanged",
+    });
+    expect(await databases(there)).toEqual(untouched);
+  },
+);
 
 test("a part that is not whole zstd, and a part that is no archive, leave no database behind", async () => {
   const target = withDatabase(there.connection, "half");
@@ -121,7 +152,10 @@ test("a part that is not whole zstd, and a part that is no archive, leave no dat
   ] as const) {
     const parts = new Map([...backup.parts, [name, bytes ?? Buffer.alloc(0)]]);
     await expect(
-      restore({ contents: backup.contents, source: sourceOf(parts) }, { target, mode: { kind: "new-database" } }),
+      restore(
+        { contents: backup.contents, source: sourceOf(parts) },
+        { target, mode: { kind: "new-database" } },
+      ),
     ).rejects.toMatchObject({ code: "tool-failed", outcome: "unchanged" });
     expect(await databases(there)).toEqual(untouched);
   }
@@ -132,7 +166,9 @@ test("what fails verification never gets the name", async () => {
   const request = { target, mode: { kind: "new-database" } } as const;
   for (const verdict of ["failed", "not-verified"] as const) {
     const verifyRestored = () => Promise.resolve({ verdict, findings: [] });
-    await expect(restore(backup, request, { verifyRestored })).rejects.toMatchObject({ code: "restore-not-verified" });
+    await expect(restore(backup, request, { verifyRestored })).rejects.toMatchObject({
+      code: "restore-not-verified",
+    });
     expect(await databases(there)).toEqual(untouched);
   }
   const verifyRestored = () => Promise.resolve({ verdict: "not-verified" as const, findings: [] });

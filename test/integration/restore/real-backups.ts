@@ -76,7 +76,13 @@ export async function backUp(connection: Connection, own: readonly string[] = []
     formatVersion: 1,
     id,
     source: "database",
-    files: raw.map(([name, role, bytes]) => ({ name, role, header: extent, payload: extent, rawBytes: bytes.length })),
+    files: raw.map(([name, role, bytes]) => ({
+      name,
+      role,
+      header: extent,
+      payload: extent,
+      rawBytes: bytes.length,
+    })),
     database,
   };
   return { contents, parts, source: sourceOf(parts) };
@@ -118,12 +124,19 @@ export function breakingSource(parts: ReadonlyMap<string, Buffer>, name: string,
 
 function pgDump(connection: Connection, ...args: string[]): Buffer {
   const env = childEnvironment(libpqEnvironment(connection));
-  return execFileSync(`${binDir}/pg_dump`, args, { env, maxBuffer: 1 << 30, stdio: ["ignore", "pipe", "ignore"] });
+  return execFileSync(`${binDir}/pg_dump`, args, {
+    env,
+    maxBuffer: 1 << 30,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
 }
 
 function pgDumpAll(connection: Connection): Buffer {
   const env = childEnvironment(libpqEnvironment(connection));
-  return execFileSync(`${binDir}/pg_dumpall`, ["--globals-only"], { env, stdio: ["ignore", "pipe", "ignore"] });
+  return execFileSync(`${binDir}/pg_dumpall`, ["--globals-only"], {
+    env,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
 }
 
 /** Everything that pg_dump says about a database, rows included: two databases are equal when this is. */
@@ -156,7 +169,10 @@ async function readDatabase(sql: Sql, name: string, own: readonly string[]): Pro
     client: { version: "15.18" },
     moment: { time: "2026-11-23T03:12:07Z" },
     extensions: [],
-    roles: roles.rows.map((role) => ({ name: role.name, attributes: role.login === "t" ? "LOGIN" : "NOLOGIN" })),
+    roles: roles.rows.map((role) => ({
+      name: role.name,
+      attributes: role.login === "t" ? "LOGIN" : "NOLOGIN",
+    })),
     tables: tables.rows.map((row) => {
       const qualified = quoteQualified(row["schema"] ?? "", row["name"] ?? "");
       const part = own.indexOf(qualified);

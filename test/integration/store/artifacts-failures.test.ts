@@ -71,7 +71,7 @@ describe("an upload", () => {
   it("finds its artifact again when GitHub's answer was lost", async () => {
     place.github.faults.add({ matches: "FinalizeArtifact", times: 1, effect: { kind: "drop-answer" } });
     const id = nextId();
-    const draft = await place.open(place.run, { uploadLimitMs: () => 700 }).begin({ source, id });
+    const draft = await place.open(place.run, { uploadLimitMs: () => 1500 }).begin({ source, id });
     const stored = await draft.put(name, streamOf("sealed"));
     expect(stored.sha256).toBe(sha256("sealed"));
     expect(place.github.state.finished()).toHaveLength(1);
@@ -85,7 +85,7 @@ describe("an upload", () => {
 
   it("goes round a name that an interrupted upload blocks: commits take another slot, parts say it", async () => {
     const id = nextId();
-    const draft = await place.open(place.run, { uploadLimitMs: () => 700 }).begin({ source, id });
+    const draft = await place.open(place.run, { uploadLimitMs: () => 1500 }).begin({ source, id });
     const lost = { matches: "CreateArtifact", times: 1, effect: { kind: "drop-answer" } } as const;
     place.github.faults.add(lost);
     await expect(draft.put(name, streamOf("sealed"))).rejects.toMatchObject({ code: "store-write-failed" });
@@ -97,8 +97,11 @@ describe("an upload", () => {
   it("waits until GitHub shows it", async () => {
     const draft = await place.open().begin({ source, id: nextId() });
     const create = place.github.state.newArtifact.bind(place.github.state);
-    place.github.state.newArtifact = (...args) => Object.assign(create(...args), { hiddenFor: 3 });
+    const late = { hiddenFor: 3, unlistedFor: 3 };
+    place.github.state.newArtifact = (...args) => Object.assign(create(...args), late);
     expect(await draft.put(name, streamOf("sealed"))).toMatchObject({ length: 6 });
+    await draft.commit(Buffer.from("{}"));
+    expect((await place.open().snapshots(source)).snapshots).toHaveLength(1);
   });
 
   it("says that the storage is used up", async () => {
@@ -163,12 +166,13 @@ describe("a download", () => {
     await expect(bytesOf(bytes)).rejects.toMatchObject({ code: "store-read-failed" });
   });
 
-  it("is an error if GitHub holds fewer bytes than were recorded", async () => {
-    for (const artifact of place.github.state.finished()) {
-      if (artifact.name.endsWith(name)) artifact.bytes = artifact.bytes.subarray(0, 1000);
+  it("is an error if GitHub holds fewer or more bytes than were recorded", async () => {
+    const artifact = place.github.state.finished().find((one) => one.name.endsWith(name))!;
+    for (const held of [part.subarray(0, 1000), Buffer.concat([part, Buffer.from("more")])]) {
+      artifact.bytes = held;
+      const bytes = await place.open().read(key);
+      await expect(bytesOf(bytes)).rejects.toMatchObject({ code: "store-read-failed" });
     }
-    const bytes = await place.open().read(key);
-    await expect(bytesOf(bytes)).rejects.toMatchObject({ code: "store-read-failed" });
   });
 
   it("renews a signed URL that has expired", async () => {
@@ -242,6 +246,19 @@ describe("a listing", () => {
       code: "store-permission-missing",
       hint: expect.stringContaining("actions: read") as string,
     });
+  });
+});
+
+describe("a deletion", () => {
+  it("counts only once GitHub shows that the artifact is gone", async () => {
+    const id = await backUp(place.open(), source);
+    place.github.rest.extraRoutes.push({
+      method: "DELETE",
+      path: /./,
+      answer: (exchange) => exchange.json(204, undefined),
+    });
+    const deleting = place.open().delete(snapshotJsonKey(source, id));
+    await expect(deleting).rejects.toMatchObject({ code: "store-write-failed" });
   });
 });
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { snapshotFileKey, snapshotPrefix } from "../../../src/snapshot/keys.ts";
 import { snapshotFamily, slotName } from "../../../src/store/artifacts-names.ts";
 import { writeEnvelope } from "../../../src/store/artifacts-envelope.ts";
-import { backUp, bytesOf, nextId, readAll } from "../../contract/store.ts";
+import { backUp, bytesOf, nextId, readAll, streamOf } from "../../contract/store.ts";
 import { type ArtifactPlace, artifactsIn } from "../../fakes/github/artifact-store.ts";
 import type { RunOptions } from "../../fakes/github/index.ts";
 
@@ -87,9 +87,14 @@ describe("artifacts that are not ours", () => {
   });
 
   it("reads a snapshot's parts from the commit's own run only", async () => {
-    const id = await backUp(place.open(), source, { "data.zst.age": Buffer.from("ours") });
+    const id = nextId();
     const fork = place.github.state.addRun({ event: "pull_request", headRepositoryId: 99 });
-    place.github.state.addArtifact(fork, `lifeboat.${source}.${id}.data.zst.age`, Buffer.from("theirs"));
+    const forged = `lifeboat.${source}.${id}.data.zst.age`;
+    place.github.state.addArtifact(fork, forged, Buffer.from("theirs, before"));
+    const draft = await place.open().begin({ source, id });
+    await draft.put("data.zst.age", streamOf("ours"));
+    await draft.commit(Buffer.from("{}"));
+    place.github.state.addArtifact(fork, forged, Buffer.from("theirs, after"));
     const key = snapshotFileKey(source, id, "data.zst.age");
     expect((await readAll(place.open(), key)).toString()).toBe("ours");
     expect(await place.open().files(snapshotPrefix(source, id))).toHaveLength(2);

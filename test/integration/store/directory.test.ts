@@ -70,6 +70,7 @@ describe("a directory store", () => {
     const child = spawn(process.execPath, [writer, root], { stdio: ["ignore", "pipe", "inherit"] });
     await once(child.stdout, "data");
     while ((await store.snapshots(source)).snapshots.length < 2) {
+      expect(child.exitCode).toBeNull();
       const draft = await store.begin({ source: "other", id: nextId() });
       await draft.abandon();
     }
@@ -118,6 +119,23 @@ describe("a directory store", () => {
       const mode = ((await lstat(path)).mode & 0o777).toString(8);
       expect([path, mode]).toEqual([path, entry.isDirectory() ? "700" : "600"]);
     }
+  });
+
+  it("does not count a part that the disk gives back changed", async () => {
+    const id = nextId();
+    const draft = await store.begin({ source, id });
+    const folder = join(root, "incoming", `${source}.${id}`);
+    async function* damagedOnDisk(): AsyncGenerator<Uint8Array> {
+      yield Buffer.from("as it was written");
+      const names = (await readdir(folder)).filter((name) => !["owner.json", "snapshot"].includes(name));
+      expect(names).toHaveLength(1);
+      for (const name of names) await writeFile(join(folder, name), "as it was weitten");
+    }
+    await expect(draft.put("data.zst.age", damagedOnDisk())).rejects.toMatchObject({
+      code: "store-write-unproven",
+    });
+    expect((await readdir(folder)).sort()).toEqual(["owner.json", "snapshot"]);
+    expect(await readdir(join(folder, "snapshot"))).toEqual([]);
   });
 
   it("reports a snapshot without its commit point as damage", async () => {

@@ -89,6 +89,20 @@ describe("the frame walker", () => {
     }
   });
 
+  it("knows the frame header of a dictionary", () => {
+    for (const [flag, idBytes] of [
+      [1, 1],
+      [2, 2],
+      [3, 4],
+    ] as const) {
+      const windowAndId = Buffer.alloc(1 + idBytes, 0x58);
+      const block = Buffer.from([(3 << 3) | 1, 0, 0, 1, 2, 3]);
+      const frame = Buffer.concat([Buffer.from([0x28, 0xb5, 0x2f, 0xfd, flag]), windowAndId, block]);
+      const walker = frameWalker();
+      expect(walker.walk(frame)).toEqual([{ bytes: frame, endsFrame: true }]);
+    }
+  });
+
   it("refuses what is no frame", () => {
     expect(() => frameWalker().walk(Buffer.from("hello"))).toThrow(/holds no zstd stream/);
     const frame = compressFrame(noise(10));
@@ -147,6 +161,22 @@ describe("Node's zstd, frame by frame", () => {
     }
     await expect(collect(decompressByFrames(source()))).rejects.toBe(broken);
     await expect(collect(compressStream(source()))).rejects.toBe(broken);
+  });
+
+  it("lets go of its source when its consumer stops", async () => {
+    const released = Promise.withResolvers<undefined>();
+    async function* source(): AsyncGenerator<Uint8Array> {
+      try {
+        for (;;) yield await Promise.resolve(compressFrame(noise(70_000)));
+      } finally {
+        released.resolve(undefined);
+      }
+    }
+    for await (const part of decompressByFrames(source())) {
+      expect(part.length).toBeGreaterThan(0);
+      break;
+    }
+    await released.promise;
   });
 
   it("stops a bomb, of known size, of unknown size and of many frames", async () => {

@@ -124,6 +124,9 @@ describe("random access", () => {
     expect(await failureCode(readTail(Buffer.concat([stored, Buffer.alloc(70_000)])))).toBe(
       "sealed-file-damaged",
     );
+    // Nothing would ever read an empty last chunk, so the length itself must be refused.
+    const emptyChunk = openCounted(stored.subarray(0, nonceEnd + 65_552 + 16));
+    expect((await failure(emptyChunk)).message).toMatch(/its length is none/);
     // The listing says more bytes than the store gives.
     const short = openSealed(() => Promise.resolve(stored.subarray(0, 100)), stored.length, alice.identities);
     expect((await failure(short)).message).toMatch(/100 of 4096 bytes/);

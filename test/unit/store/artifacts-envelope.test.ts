@@ -41,6 +41,8 @@ describe("an envelope", () => {
       "null",
       '{"format":2}',
       '{"format":1,"id":"../x","snapshotJson":"","earlier":[]}',
+      '{"format":1,"key":"../x","text":"","earlier":[]}',
+      `{"format":1,"key":"snapshots/database/${id}/data.zst.age","text":"","earlier":[]}`,
     ];
     for (const other of others) expect(parseEnvelope(Buffer.from(other)), other).toBeUndefined();
   });

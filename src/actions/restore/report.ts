@@ -1,0 +1,64 @@
+/** A restore's plan or report as outputs, summary and record; pure. */
+import { renderPlan } from "../../operations/plan-database-restore.ts";
+import type { SnapshotRestoreReport } from "../../operations/restore-snapshot.ts";
+import type { Disclosure } from "../../runner/environment.ts";
+import type { ActionResult } from "../../runner/run-action.ts";
+import { findingsList, table } from "../markdown.ts";
+
+export function reportRestore(
+  report: SnapshotRestoreReport,
+  store: string,
+  disclosure: Disclosure,
+): ActionResult {
+  const { plan, planHash, restored, seconds } = report;
+  const { source, id } = plan.snapshot;
+  const common = { source, kind: "database" as const, snapshot: id, store };
+  if (restored === undefined) {
+    return {
+      outputs: { outcome: "planned", snapshot: id, "plan-hash": planHash },
+      summary: ["## 📋 Dry run: nothing was changed", planText(report, disclosure)].join("\n\n"),
+      record: { ...common, numbers: { seconds } },
+    };
+  }
+  const phases = Object.entries(restored.seconds);
+  return {
+    outputs: {
+      outcome: restored.outcome,
+      snapshot: id,
+      "plan-hash": planHash,
+      ...(restored.keptDatabase === undefined ? {} : { "kept-database": restored.keptDatabase }),
+    },
+    summary: [
+      `## ✅ Restored "${source}"`,
+      table([
+        ["Snapshot", `\`${id}\``],
+        ["Moment", plan.snapshot.moment],
+        ["How", plan.mode.kind],
+        ["Rows", String(plan.estimates.rows)],
+        ...(restored.keptDatabase === undefined
+          ? []
+          : [["What stood before", "kept, closed to connections"] as const]),
+        ["Roles created", String(restored.rolesCreated.length)],
+        ...phases.map(([phase, value]) => [phase, `${value.toFixed(1)} s`] as const),
+        ["Took", `${seconds.toFixed(1)} s`],
+      ]),
+      ...findingsList(restored.findings),
+      "Counts and content were compared with the backup before anything took the target's place.",
+    ].join("\n\n"),
+    record: { ...common, numbers: { rows: plan.estimates.rows, seconds } },
+  };
+}
+
+/** The whole plan names roles and tables; where those may not be shown, its numbers and its hash remain. */
+function planText({ plan, planHash }: SnapshotRestoreReport, disclosure: Disclosure): string {
+  if (disclosure === "names") return ["```text", renderPlan(plan).trimEnd(), "```"].join("\n");
+  return table([
+    ["Snapshot", `\`${plan.snapshot.id}\``],
+    ["How", plan.mode.kind],
+    ["Tables, rows", `${plan.estimates.tables}, ${plan.estimates.rows}`],
+    ["Replaces", `${plan.destroys.length} things`],
+    ["Cannot restore", `${plan.cannotRestore.length} things`],
+    ["Missing roles", String(plan.roles.missing.length)],
+    ["Plan", `\`${planHash}\``],
+  ]);
+}

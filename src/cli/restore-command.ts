@@ -1,0 +1,60 @@
+import { restoreInputs } from "../actions/restore/inputs.ts";
+import { onlySource } from "../operations/list-snapshots.ts";
+import { renderPlan } from "../operations/plan-database-restore.ts";
+import { restoreSnapshot, type SnapshotRestoreReport } from "../operations/restore-snapshot.ts";
+import { runnerHook } from "../runner/hook.ts";
+import { cliSurroundings } from "./cli-surroundings.ts";
+import { identityFromFile, repeatable, withKey, withPostgres, withSnapshot } from "./flag-sets.ts";
+import type { CliCommand } from "./run-cli.ts";
+
+export const restoreCommand: CliCommand = {
+  path: ["restore", "database"],
+  summary: "restore a snapshot into a new database, in place, or only some tables",
+  configure: (command) =>
+    repeatable(
+      repeatable(
+        withPostgres(withKey(withSnapshot(command)))
+          .requiredOption(
+            "--target-url <env:NAME|file:PATH>",
+            "postgresql://… of the database to restore into",
+          )
+          .option("--in-place", "replace the existing database by a swap, once the copy is proven")
+          .option("--confirm <name>", "the target database's name: needed where something is replaced")
+          .option("--dry-run", "show the plan and its hash, change nothing")
+          .option("--plan-hash <hash>", "perform only the plan that a dry run showed")
+          .option(
+            "--roles <without-login|as-backed-up>",
+            "how missing roles are made (default: without-login)",
+          )
+          .option("--accept-not-verified", "go on where the content could not be compared")
+          .option("--before <command>", "shell command before the first change")
+          .option("--after <command>", "shell command afterwards; told LIFEBOAT_OUTCOME")
+          .option("--after-always", "run --after also where the outcome is `damaged`"),
+        "--tables, --table <schema.name>",
+        "only this table; may be repeated",
+      ),
+      "--schemas, --schema <name>",
+      "only the tables of this schema; may be repeated",
+    ),
+  async run(cli, flags) {
+    const named = { ...identityFromFile(flags), tables: flags["table"], schemas: flags["schema"] };
+    const inputs = cli.readInputs(named, restoreInputs);
+    const surroundings = await cliSurroundings(cli, inputs);
+    const source = await onlySource(surroundings.store, inputs.source);
+    const runHook = runnerHook(cli.logger);
+    const report = await restoreSnapshot({ ...inputs, source }, { ...surroundings, runHook });
+    return { document: report, text: describe(report) };
+  },
+};
+
+function describe({ plan, restored, seconds }: SnapshotRestoreReport): string {
+  if (restored === undefined) return renderPlan(plan);
+  const findings = restored.findings.filter(({ level }) => level !== "info");
+  return [
+    ...findings.map(({ level, sentence, remedy }) => `${level}: ${sentence} ${remedy}`),
+    ...(restored.keptDatabase === undefined
+      ? []
+      : [`What stood before is kept as "${restored.keptDatabase}".`]),
+    `Restored snapshot ${plan.snapshot.id} into "${restored.database}" and compared it with the backup, ${seconds.toFixed(1)} s.`,
+  ].join("\n");
+}

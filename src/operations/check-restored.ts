@@ -1,0 +1,124 @@
+/** Level `restored`: a real restore into a throwaway server, and the result held against what was backed up. */
+import { asLifeboatError, type LifeboatError } from "../errors.ts";
+import { type ClientTools, toolPath } from "../postgres/client-tools.ts";
+import { type Sql, withClient } from "../postgres/client.ts";
+import { type Connection, withDatabase } from "../postgres/connection.ts";
+import { quoteIdentifier } from "../postgres/identifiers.ts";
+import { readTargetFacts } from "../postgres/restore-target.ts";
+import { startThrowawayServer } from "../postgres/throwaway-server.ts";
+import type { Identities } from "../seal/identities.ts";
+import { type Contents, databaseOf } from "../snapshot/contents.ts";
+import { newSnapshotId } from "../snapshot/ids.ts";
+import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
+import type { Store } from "../store/store.ts";
+import type { Clock } from "../system/clock.ts";
+import type { Logger } from "../system/logger.ts";
+import { judge } from "../verification/compare-database.ts";
+import type { ComponentVerdict } from "../verification/findings.ts";
+import { compareRestored } from "./compare-restored.ts";
+import { planDatabaseRestore } from "./plan-database-restore.ts";
+import { restoreDatabase } from "./restore-database.ts";
+import { partSource } from "./sealed-files.ts";
+
+export interface RestoreCheckRequest {
+  readonly identities: Identities;
+  /** Restores into a new database of this server, removed afterwards, instead of a throwaway one. */
+  readonly server: Connection | undefined;
+  readonly jobs: number;
+}
+
+export interface RestoreCheckSurroundings {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly zstd: string | undefined;
+  readonly temporaryFolder: string;
+  readonly tools: ClientTools;
+}
+
+export async function checkRestored(
+  snapshot: SnapshotJson,
+  contents: Contents,
+  request: RestoreCheckRequest,
+  surroundings: RestoreCheckSurroundings,
+): Promise<readonly ComponentVerdict[]> {
+  const { tools, temporaryFolder: folder, clock, logger } = surroundings;
+  if (request.server !== undefined) {
+    return await restoreAndCompare(snapshot, contents, request.server, request, surroundings);
+  }
+  await using server = await startThrowawayServer({
+    binDir: tools.binDir,
+    major: tools.major,
+    folder,
+    clock,
+    logger,
+  });
+  return await restoreAndCompare(snapshot, contents, server.connection, request, surroundings);
+}
+
+async function restoreAndCompare(
+  snapshot: SnapshotJson,
+  contents: Contents,
+  server: Connection,
+  { identities, jobs }: RestoreCheckRequest,
+  { store, clock, logger, tools, zstd = "zstd" }: RestoreCheckSurroundings,
+): Promise<readonly ComponentVerdict[]> {
+  const id = newSnapshotId(clock.now());
+  const target = withDatabase(server, `lifeboat_verify_${id.slice(-12)}`);
+  const restoreTools = { pgRestore: toolPath(tools, "pg_restore"), zstd };
+  let components: readonly ComponentVerdict[] = [];
+  try {
+    const facts = await readTargetFacts(target, restoreTools);
+    const mode = { kind: "new-database" } as const;
+    const plan = planDatabaseRestore({
+      contents,
+      facts,
+      request: { target, mode, jobs, acceptNotVerified: true },
+    });
+    await restoreDatabase(plan, {
+      target,
+      contents,
+      source: partSource(store, snapshot, identities),
+      tools: restoreTools,
+      id,
+      clock,
+      logger,
+      substituteLocale: true,
+      runHook: () => Promise.resolve(),
+      verifyRestored: async (connection) => {
+        components = await compareRestored(connection, databaseOf(contents));
+        // The restore itself need not be kept: what it shows is what we came for.
+        return { verdict: "passed", findings: [] };
+      },
+      verifyTables: () => Promise.resolve([]),
+    });
+  } catch (cause) {
+    return [notRestored(asLifeboatError(cause))];
+  } finally {
+    await withClient(server, (sql) => dropDatabase(sql, target.database)).catch((cause: unknown) => {
+      logger.warning(`The database of the check could not be dropped: ${asLifeboatError(cause).message}`);
+    });
+  }
+  return components;
+}
+
+/** pg_restore stumbled over the backup, or this server cannot take it: only the first speaks against the backup. */
+function notRestored(error: LifeboatError): ComponentVerdict {
+  const damaging = error.exitCode === 3 || error.code === "tool-failed";
+  if (!damaging && error.code !== "restore-impossible") throw error;
+  return judge("restore", 1, [
+    {
+      level: damaging ? "error" : "warning",
+      code: error.code,
+      sentence: error.inside === undefined ? error.message : `${error.message} ${error.inside}`,
+      publicSentence: damaging
+        ? "The snapshot could not be restored."
+        : "This server cannot take the snapshot.",
+      remedy: error.hint,
+    },
+  ]);
+}
+
+async function dropDatabase(sql: Sql, name: string): Promise<void> {
+  await sql.query(`drop database if exists ${quoteIdentifier(name)} with (force)`);
+}

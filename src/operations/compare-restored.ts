@@ -1,0 +1,56 @@
+/** What a restore shows to be proven: the loaded database, or the chosen tables, held against the backup. */
+import { deparsedKinds } from "../postgres/catalog-objects.ts";
+import type { Sql } from "../postgres/client.ts";
+import type { Connection } from "../postgres/connection.ts";
+import { quoteQualified } from "../postgres/identifiers.ts";
+import { measureTables } from "../postgres/measure-tables.ts";
+import { listTables } from "../postgres/table-listing.ts";
+import type { DatabaseContents, TableContents } from "../snapshot/contents.ts";
+import { compareDatabases, rowFindings } from "../verification/compare-database.ts";
+import type { ComponentVerdict, Finding } from "../verification/findings.ts";
+import { totalsByRoot } from "../verification/row-totals.ts";
+import { describeRestored } from "./describe-database.ts";
+import type { RestoreVerdict } from "./restore-database.ts";
+
+/** Component by component, over a whole restored database. */
+export async function compareRestored(
+  connection: Connection,
+  backup: DatabaseContents,
+): Promise<readonly ComponentVerdict[]> {
+  return compareDatabases(backup, await describeRestored(connection, backup), { deparsedKinds });
+}
+
+/** What a restored database must not lack before it may take anything's place. */
+const dataComponents = ["tables", "sequences", "large-objects"];
+
+/**
+ * Data decides whether a restore counts. Another difference (a grant that the target's own default privileges added, an
+ * extension it lacks) is told with its finding: throwing hours of loading away for it would help nobody.
+ */
+export function asRestoreVerdict(components: readonly ComponentVerdict[]): RestoreVerdict {
+  const data = components.filter(({ component }) => dataComponents.includes(component));
+  const findings = components.flatMap((component) => component.findings);
+  if (data.some(({ verdict }) => verdict === "failed")) return { verdict: "failed", findings };
+  const unhashable = findings.some(({ code }) => code === "content-not-hashable");
+  return { verdict: unhashable ? "not-verified" : "passed", findings };
+}
+
+/** Inside the open transaction that replaced them, so that a difference can still undo it. */
+export async function compareTables(sql: Sql, chosen: readonly TableContents[]): Promise<readonly Finding[]> {
+  const hashes = chosen.some(({ hash }) => hash !== undefined);
+  const names = new Set(chosen.map(({ schema, name }) => quoteQualified(schema, name)));
+  const tables = (await listTables(sql)).filter(({ schema, name }) =>
+    names.has(quoteQualified(schema, name)),
+  );
+  const measures = await measureTables(sql, tables, { hashes });
+  const found = totalsByRoot(
+    tables.map(({ columns, ...table }) => ({
+      ...table,
+      columns: columns.map(({ name }) => name),
+      ...measures.byOid.get(table.oid),
+    })),
+  );
+  return [...totalsByRoot(chosen)].flatMap(([name, totals]) =>
+    rowFindings(name, totals, found.get(name) ?? { rows: 0, hash: undefined }),
+  );
+}

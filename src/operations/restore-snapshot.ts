@@ -1,0 +1,101 @@
+/** Restores a chosen database snapshot: locate, read, plan, and, unless it is a dry run, perform that same plan. */
+import { LifeboatError } from "../errors.ts";
+import { withClient } from "../postgres/client.ts";
+import { type ClientTools, toolPath } from "../postgres/client-tools.ts";
+import { inspectServer, refuseHopelessConnection } from "../postgres/inspect-server.ts";
+import { readTargetFacts } from "../postgres/restore-target.ts";
+import { maintenanceConnection } from "../postgres/swap.ts";
+import type { Identities } from "../seal/identities.ts";
+import { databaseOf } from "../snapshot/contents.ts";
+import { newSnapshotId } from "../snapshot/ids.ts";
+import type { Store } from "../store/store.ts";
+import type { Clock } from "../system/clock.ts";
+import type { Logger } from "../system/logger.ts";
+import { asRestoreVerdict, compareRestored, compareTables } from "./compare-restored.ts";
+import { locateSnapshot, type SnapshotChoice } from "./locate-snapshot.ts";
+import {
+  planDatabaseRestore,
+  planHash,
+  type RestorePlan,
+  type RestoreRequest,
+} from "./plan-database-restore.ts";
+import {
+  restoreDatabase,
+  type RestoreHooks,
+  type RestoreMeans,
+  type RestoreReport,
+} from "./restore-database.ts";
+import { partSource, readSealedContents } from "./sealed-files.ts";
+
+export interface SnapshotRestoreRequest {
+  readonly source: string;
+  readonly choice: SnapshotChoice;
+  readonly identities: Identities;
+  readonly request: RestoreRequest;
+  readonly dryRun: boolean;
+  /** Of the dry run that was agreed to; another plan is refused. */
+  readonly planHash: string | undefined;
+  readonly hooks: RestoreHooks;
+}
+
+export interface RestoreSurroundings {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly zstd: string | undefined;
+  readonly runHook: RestoreMeans["runHook"];
+  clientTools(major: number): Promise<ClientTools>;
+}
+
+export interface SnapshotRestoreReport {
+  readonly plan: RestorePlan;
+  readonly planHash: string;
+  /** Absent after a dry run. */
+  readonly restored?: RestoreReport;
+  readonly seconds: number;
+}
+
+export async function restoreSnapshot(
+  wanted: SnapshotRestoreRequest,
+  surroundings: RestoreSurroundings,
+): Promise<SnapshotRestoreReport> {
+  const { clock, logger, store, runHook } = surroundings;
+  const startedMs = clock.elapsedMs();
+  const { target } = wanted.request;
+  await refuseHopelessConnection(target);
+  const { snapshot } = await locateSnapshot(store, wanted.source, wanted.choice);
+  if (snapshot.state !== "whole") {
+    throw new LifeboatError("snapshot-incomplete", `Snapshot ${snapshot.id} is not whole.`);
+  }
+  const contents = await readSealedContents(store, snapshot, wanted.identities);
+  // The target database need not exist yet, so another one is asked.
+  const server = await withClient(await maintenanceConnection(target, target.database), inspectServer);
+  const clients = await surroundings.clientTools(server.major);
+  const tools = { pgRestore: toolPath(clients, "pg_restore"), zstd: surroundings.zstd ?? "zstd" };
+
+  const facts = await readTargetFacts(target, tools);
+  const plan = planDatabaseRestore({ contents, request: wanted.request, facts });
+  const hash = planHash(plan);
+  const seconds = (): number => (clock.elapsedMs() - startedMs) / 1000;
+  if (wanted.planHash !== undefined && wanted.planHash !== hash) {
+    throw new LifeboatError("plan-outdated", `The plan is now ${hash}, not the one that was agreed to.`);
+  }
+  if (wanted.dryRun) return { plan, planHash: hash, seconds: seconds() };
+
+  logger.info(`Restoring snapshot ${snapshot.id} of "${snapshot.source}".`);
+  const backup = databaseOf(contents);
+  const restored = await restoreDatabase(plan, {
+    target,
+    contents,
+    source: partSource(store, snapshot, wanted.identities),
+    tools,
+    id: newSnapshotId(clock.now()),
+    clock,
+    logger,
+    hooks: wanted.hooks,
+    runHook,
+    verifyRestored: async (connection) => asRestoreVerdict(await compareRestored(connection, backup)),
+    verifyTables: compareTables,
+  });
+  return { plan, planHash: hash, restored, seconds: seconds() };
+}
