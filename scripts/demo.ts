@@ -49,7 +49,9 @@ async function demonstrate(): Promise<void> {
   const way: pg.ClientConfig = { host, port, user, database };
   await untilStopped(createShop(way, database));
   const before = await untilStopped(fingerprint(way));
-  say(`${before.tables.size} tables, ${totalRows(before)} rows. Their fingerprints are taken.`);
+  say(
+    `${totalRows(before)} rows in ${before.tables.size} tables and materialized views. Their fingerprints are taken.`,
+  );
 
   step("Make a key, and back up for it");
   const identity = join(folder, "identity.txt");
