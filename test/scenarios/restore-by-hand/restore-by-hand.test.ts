@@ -89,7 +89,7 @@ describe.skipIf(major === undefined || !hasAge)("docs/restore-by-hand.md", () =>
     const made = join(folder, "made", idOf(snapshot));
     const { code, output } = await followPage(
       { ...variables, SNAPSHOT: made, DOWNLOADS: downloads },
-      { lastSection: 4, path },
+      { lastSection: 3, path },
     );
     expect(code, output).toBe(0);
     const files = await readdir(snapshot);
