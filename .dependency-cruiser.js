@@ -55,6 +55,13 @@ export default {
       from: { path: "^src/(retention|verification)/" },
       to: { path: "^(node:)?(fs|net|http|https|child_process|tls|dns)(/|$)", dependencyTypes: ["core"] },
     },
+    {
+      name: "no-orphans",
+      comment: "A file nobody imports is dead.",
+      severity: "error",
+      from: { orphan: true, path: "^src/", pathNot: "^src/main.ts$" },
+      to: {},
+    },
   ],
   options: {
     doNotFollow: { path: "node_modules" },

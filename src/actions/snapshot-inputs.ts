@@ -9,7 +9,8 @@ import { isSnapshotId } from "../snapshot/ids.ts";
 export function snapshotChoice(read: InputReader): SnapshotChoice {
   const chosen = read.optional.parsed("snapshot", parseSnapshot);
   const asOf = read.optional.parsed("as-of", parseMoment);
-  if (chosen !== undefined && asOf !== undefined) {
+  // `latest` is the action's default, so it says nothing against a moment.
+  if (chosen?.kind === "id" && asOf !== undefined) {
     read.problem("as-of", "a snapshot is named as well.", "Give one of the two.");
   }
   return asOf ?? chosen ?? { kind: "latest" };

@@ -3,7 +3,7 @@ import { dbBackupInputs } from "../actions/db-backup/inputs.ts";
 import { backUpDatabase } from "../operations/back-up-database.ts";
 import { cliSurroundings } from "./cli-surroundings.ts";
 import { repeatable, withPostgres, withStore } from "./flag-sets.ts";
-import type { CliCommand } from "./run-cli.ts";
+import type { CliCommand } from "./cli-command.ts";
 import { formatBytes } from "./terminal.ts";
 
 export const backupCommand: CliCommand = {

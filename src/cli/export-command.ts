@@ -10,7 +10,7 @@ import { onlySource } from "../operations/list-snapshots.ts";
 import { locateSnapshot } from "../operations/locate-snapshot.ts";
 import { cliSurroundings } from "./cli-surroundings.ts";
 import { identityFromFile, withKey, withPostgres, withSnapshot } from "./flag-sets.ts";
-import type { CliCommand } from "./run-cli.ts";
+import type { CliCommand } from "./cli-command.ts";
 
 export const exportCommand: CliCommand = {
   path: ["export", "schema"],

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { LifeboatError } from "../errors.ts";
 import { generateIdentity } from "../seal/identities.ts";
-import type { CliCommand } from "./run-cli.ts";
+import type { CliCommand } from "./cli-command.ts";
 
 export const keygenCommand: CliCommand = {
   path: ["keygen"],

@@ -8,7 +8,7 @@ import type { Contents } from "../snapshot/contents.ts";
 import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
 import { cliSurroundings } from "./cli-surroundings.ts";
 import { identityFromFile, withKey, withSnapshot, withStore } from "./flag-sets.ts";
-import type { CliCommand } from "./run-cli.ts";
+import type { CliCommand } from "./cli-command.ts";
 import { formatBytes } from "./terminal.ts";
 
 export const listCommand: CliCommand = {

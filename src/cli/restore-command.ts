@@ -1,11 +1,11 @@
 import { restoreInputs } from "../actions/restore/inputs.ts";
 import { onlySource } from "../operations/list-snapshots.ts";
-import { renderPlan } from "../operations/plan-database-restore.ts";
+import { renderPlan } from "../operations/render-restore-plan.ts";
 import { restoreSnapshot, type SnapshotRestoreReport } from "../operations/restore-snapshot.ts";
 import { runnerHook } from "../runner/hook.ts";
 import { cliSurroundings } from "./cli-surroundings.ts";
 import { identityFromFile, repeatable, withKey, withPostgres, withSnapshot } from "./flag-sets.ts";
-import type { CliCommand } from "./run-cli.ts";
+import type { CliCommand } from "./cli-command.ts";
 
 export const restoreCommand: CliCommand = {
   path: ["restore", "database"],

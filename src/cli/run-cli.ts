@@ -2,23 +2,13 @@
 import { Command, CommanderError } from "commander";
 import { version } from "../runner/version.ts";
 import { backupCommand } from "./backup-command.ts";
-import { type Cli, type CommandResult, runCommand } from "./exit.ts";
+import type { CliCommand } from "./cli-command.ts";
+import { type CommandResult, runCommand } from "./exit.ts";
 import { exportCommand } from "./export-command.ts";
 import { keygenCommand } from "./keygen-command.ts";
 import { listCommand, showCommand } from "./list-command.ts";
 import { restoreCommand } from "./restore-command.ts";
 import { verifyCommand } from "./verify-command.ts";
-
-/** A subcommand as a value: its flags on a commander command, and what it does with them. */
-export interface CliCommand {
-  readonly path: readonly string[];
-  readonly summary: string;
-  configure(command: Command): Command;
-  run(
-    cli: Cli,
-    flags: Record<string, string | boolean | readonly string[] | undefined>,
-  ): Promise<CommandResult>;
-}
 
 const commands: readonly CliCommand[] = [
   keygenCommand,

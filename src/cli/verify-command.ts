@@ -4,7 +4,7 @@ import { onlySource } from "../operations/list-snapshots.ts";
 import { verifySnapshot, type VerifyReport } from "../operations/verify-snapshot.ts";
 import { cliSurroundings } from "./cli-surroundings.ts";
 import { identityFromFile, withKey, withPostgres, withSnapshot } from "./flag-sets.ts";
-import type { CliCommand } from "./run-cli.ts";
+import type { CliCommand } from "./cli-command.ts";
 
 export const verifyCommand: CliCommand = {
   path: ["verify"],

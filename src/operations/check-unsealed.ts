@@ -12,7 +12,7 @@ import type { Store } from "../store/store.ts";
 import { judge, rowFindings } from "../verification/compare-database.ts";
 import type { ComponentVerdict, Finding } from "../verification/findings.ts";
 import { addTotals, type RowTotals, totalsByRoot } from "../verification/row-totals.ts";
-import { damageFinding } from "./check-stored.ts";
+import { damageFinding, drain } from "./check-stored.ts";
 import { fileNamed, unsealFile } from "./sealed-files.ts";
 
 export interface UnsealingSurroundings {
@@ -88,8 +88,4 @@ function notHashed(tables: number, comparable: boolean): Finding {
   const sentence = `Rows of ${tables} tables were counted, but their content was not compared: ${why}.`;
   const remedy = "Take backups with content hashes, or verify at level `restored`.";
   return { level: "warning", code: "content-not-hashed", sentence, publicSentence: sentence, remedy };
-}
-
-async function drain(bytes: AsyncIterable<Uint8Array>): Promise<void> {
-  for await (const chunk of bytes) void chunk;
 }

@@ -96,8 +96,8 @@ export function planDatabaseRestore({ contents, request, facts }: PlanInput): Re
 
 /** Lower-case hex SHA-256 of everything that the plan promises; the same for the same promise. */
 export function planHash(plan: RestorePlan): string {
-  const { estimates, ...promised } = plan;
-  void estimates;
+  const promised: Partial<RestorePlan> = { ...plan };
+  delete (promised as { estimates?: unknown }).estimates;
   return createHash("sha256").update(canonicalJson(promised)).digest("hex");
 }
 
@@ -266,44 +266,6 @@ function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
 }
 
-function inMebibytes(bytes: number): string {
+export function inMebibytes(bytes: number): string {
   return `${Math.ceil(bytes / 1024 / 1024)} MiB`;
-}
-
-/** The plan as a person reads it; names names from inside, so only where they may be shown. */
-export function renderPlan(plan: RestorePlan): string {
-  const { snapshot, backedUp, target, estimates } = plan;
-  const list = (title: string, lines: readonly string[]): string[] =>
-    lines.length === 0 ? [] : ["", `${title}:`, ...lines.map((line) => `  - ${line}`)];
-  const space =
-    estimates.freeBytes === null
-      ? "free space on the server: not checked (it cannot be seen from here)"
-      : `free space on the server: ${inMebibytes(estimates.freeBytes)}`;
-  return [
-    `Restore ${quoteIdentifier(backedUp.database)} (PostgreSQL ${backedUp.serverVersion}) as of ${snapshot.moment},`,
-    `snapshot ${snapshot.id} of source ${snapshot.source},`,
-    `into ${quoteIdentifier(target.database)} on ${target.server} (PostgreSQL ${target.serverVersion}) as ${target.user}: ${describeMode(plan.mode)}.`,
-    `${estimates.tables} tables, ${estimates.rows} rows, about ${inMebibytes(estimates.neededBytes)}; ${space}.`,
-    ...list("What will be replaced", plan.destroys),
-    ...list("What cannot be restored", plan.cannotRestore),
-    ...list("Missing roles", plan.roles.missing.map(quoteIdentifier)),
-    ...list("Steps", plan.steps),
-    "",
-    `Plan ${planHash(plan)}`,
-    "",
-  ].join("\n");
-}
-
-function describeMode(mode: RestoreRequest["mode"]): string {
-  switch (mode.kind) {
-    case "new-database":
-      return "a new database";
-    case "in-place":
-      return "in place";
-    case "tables": {
-      const tables = mode.tables.map(({ schema, name }) => quoteQualified(schema, name));
-      const schemas = mode.schemas.map((schema) => `schema ${quoteIdentifier(schema)}`);
-      return `only ${[...tables, ...schemas].join(", ")}`;
-    }
-  }
 }

@@ -135,7 +135,7 @@ export function createRole(role: BackedUpRole, global?: GlobalRole): string {
 
 function wordsOf(attributes: string): Map<string, boolean> {
   const words = new Map<string, boolean>();
-  for (const word of attributes.toUpperCase().split(/[\s,]+/)) {
+  for (const word of attributes.toUpperCase().split(/[^A-Z]+/)) {
     const on = attributeWords.find((known) => word === known);
     const off = attributeWords.find((known) => word === `NO${known}`);
     if (on !== undefined) words.set(on, true);

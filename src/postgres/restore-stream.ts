@@ -84,42 +84,44 @@ export async function readPart(part: PartStream, maxBytes: number): Promise<Buff
   return Buffer.concat(chunks);
 }
 
-/** Hands over growing heads of a decompressed part until `enough` says so, then ends; doubling, so that work stays linear. */
+/** Hands over growing heads of a decompressed part until `enough` says so, then ends. */
 export async function writeHead(
   part: PartStream,
   maxBytes: number,
   enough: (head: Buffer) => boolean,
 ): Promise<void> {
   const zstd = await startTool({ program: part.zstd, args: ["-dcq"] }, ["pipe", "pipe", "pipe"]);
-  let chunks: Buffer[] = [];
-  let bytes = 0;
-  let tryAt = 64 * 1024;
-  let done = false;
-  let refusal: { readonly cause: unknown } | undefined;
-  const look = (): void => {
-    const head = Buffer.concat(chunks);
-    chunks = [head];
+  const state: { head: Buffer[]; bytes: number; lookAt: number; done: boolean; refusal?: unknown } = {
+    head: [],
+    bytes: 0,
+    // Doubled at each look, so that all looks together stay linear.
+    lookAt: 64 * 1024,
+    done: false,
+  };
+  const look = (): boolean => {
+    const head = Buffer.concat(state.head);
+    state.head = [head];
     try {
-      done = enough(head);
+      state.done = enough(head) || head.length > maxBytes;
     } catch (cause) {
-      refusal = { cause };
+      state.done = true;
+      state.refusal = cause;
     }
+    return state.done;
   };
   zstd.child.stdout?.on("data", (chunk: Buffer) => {
-    if (done || refusal !== undefined) return;
-    chunks.push(chunk);
-    bytes += chunk.length;
-    if (bytes < tryAt) return;
-    tryAt = bytes * 2;
-    look();
-    if (done || refusal !== undefined || bytes > maxBytes) zstd.child.kill("SIGKILL");
+    if (state.done) return;
+    state.head.push(chunk);
+    state.bytes += chunk.length;
+    if (state.bytes < state.lookAt) return;
+    state.lookAt = state.bytes * 2;
+    if (look()) zstd.child.kill("SIGKILL");
   });
   const failure = await pump(part, zstd, () => {});
   const exit = await zstd.exited;
-  const decided = (): boolean => done || refusal !== undefined;
-  if (!decided() && failure === undefined && exitedWell(exit)) look();
-  if (refusal !== undefined) throw asError((refusal as { readonly cause: unknown }).cause);
-  if (decided()) return;
+  if (!state.done && failure === undefined && exitedWell(exit)) look();
+  if (state.refusal !== undefined) throw asError(state.refusal);
+  if (state.done) return;
   if (failure !== undefined) throw asError(failure.cause);
   if (!exitedWell(exit)) throw new LifeboatError("tool-failed", `${describeExit("zstd", exit)}.`);
 }

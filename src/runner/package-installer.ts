@@ -19,8 +19,8 @@ export function runnerPackageInstaller(logger: Logger): PackageInstaller {
   const archives = join(homedir(), ".cache", "lifeboat-packages");
   const run = async (program: string, args: readonly string[]): Promise<boolean> => {
     const own = program === "apt-get" ? ["-o", `Dir::Cache::archives=${archives}`, ...args] : [...args];
-    const [command, ...rest] = isRoot ? [program, ...own] : ["sudo", "-n", program, ...own];
-    return (await exec(command ?? program, rest, quietly)) === 0;
+    const [command, rest] = isRoot ? [program, own] : ["sudo", ["-n", program, ...own]];
+    return (await exec(command, rest, quietly)) === 0;
   };
   const keyOf = (name: string): string => `lifeboat-${process.platform}-${process.arch}-${name}`;
   return {

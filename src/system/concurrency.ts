@@ -11,15 +11,12 @@ export async function allOrFirstError<T extends readonly unknown[]>(
   stop: () => void = () => {},
 ): Promise<Settled<T>> {
   let first: { readonly cause: unknown } | undefined;
-  const guarded = work.map(async (one) => {
-    try {
-      return await one;
-    } catch (cause) {
+  const guarded = work.map((one) =>
+    Promise.resolve(one).catch((cause: unknown) => {
       first ??= { cause };
       stop();
-      return undefined;
-    }
-  });
+    }),
+  );
   const results = await Promise.all(guarded);
   if (first !== undefined) throw (first as { cause: unknown }).cause;
   return results as Settled<T>;

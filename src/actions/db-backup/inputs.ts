@@ -44,7 +44,7 @@ export function dbBackupInputs(read: InputReader): DbBackupInputs {
     retentionDays: read.integer("retention-days", { min: 1, max: 400 }, longestTier(chosen)),
     jobs: read.integer("jobs", { min: 1, max: mostJobs }, Math.min(4, availableParallelism())),
     // Hourly snapshots are replaced soon; from daily on the content is what a restore will be judged by.
-    hashes: hashes === "always" || (hashes === "auto" && chosen?.some((tier) => tier !== "hourly")),
+    hashes: hashes === "always" || (hashes === "auto" && chosen.some((tier) => tier !== "hourly")),
     signingKey: read.optional.secret("signing-key", parseSigningKey),
     postgresBin: read.optional.string("postgres-bin"),
   };

@@ -45,7 +45,7 @@ export function restoreInputs(read: InputReader): RestoreInputs {
       jobs: read.integer("jobs", { min: 1, max: 16 }, Math.min(4, availableParallelism())),
       acceptNotVerified: read.boolean("accept-not-verified", false),
       // A dry run destroys nothing, so it needs no confirmation.
-      ...(dryRun ? { confirm: target?.database } : confirm === undefined ? {} : { confirm }),
+      ...(dryRun ? { confirm: target.database } : confirm === undefined ? {} : { confirm }),
     },
     dryRun,
     planHash: read.optional.string("plan-hash"),

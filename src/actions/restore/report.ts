@@ -1,5 +1,5 @@
 /** A restore's plan or report as outputs, summary and record; pure. */
-import { renderPlan } from "../../operations/plan-database-restore.ts";
+import { renderPlan } from "../../operations/render-restore-plan.ts";
 import type { SnapshotRestoreReport } from "../../operations/restore-snapshot.ts";
 import type { Disclosure } from "../../runner/environment.ts";
 import type { ActionResult } from "../../runner/run-action.ts";

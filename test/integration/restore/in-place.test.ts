@@ -45,7 +45,7 @@ beforeAll(async () => {
   await writeFile(join(folder, "backup.json"), JSON.stringify({ contents: backup.contents, parts }));
 });
 afterAll(async () => {
-  await server?.stop();
+  await server.stop();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -239,7 +239,7 @@ function startRestore(name: string): {
   );
   const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
   const verified = new Promise<void>((resolve) => {
-    child.stdout?.on("data", (text: Buffer) => {
+    child.stdout.on("data", (text: Buffer) => {
       if (text.toString().includes("verified")) resolve();
     });
     void ended.then(() => resolve());

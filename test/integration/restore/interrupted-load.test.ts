@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { withDatabase } from "../../../src/postgres/connection.ts";
 import type { PartSource } from "../../../src/postgres/restore-stream.ts";
@@ -19,10 +20,10 @@ beforeAll(async () => {
   );
   backup = await backUp(source, [`"public"."t"`]);
 });
-afterAll(async () => await server?.stop());
+afterAll(async () => await server.stop());
 
 /** Does something once, when half of the big part has been handed out. */
-function atHalf(act: () => void | Promise<unknown>): PartSource {
+function atHalf(act: () => unknown): PartSource {
   const whole = sourceOf(backup.parts);
   const half = (backup.parts.get("data-1.zst.age")?.length ?? 0) / 2;
   return {
@@ -90,7 +91,6 @@ test("the connection cut half-way", async () => {
 });
 
 test("an archive of a format that pg_restore does not know yet", async () => {
-  const { zstdCompressSync, zstdDecompressSync } = await import("node:zlib");
   const parts = new Map(
     [...backup.parts].map(([name, bytes]) => {
       const raw = zstdDecompressSync(bytes);

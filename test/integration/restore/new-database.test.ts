@@ -70,8 +70,8 @@ beforeAll(async () => {
   backup = await backUp(source, [`"public"."big"`]);
 });
 afterAll(async () => {
-  await here?.stop();
-  await there?.stop();
+  await here.stop();
+  await there.stop();
 });
 
 async function databases(server: ThrowawayServer): Promise<string[]> {

@@ -66,7 +66,7 @@ beforeAll(async () => {
   source = await createDatabaseWith(server.connection, "source", everything);
   backup = await backUp(source, [`"public"."children"`, `"public"."parted_2"`]);
 });
-afterAll(async () => await server?.stop());
+afterAll(async () => await server.stop());
 
 beforeEach(async () => {
   target = withDatabase(server.connection, "tar get");
