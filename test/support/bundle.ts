@@ -1,0 +1,52 @@
+/** The actions and the command line as users get them: built from the present sources, once for all tests. */
+import { createHash } from "node:crypto";
+import { cp, mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { buildBundle } from "../../scripts/build.ts";
+import { cacheFolder, installOnce } from "./install-once.ts";
+
+const root = resolve(import.meta.dirname, "../..");
+
+export interface BuiltBundle {
+  /** `actions/<name>/main.js`, to be started as the runner does. */
+  readonly action: (name: "db-backup" | "verify" | "restore") => string;
+  /** The script behind `lifeboat`. */
+  readonly cli: string;
+}
+
+export async function builtBundle(): Promise<BuiltBundle> {
+  const name = `bundles/${await fingerprint()}`;
+  const folder = await installOnce(name, async (fresh) => {
+    await removeOthers(name);
+    buildBundle(join(fresh, "dist"));
+    await cp(join(root, "actions"), join(fresh, "actions"), { recursive: true });
+    await cp(join(root, "bin"), join(fresh, "bin"), { recursive: true });
+    // The entry files are ES modules by their package's word.
+    await cp(join(root, "package.json"), join(fresh, "package.json"));
+  });
+  if (folder === undefined) throw new Error("The bundle could not be built; the warning above says why.");
+  return {
+    action: (action) => join(folder, "actions", action, "main.js"),
+    cli: join(folder, "bin/lifeboat.js"),
+  };
+}
+
+/** Of everything that goes into the bundle: a change of sources must never be tested against an old build. */
+async function fingerprint(): Promise<string> {
+  const hash = createHash("sha256");
+  const sources = await readdir(join(root, "src"), { recursive: true, withFileTypes: true });
+  const files = sources.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  for (const file of ["package-lock.json", "package.json", "scripts/build.ts", ...files.sort()]) {
+    hash.update(file).update(await readFile(resolve(root, file)));
+  }
+  return hash.digest("hex").slice(0, 16);
+}
+
+async function removeOthers(name: string): Promise<void> {
+  const folder = join(cacheFolder, "bundles");
+  await mkdir(folder, { recursive: true });
+  for (const entry of await readdir(folder)) {
+    if (/^[0-9a-f]{16}$/.test(entry) && !name.endsWith(entry))
+      await rm(join(folder, entry), { recursive: true });
+  }
+}
