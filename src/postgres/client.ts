@@ -1,5 +1,4 @@
 /** Our own SQL connections: errors in plain sentences, time limits off, text output the same on every server. */
-import { existsSync, readFileSync } from "node:fs";
 import pg from "pg";
 import { LifeboatError } from "../errors.ts";
 import { type Connection, describeServer } from "./connection.ts";
@@ -77,20 +76,10 @@ function sslOptions(connection: Connection): pg.ClientConfig["ssl"] {
     case "require":
       return { rejectUnauthorized: false };
     case "verify-ca":
-      return { ca: rootPem(connection), checkServerIdentity: () => undefined };
+      return { ca: rootCertificates(connection), checkServerIdentity: () => undefined };
     case "verify-full":
-      return { ca: rootPem(connection) };
+      return { ca: rootCertificates(connection) };
   }
-}
-
-function rootPem(connection: Connection): string {
-  const path = rootCertificates(connection);
-  if (!existsSync(path)) {
-    throw new LifeboatError("input-invalid", `The root certificates "${path}" do not exist.`, {
-      hint: "Correct sslrootcert in the database URL, or install the system's ca-certificates.",
-    });
-  }
-  return readFileSync(path, "utf8");
 }
 
 function connectError(connection: Connection, cause: unknown): LifeboatError {
