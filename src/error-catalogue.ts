@@ -154,7 +154,6 @@ export const errorCatalogue = {
     exitCode: 2,
     meaning: "This server, or these programs, cannot take this snapshot. Nothing was touched.",
     cure: "The message lists what is in the way; restore into a server that has it.",
-    namesInside: true,
   },
   "restore-not-verified": {
     family: "ours",
@@ -162,7 +161,6 @@ export const errorCatalogue = {
     meaning:
       "What was restored is not what was backed up, or could not be compared; the target was left as it was.",
     cure: "Read the findings; restore another snapshot, or verify this one.",
-    namesInside: true,
   },
   "restore-running": {
     family: "user",
@@ -176,7 +174,6 @@ export const errorCatalogue = {
     meaning:
       "A chosen table or schema is not in the snapshot, or was not written correctly. Nothing was touched.",
     cure: 'Write schema.table; quote parts with upper case, spaces or dots: "My Schema"."my.table".',
-    namesInside: true,
   },
   "restore-state-unknown": {
     family: "ours",
@@ -196,7 +193,6 @@ export const errorCatalogue = {
     exitCode: 2,
     meaning: "The target cannot take these tables; it was rolled back and is unchanged.",
     cure: "The message says what is in the way; cure it, or restore into a new database and copy from there.",
-    namesInside: true,
   },
   "restore-target-exists": {
     family: "user",
