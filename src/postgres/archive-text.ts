@@ -16,7 +16,7 @@ export async function* readArchive(
   const restore = await startTool({ program, args: ["--file=-", ...extraArgs] }, ["pipe", "pipe", "pipe"]);
   const { stdin, stdout } = restore.child;
   if (stdin === null || stdout === null) throw new LifeboatError("unexpected", "pg_restore has no pipes.");
-  const feeding = feed(archive, stdin);
+  const feeding = feed(archive, stdin, { toTheEnd: true });
   feeding.catch(() => restore.child.kill("SIGKILL"));
   try {
     for await (const text of stdout as AsyncIterable<Uint8Array>) yield text;

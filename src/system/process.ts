@@ -85,15 +85,22 @@ export function toolFailed(name: string, exit: ToolExit, code: ErrorCode = "tool
 
 /**
  * Writes a source into a program's stdin and closes it. Rejects with the source's own error only; a program that stops
- * reading (or was killed) makes it "refused", and the program's exit code says whether that was right.
+ * reading (or was killed) makes it "refused", and the program's exit code says whether that was right. With `toTheEnd`
+ * the source is read to its end all the same: what proves a sealed file whole is its last byte.
  */
-export async function feed(source: AsyncIterable<Uint8Array>, stdin: Writable): Promise<"whole" | "refused"> {
+export async function feed(
+  source: AsyncIterable<Uint8Array>,
+  stdin: Writable,
+  { toTheEnd = false } = {},
+): Promise<"whole" | "refused"> {
   let broken = false as boolean;
   stdin.on("error", () => (broken = true));
   for await (const bytes of source) {
-    if (stdin.destroyed) return "refused";
-    if (!stdin.write(bytes)) await drainedOrClosed(stdin);
+    if (stdin.destroyed && !toTheEnd) return "refused";
+    if (!stdin.destroyed && !stdin.write(bytes)) await drainedOrClosed(stdin);
   }
+  // A stdin that is gone already will not tell us so again.
+  if (stdin.destroyed) return "refused";
   const ended = new Promise<void>((resolve) => {
     stdin.once("finish", resolve).once("close", resolve);
   });
