@@ -90,7 +90,12 @@ export class RestoreFailure extends LifeboatError {
 
   constructor(cause: LifeboatError, outcome: "unchanged" | "damaged") {
     const state = outcome === "unchanged" ? "The target is unchanged." : "The target's state is not known.";
-    super(cause.code, `${cause.message} ${state}`, { hint: cause.hint, cause });
+    const { hint, inside } = cause;
+    super(cause.code, `${cause.message} ${state}`, {
+      hint,
+      ...(inside === undefined ? {} : { inside }),
+      cause,
+    });
     this.outcome = outcome;
   }
 }

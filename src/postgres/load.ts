@@ -98,7 +98,8 @@ async function restoreSchema(
   const args = arguments_(section, [...jobs, "/dev/fd/3"]);
   const restore = await startTool({ ...command, args }, ["ignore", "ignore", "pipe", fd]);
   const exit = await restore.exited;
-  if (!exitedWell(exit)) throw new LifeboatError("tool-failed", `${describeExit(restore.name, exit)}.`);
+  if (exitedWell(exit)) return;
+  throw new LifeboatError("tool-failed", `${describeExit(restore.name, exit)}.`, { inside: exit.stderr });
 }
 
 /** At most `jobs` at once, largest first; the first failure ends the others, and is the one reported. */

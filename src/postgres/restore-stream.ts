@@ -60,7 +60,8 @@ export async function feedPart(
     throw new LifeboatError("tool-failed", `${describeExit("zstd", zstdExit)}.`);
   }
   if (consumerFailed) {
-    throw new LifeboatError("tool-failed", `${describeExit(consumer.name, consumerExit)}.`);
+    const sentence = `${describeExit(consumer.name, consumerExit)}.`;
+    throw new LifeboatError("tool-failed", sentence, { inside: consumerExit.stderr });
   }
 }
 
