@@ -78,7 +78,12 @@ export class RestoreFailure extends LifeboatError {
   constructor(cause: LifeboatError, outcome: "unchanged" | "damaged") {
     const state = outcome === "unchanged" ? "The target is unchanged." : "The target's state is not known.";
     const sentence = /[.!?]$/.test(cause.message) ? cause.message : `${cause.message}.`;
-    super(cause.code, `${sentence} ${state}`, { hint: cause.hint, cause });
+    const { hint, inside } = cause;
+    super(cause.code, `${sentence} ${state}`, {
+      hint,
+      ...(inside === undefined ? {} : { inside }),
+      cause: cause.cause,
+    });
     this.outcome = outcome;
   }
 }

@@ -13,9 +13,9 @@ export async function readProperties(
   const provider = serverMajor >= 15 ? "d.datlocprovider" : "'c'";
   const locale = serverMajor >= 17 ? "d.datlocale" : serverMajor >= 15 ? "d.daticulocale" : "null";
   const { rows } = await sql.query<Record<string, string | null>>(
-    `select d.oid, r.rolname, pg_catalog.pg_encoding_to_char(d.encoding) encoding, d.datcollate, d.datctype,
-            ${provider} provider, ${locale} locale, d.datconnlimit, d.datacl::text acl,
-            pg_catalog.shobj_description(d.oid, 'pg_database') comment
+    `select d.oid, r.rolname, pg_catalog.pg_encoding_to_char(d.encoding) as encoding, d.datcollate, d.datctype,
+            ${provider} as provider, ${locale} as locale, d.datconnlimit, d.datacl::text as acl,
+            pg_catalog.shobj_description(d.oid, 'pg_database') as comment
        from pg_catalog.pg_database d join pg_catalog.pg_roles r on r.oid = d.datdba where d.datname = $1`,
     [name],
   );
