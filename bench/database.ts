@@ -108,7 +108,7 @@ async function restoreSources(
   bench: Workbench,
   database: string,
 ): Promise<Readonly<Record<string, RestoreSource>>> {
-  const sqlGz = join(bench.folder, "old.sql.gz");
+  const sqlGz = join(bench.folder, "kept.sql.gz");
   await measure({
     program: "/bin/bash",
     args: ["-euo", "pipefail", "-c", `pg_dump --no-password | gzip -1 > ${sqlGz}`],

@@ -1,10 +1,10 @@
 /** What every database bench works in: a throwaway server, a folder, a key and the built bundle; all of it goes away. */
 import { execFile } from "node:child_process";
-import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
-import { buildBundle } from "../scripts/build.ts";
+import { builtBundle } from "../test/support/bundle.ts";
 import { clientBinDir, startServer, type TestServer } from "../test/support/servers.ts";
 import { measure, type Measurement } from "./measured-process.ts";
 import { quietServer } from "./shop-database.ts";
@@ -35,7 +35,7 @@ export async function openWorkbench(): Promise<Workbench> {
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    const cli = await buildCli(folder);
+    const cli = await copyBundle(folder);
     const store = join(folder, "store");
     await mkdir(store);
     const identityFile = join(folder, "identity.txt");
@@ -84,11 +84,12 @@ export async function openWorkbench(): Promise<Workbench> {
   }
 }
 
-/** A build of the present sources, started once so that its first measured start is like every other. */
-async function buildCli(folder: string): Promise<string> {
-  const root = resolve(import.meta.dirname, "..");
-  buildBundle(join(folder, "dist"));
-  await cp(join(root, "bin"), join(folder, "bin"), { recursive: true });
-  await writeFile(join(folder, "package.json"), JSON.stringify({ type: "module" }));
+/** A build of the present sources; a copy, because a later build may remove it from the cache. */
+async function copyBundle(folder: string): Promise<string> {
+  const { cli } = await builtBundle();
+  const built = resolve(cli, "../..");
+  for (const entry of ["dist", "bin", "package.json"]) {
+    await cp(join(built, entry), join(folder, entry), { recursive: true });
+  }
   return join(folder, "bin/lifeboat.js");
 }
