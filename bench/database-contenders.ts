@@ -113,8 +113,7 @@ async function oldProcedure(shell: (script: string) => Promise<Measurement>, fil
     return { ...plain, also: { "old without gpg": plain } };
   }
   const sealed = await shell(
-    `export GNUPGHOME=$(mktemp -d); trap 'gpgconf --kill gpg-agent; rm -rf "$GNUPGHOME"' EXIT
-     gpg ${gpgOptions} --symmetric --cipher-algo AES256 --output ${file}.gpg ${file}.gz`,
+    `gpg ${gpgOptions} --symmetric --cipher-algo AES256 --output ${file}.gpg ${file}.gz`,
   );
   await rm(`${file}.gz`);
   const gpgBytes = (await stat(`${file}.gpg`)).size;

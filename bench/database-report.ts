@@ -12,7 +12,7 @@ const words: readonly (readonly [name: string, words: string])[] = [
   ["hash queries", "the content-hash queries alone, one connection"],
   ["hashes, one job", "Lifeboat with content hashes, `--jobs 1`"],
   ["hashes", "**Lifeboat with content hashes**"],
-  ["stock pipe", "`pg_dump -Fc -Z0 \\| zstd -3 -T0 \\| age -r …`"],
+  ["stock pipe", "`pg_dump -Fc -Z0 \\| zstd -3 -T0 \\| age -r …`, the stock pipe"],
   ["old without gpg", "the old `pg_dump > file.sql; gzip file.sql`"],
   ["old", "the same, then `gpg --symmetric`"],
   ["restore, counts compared", "**Lifeboat restore, two jobs**, counts compared afterwards"],
@@ -57,6 +57,9 @@ function promises(rounds: Rounds): string {
   const hashLimit = of("limit").map((limit, round) => limit + (of("hash queries")[round] ?? Number.NaN));
   const rows = [
     atMost("parts only, against the limit", 1.1, of("parts"), of("limit")),
+    ...(rounds.has("stock pipe")
+      ? [compared("the same, against the stock pipe", of("parts"), of("stock pipe"))]
+      : []),
     atMost("with exact counts, against the limit", 1.3, of("counts"), of("limit")),
     atMost(
       "with content hashes, against the limit plus the hash queries alone",
@@ -86,6 +89,10 @@ function atMost(
 ): readonly string[] {
   const holds = medianRatio(ours, theirs) <= limit;
   return [what, `≤ ${limit.toFixed(2)}×`, `${ratioText(ours, theirs)}×`, verdict(holds)];
+}
+
+function compared(what: string, ours: readonly number[], theirs: readonly number[]): readonly string[] {
+  return [what, "", `${ratioText(ours, theirs)}×`, ""];
 }
 
 function atLeast(

@@ -27,8 +27,9 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 export function machineFacts(programs: readonly (readonly string[])[]): string {
   const versions = programs.map(([program = "", ...args]) => {
     try {
-      const said = execFileSync(program, args, { stdio: ["ignore", "pipe", "ignore"] }).toString();
-      return said.split("\n")[0]?.trim() ?? program;
+      const text = execFileSync(program, args, { stdio: ["ignore", "pipe", "ignore"] }).toString();
+      const said = text.split("\n")[0]?.replaceAll("*", "").trim() ?? "";
+      return said.includes(" ") ? said : `${program} ${said}`;
     } catch {
       return `${program} is not installed`;
     }

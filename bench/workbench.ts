@@ -1,5 +1,5 @@
 /** What every database bench works in: a throwaway server, a folder, a key and the built bundle; all of it goes away. */
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { cp, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -29,9 +29,12 @@ export interface Workbench extends AsyncDisposable {
 
 export async function openWorkbench(): Promise<Workbench> {
   const folder = await mkdtemp(join(tmpdir(), "lifeboat-bench-"));
+  const gnupgHome = join(folder, "gnupg");
+  await mkdir(gnupgHome, { mode: 0o700 });
   let server: TestServer | undefined;
   const close = async (): Promise<void> => {
     await server?.stop();
+    spawnSync("gpgconf", ["--homedir", gnupgHome, "--kill", "gpg-agent"], { stdio: "ignore" });
     await rm(folder, { recursive: true, force: true });
   };
   try {
@@ -53,6 +56,7 @@ export async function openWorkbench(): Promise<Workbench> {
       PGHOST: started.socketDir,
       PGPORT: String(started.port),
       PGUSER: started.superuser,
+      GNUPGHOME: gnupgHome,
       NODE_COMPILE_CACHE: join(folder, "compile-cache"),
     };
     return {
