@@ -9,8 +9,6 @@ export interface ErrorEntry {
   readonly exitCode: 1 | 2 | 3 | 4;
   readonly meaning: string;
   readonly cure: string;
-  /** The sentence and hint may name tables or what is in them: public places show `meaning` and `cure` instead. */
-  readonly namesInside?: true;
 }
 
 export const errorCatalogue = {

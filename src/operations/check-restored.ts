@@ -1,5 +1,5 @@
 /** Level `restored`: a real restore into a throwaway server, and the result held against what was backed up. */
-import { asLifeboatError, type LifeboatError } from "../errors.ts";
+import { asLifeboatError, LifeboatError } from "../errors.ts";
 import { type ClientTools, toolPath } from "../postgres/client-tools.ts";
 import { type Sql, withClient } from "../postgres/client.ts";
 import { type Connection, withDatabase } from "../postgres/connection.ts";
@@ -123,13 +123,15 @@ async function restoreAndCompare(
 
 /** pg_restore stumbled over the backup, or this server cannot take it: only the first speaks against the backup. */
 function notRestored(error: LifeboatError): ComponentVerdict {
+  const { cause } = error;
+  const inside = error.inside ?? (cause instanceof LifeboatError ? cause.inside : undefined);
   const damaging = error.exitCode === 3 || error.code === "tool-failed";
   if (!damaging && error.code !== "restore-impossible") throw error;
   return judge("restore", 1, [
     {
       level: damaging ? "error" : "warning",
       code: error.code,
-      sentence: error.inside === undefined ? error.message : `${error.message} ${error.inside}`,
+      sentence: inside === undefined ? error.message : `${error.message} ${inside}`,
       publicSentence: damaging
         ? "The snapshot could not be restored."
         : "This server cannot take the snapshot.",

@@ -78,9 +78,10 @@ export class RestoreFailure extends LifeboatError {
   constructor(cause: LifeboatError, outcome: "unchanged" | "damaged") {
     const state = outcome === "unchanged" ? "The target is unchanged." : "The target's state is not known.";
     const sentence = /[.!?]$/.test(cause.message) ? cause.message : `${cause.message}.`;
-    const { hint, inside } = cause;
+    const { hint, inside, publicSentence } = cause;
     super(cause.code, `${sentence} ${state}`, {
       hint,
+      ...(publicSentence === undefined ? {} : { publicSentence: `${publicSentence} ${state}` }),
       ...(inside === undefined ? {} : { inside }),
       cause: cause.cause,
     });
@@ -336,6 +337,10 @@ function notProven({ verdict, findings }: RestoreVerdict): LifeboatError {
   return new LifeboatError(
     "restore-not-verified",
     first === undefined ? `${what}.` : `${what}: ${first.sentence}`,
+    {
+      publicSentence: first === undefined ? `${what}.` : `${what}: ${first.publicSentence}.`,
+      inside: findings.map(({ sentence }) => sentence).join("\n"),
+    },
   );
 }
 

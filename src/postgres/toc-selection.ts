@@ -202,7 +202,9 @@ export function writeTocList(entries: readonly TocEntry[]): string {
 }
 
 function refused({ schema, name }: TableContents, why: string): LifeboatError {
-  return new LifeboatError("restore-selection", `The table ${quoteQualified(schema, name)} ${why}.`);
+  return new LifeboatError("restore-selection", `The table ${quoteQualified(schema, name)} ${why}.`, {
+    publicSentence: `A chosen table ${why}.`,
+  });
 }
 
 function notThere(wanted: TableName, all: readonly TableContents[]): LifeboatError {
@@ -210,7 +212,10 @@ function notThere(wanted: TableName, all: readonly TableContents[]): LifeboatErr
   return new LifeboatError(
     "restore-selection",
     `The snapshot has no table ${quoteQualified(wanted.schema, wanted.name)}.`,
-    near.length === 0 ? {} : { hint: `Did you mean ${near.join(" or ")}?` },
+    {
+      ...(near.length === 0 ? {} : { hint: `Did you mean ${near.join(" or ")}?` }),
+      publicSentence: "The snapshot has no table of a name that was chosen.",
+    },
   );
 }
 
@@ -221,6 +226,7 @@ function schemaNotThere(schema: string, all: readonly TableContents[]): Lifeboat
     `The snapshot has no tables in the schema ${JSON.stringify(schema)}.`,
     {
       hint: `It has tables in: ${schemas.slice(0, 20).join(", ")}.`,
+      publicSentence: "The snapshot has no tables in a schema that was chosen.",
     },
   );
 }

@@ -32,17 +32,14 @@ export function reportError(error: LifeboatError, disclosure: Disclosure): Error
   };
 }
 
-function wordsOf(
-  error: LifeboatError,
-  disclosure: Disclosure,
-): { readonly sentence: string; readonly hint: string } {
-  return disclosure === "names" ? { sentence: error.message, hint: error.hint } : error.publicWords;
+function wordsOf(error: LifeboatError, disclosure: Disclosure): LifeboatError["publicly"] {
+  return disclosure === "names" ? { sentence: error.message, hint: error.hint } : error.publicly;
 }
 
-/** What a program said, or a list of names: line by line, or only the fact that there is something. */
-function insideOf(error: LifeboatError, disclosure: Disclosure): readonly string[] {
-  if (error.inside === undefined || error.inside === "") return [];
-  return disclosure === "names" ? error.inside.split("\n") : [`More is known, but ${withheld}.`];
+/** A program's stderr, a list of names: only for those who may know the names anyway. */
+function insideOf(error: Error, disclosure: Disclosure): string[] {
+  if (!(error instanceof LifeboatError) || disclosure !== "names") return [];
+  return error.inside === undefined || error.inside === "" ? [] : [error.inside];
 }
 
 /** Whether asLifeboatError took the sentence from the value that was thrown. */
@@ -56,8 +53,9 @@ function causes(error: Error, disclosure: Disclosure, depth: number): string[] {
   if (depth === 0) return inner.length === 0 ? [] : ["… and deeper causes"];
   return inner.flatMap((cause) => [
     `Cause: ${describe(cause, disclosure)}`,
-    ...(cause instanceof LifeboatError ? insideOf(cause, disclosure) : []),
-    ...(cause instanceof Error ? causes(cause, disclosure, depth - 1) : []),
+    ...(cause instanceof Error
+      ? [...insideOf(cause, disclosure), ...causes(cause, disclosure, depth - 1)]
+      : []),
   ]);
 }
 
