@@ -49,7 +49,7 @@ export async function requireTypes(sql: Sql, types: readonly TableName[]): Promi
 /** Every backed-up column must be there and writable; further ones must not need a value. */
 export async function requireColumns(sql: Sql, oid: string, table: TableContents): Promise<void> {
   const { rows } = await sql.query<{ attname: string; generated: string; needed: string }>(
-    `select attname, attgenerated <> '' generated,
+    `select attname, attgenerated <> '' as generated,
             attnotnull and not atthasdef and attidentity = '' and attgenerated = '' needed
        from pg_catalog.pg_attribute where attrelid = $1 and attnum > 0 and not attisdropped`,
     [oid],

@@ -55,7 +55,8 @@ export async function restoreTables(options: TableRestore): Promise<TableRestore
   const selected = selectTables(options.contents.tables, options.selection);
   const sql = await openClient(options.connection);
   try {
-    await sql.query("begin read write");
+    // Writers may be busy, but not for ever: behind our waiting lock every other one queues.
+    await sql.query("begin read write; set local lock_timeout = '60s'; set local lc_monetary = 'C'");
     const report = await replaceInTransaction(options, selected, sql);
     await options.beforeCommit?.();
     await commit(sql);
@@ -235,7 +236,8 @@ function asTableError(error: unknown): unknown {
   const { code, message } = error as { code?: unknown; message: string };
   // Only what the server said is about the target; a failing source keeps its own words.
   if (error instanceof LifeboatError || !isSqlState(code)) return error;
-  return new LifeboatError("restore-table-refused", `The target refused the tables: ${message}.`, {
+  return new LifeboatError("restore-table-refused", "The target refused the tables.", {
+    inside: message,
     cause: error,
     publicSentence: "The target refused the tables.",
   });

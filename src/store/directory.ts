@@ -27,6 +27,7 @@ const longestSnapshotJson = 32 * 1024 * 1024;
 export function directoryStore({ path: root, clock, logger }: DirectoryStoreSettings): Store {
   return {
     address: pathToFileURL(root).href,
+    isReadOnly: false,
     sources: async () => await listing(root, () => listSources(root)),
     snapshots: async (source) => await listing(root, () => listSnapshots(root, source, clock)),
     files: async (prefix) => await listing(root, () => listFiles(root, prefix)),
