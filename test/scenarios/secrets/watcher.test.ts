@@ -14,11 +14,19 @@ test("sees a command line and a file that live for a moment", async () => {
   const script = `
     const { writeFileSync, rmSync } = require("node:fs");
     writeFileSync("note", Buffer.from("xy" + Buffer.from(process.argv[1], "hex")).toString("base64"));
-    setTimeout(() => rmSync("note"), 400);`;
-  const [, seen] = await watching({ folders: [folder], needles: needlesFor("a row", marker) }, async () => {
-    const args = ["-e", script, Buffer.from(marker).toString("hex")];
-    await once(spawn(process.execPath, args, { cwd: folder }), "close");
-  });
+    console.log("written");
+    process.stdin.on("end", () => rmSync("note")).resume();`;
+  const [, seen] = await watching(
+    { folders: [folder], needles: needlesFor("a row", marker) },
+    async (looked) => {
+      const args = ["-e", script, Buffer.from(marker).toString("hex")];
+      const child = spawn(process.execPath, args, { cwd: folder });
+      await once(child.stdout, "data");
+      await looked();
+      child.stdin.end();
+      await once(child, "close");
+    },
+  );
   await rm(folder, { recursive: true });
   expect(seen.leaks).toEqual(
     expect.arrayContaining([

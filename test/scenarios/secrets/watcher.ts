@@ -3,6 +3,7 @@
  * line of every process, and every file in the folders that the step may write to.
  */
 import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import type { Needle } from "./encodings.ts";
 
@@ -22,11 +23,23 @@ export interface Seen {
   readonly filesRead: number;
 }
 
-/** Looks until `work` has ended, and once more afterwards. */
-export async function watching<T>(watch: Watch, work: () => Promise<T>): Promise<readonly [T, Seen]> {
+/**
+ * Looks until `work` has ended, and once more afterwards; `work` begins when the first look is done. `looked` waits until
+ * everything has been looked at again.
+ */
+export async function watching<T>(
+  watch: Watch,
+  work: (looked: () => Promise<void>) => Promise<T>,
+): Promise<readonly [T, Seen]> {
   const stop = new Int32Array(new SharedArrayBuffer(4));
+  const looks = new Int32Array(new SharedArrayBuffer(4));
+  const looked = async (): Promise<void> => {
+    // The look that is under way may have passed by already.
+    const wanted = Atomics.load(looks, 0) + 2;
+    while (Atomics.load(looks, 0) < wanted) await Promise.race([sleep(5), failed]);
+  };
   const thread = new Worker(new URL("watching-thread.ts", import.meta.url), {
-    workerData: { ...watch, stop },
+    workerData: { ...watch, stop, looks },
   });
   const seen = once(thread, "message") as Promise<[Seen]>;
   const failed = once(thread, "error").then(([cause]: unknown[]) => {
@@ -34,7 +47,8 @@ export async function watching<T>(watch: Watch, work: () => Promise<T>): Promise
   });
   let result: T;
   try {
-    result = await work();
+    await looked();
+    result = await work(looked);
   } finally {
     Atomics.store(stop, 0, 1);
   }

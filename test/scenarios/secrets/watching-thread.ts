@@ -6,7 +6,10 @@ import { parentPort, workerData } from "node:worker_threads";
 import { findIn, type Needle } from "./encodings.ts";
 import type { Seen, Watch } from "./watcher.ts";
 
-const { folders, needles, stop } = workerData as Watch & { readonly stop: Int32Array };
+const { folders, needles, stop, looks } = workerData as Watch & {
+  readonly stop: Int32Array;
+  readonly looks: Int32Array;
+};
 
 /** Where a program might write in spite of TMPDIR; other people's things are there too, so it is looked at less often. */
 const publicPlaces = [...new Set([tmpdir(), "/tmp", "/dev/shm"])];
@@ -88,8 +91,10 @@ for (let round = 0; Atomics.load(stop, 0) === 0; round += 1) {
   // No program of interest lives shorter, and the others need the processor too.
   Atomics.wait(stop, 0, 0, 2);
   lookAtProcesses();
-  if (round % 4 === 0) for (const folder of folders) lookAtFolder(folder, false);
+  if (round % 4 !== 0) continue;
+  for (const folder of folders) lookAtFolder(folder, false);
   if (round % 200 === 0) for (const folder of publicPlaces) lookAtFolder(folder, true);
+  Atomics.add(looks, 0, 1);
 }
 for (const folder of folders) lookAtFolder(folder, false);
 for (const folder of publicPlaces) lookAtFolder(folder, true);
