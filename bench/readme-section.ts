@@ -1,6 +1,6 @@
 /** Measured tables live in bench/README.md, between markers, so that the next run replaces them and nothing else. */
 import { readFile, writeFile } from "node:fs/promises";
-import { availableParallelism, cpus, totalmem } from "node:os";
+import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { format } from "prettier";
@@ -37,6 +37,7 @@ export function machineFacts(programs: readonly (readonly string[])[]): string {
   const memory = Math.round(totalmem() / 2 ** 30);
   return [
     `${availableParallelism()} cores (${cpus()[0]?.model.trim() ?? "unknown"}), ${memory} GiB of memory`,
+    `load average ${loadavg()[1]?.toFixed(1) ?? "unknown"} over the last five minutes`,
     `Node ${process.versions.node}`,
     ...versions,
   ].join("; ");

@@ -37,6 +37,9 @@ export async function openWorkbench(): Promise<Workbench> {
     spawnSync("gpgconf", ["--homedir", gnupgHome, "--kill", "gpg-agent"], { stdio: "ignore" });
     await rm(folder, { recursive: true, force: true });
   };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => void close().finally(() => process.exit(1)));
+  }
   try {
     const cli = await copyBundle(folder);
     const store = join(folder, "store");

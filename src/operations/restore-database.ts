@@ -1,5 +1,6 @@
 /** Restores a database snapshot as its plan says: beside, proven, and only then in the place of anything else. */
 import { asLifeboatError, LifeboatError } from "../errors.ts";
+import { analyzeDatabase } from "../postgres/analyze.ts";
 import { type Sql, withClient } from "../postgres/client.ts";
 import { type Connection, describeServer, withDatabase } from "../postgres/connection.ts";
 import { quoteIdentifier } from "../postgres/identifiers.ts";
@@ -286,7 +287,8 @@ async function loadBeside(
       logger,
     });
     const started = clock.elapsedMs();
-    await settle(connection, database);
+    await settleSequences(connection, database);
+    await analyzeDatabase(connection, jobs);
     return {
       name,
       resumed: false,
@@ -299,12 +301,11 @@ async function loadBeside(
   }
 }
 
-/** Sequences that two parts set in either order, and statistics: the first query must not meet a table unseen. */
-async function settle(connection: Connection, database: DatabaseContents): Promise<void> {
+/** Sequences that two parts set in either order. */
+async function settleSequences(connection: Connection, database: DatabaseContents): Promise<void> {
   await withClient(connection, async (sql) => {
     await sql.query("set default_transaction_read_only = off");
     await advanceSequences(sql, database.sequences);
-    await sql.query("analyze");
   });
 }
 
