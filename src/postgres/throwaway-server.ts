@@ -8,7 +8,7 @@ import { once } from "node:events";
 import { chown, type FileHandle, mkdir, open, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { LifeboatError } from "../errors.ts";
+import { asLifeboatError, LifeboatError } from "../errors.ts";
 import type { Clock } from "../system/clock.ts";
 import { childEnvironment } from "../system/environment.ts";
 import type { Logger } from "../system/logger.ts";
@@ -133,7 +133,9 @@ async function initialise(options: ThrowawayOptions, folder: string, account?: A
   try {
     await runTool({ program: join(options.binDir, "initdb"), args, cwd: folder, ...account });
   } catch (cause) {
+    const { inside = "" } = asLifeboatError(cause);
     throw new LifeboatError("throwaway-server-failed", "A throwaway PostgreSQL could not be initialised.", {
+      inside,
       cause,
     });
   }

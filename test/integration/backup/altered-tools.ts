@@ -35,7 +35,11 @@ export async function heldTools(folder: string, major = 15): Promise<HeldTools> 
   const gate = await mkdtemp(join(folder, "gate-"));
   await mkdir(join(gate, "waiting"));
   const script = `touch '${gate}/waiting/'$$
-    while [ ! -e '${gate}/open' ]; do sleep 0.02; done
+    while [ ! -e '${gate}/open' ]; do
+      # A test that failed opens no gate.
+      [ -d '${gate}' ] && kill -0 $PPID || exit 1
+      sleep 0.02
+    done
     exec "$real" "$@"`;
   return {
     tools: await alteredTools(folder, { major, script }),

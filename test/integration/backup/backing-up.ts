@@ -1,5 +1,5 @@
 /** Backs up, verifies and restores as an action does: real keys, a store in a folder, the operations themselves. */
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -38,6 +38,8 @@ export interface Safe extends AsyncDisposable {
 
 export async function newSafe(): Promise<Safe> {
   const folder = await mkdtemp(join(tmpdir(), "lifeboat-safe-"));
+  // A check's server runs as another user where the tests run as root.
+  await chmod(folder, 0o711);
   await mkdir(join(folder, "store"));
   const { fileText, recipient } = await generateIdentity({ postQuantum: false, created: new Date(0) });
   return {
@@ -57,7 +59,8 @@ export async function toolsOf(major: number): Promise<ClientTools> {
 }
 
 export interface BackUpOptions extends Partial<Omit<DatabaseBackupRequest, "connection" | "recipients">> {
-  readonly zstd?: string | undefined;
+  /** false: as on a machine without the zstd binary. */
+  readonly zstd?: boolean;
   readonly clientTools?: (major: number) => Promise<ClientTools>;
   readonly signal?: AbortSignal;
 }
@@ -65,7 +68,7 @@ export interface BackUpOptions extends Partial<Omit<DatabaseBackupRequest, "conn
 export function backUp(
   safe: Safe,
   connection: Connection,
-  { zstd, clientTools = toolsOf, signal, ...request }: BackUpOptions = {},
+  { zstd = true, clientTools = toolsOf, signal, ...request }: BackUpOptions = {},
 ): Promise<DatabaseBackupReport> {
   return backUpDatabase(
     {
@@ -84,7 +87,7 @@ export function backUp(
       clock: systemClock,
       logger: silentLogger,
       lifeboatVersion: "0.0.0",
-      zstd: zstd ?? "zstd",
+      zstd: zstd ? "zstd" : undefined,
       signal: signal ?? new AbortController().signal,
       clientTools,
     },
