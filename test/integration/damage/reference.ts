@@ -63,6 +63,8 @@ export async function makeReference(major: Major, sql: string, snapshots: number
     zstd: await findZstd(),
     temporaryFolder: tmpdir(),
     clientTools: () => Promise.resolve(tools),
+    serverPrograms: () => Promise.resolve(),
+    extensionPackages: () => Promise.resolve(),
   };
   const url = `postgresql://postgres@/app?host=${encodeURIComponent(server.socketDir)}&port=${server.port}`;
   const request = {

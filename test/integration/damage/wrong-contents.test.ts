@@ -3,7 +3,8 @@ import { cp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readSealedContents } from "../../../src/operations/sealed-files.ts";
-import { contentHashSql, hashSessionSettings } from "../../../src/postgres/content-hash.ts";
+import { contentHashSql } from "../../../src/postgres/content-hash.ts";
+import { sessionSettings } from "../../../src/postgres/session-settings.ts";
 import { sealDocument, unsealDocument } from "../../../src/seal/seal.ts";
 import { type Contents, writeContents } from "../../../src/snapshot/contents.ts";
 import { contentsName, snapshotJsonName } from "../../../src/snapshot/keys.ts";
@@ -178,7 +179,7 @@ describe.skipIf(major === undefined)("a snapshot whose parts are sealed well but
     const sql = async (table: string): Promise<unknown> => {
       const columns = aliases.map((name) => ({ name, textual: true }));
       const query = contentHashSql({ schema: 'Odd "names"', name: table, columns });
-      const [row] = await reference.server.sql("app", `${hashSessionSettings} ${query}`);
+      const [row] = await reference.server.sql("app", `${sessionSettings} ${query}`);
       return row?.["hash"];
     };
     for (const table of aliases) {
