@@ -1,4 +1,5 @@
 /** Before all tests: the programs that most files need are there, so that no test's time limit pays for a download. */
+import { builtBundle } from "./bundle.ts";
 import { clientBinDir, majorsAvailable } from "./servers.ts";
 
 export default async function setup(): Promise<void> {
@@ -7,4 +8,5 @@ export default async function setup(): Promise<void> {
     console.warn("SKIPPED: no PostgreSQL server for this machine, tests that need one do not run.");
   }
   await clientBinDir(17);
+  await builtBundle();
 }
