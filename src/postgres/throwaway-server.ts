@@ -56,6 +56,8 @@ const startTimeoutMs = 60_000;
 const fastAndPrivate: Readonly<Record<string, string>> = {
   listen_addresses: "",
   unix_socket_permissions: "0700",
+  // Parallel workers would otherwise put rows into /dev/shm, outside of the folder that is removed.
+  dynamic_shared_memory_type: "mmap",
   fsync: "off",
   full_page_writes: "off",
   synchronous_commit: "off",
