@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { type Fingerprint, fingerprint } from "../../../scripts/demo-comparison.ts";
 import { generateIdentity } from "../../../src/seal/identities.ts";
 import { type FakeGitHub, startFakeGitHub } from "../../fakes/github/index.ts";
+import { builtBundle } from "../../support/bundle.ts";
 import { majorsWithClients, startServer, type TestServer } from "../../support/servers.ts";
 
 /** Also `restored` needs the server's programs beside the clients'. */
@@ -21,6 +22,8 @@ export interface Clinic extends AsyncDisposable {
 }
 
 export async function openClinic(): Promise<Clinic> {
+  // Here, where there is time: no test's own limit pays for a build.
+  await builtBundle();
   const server = await startServer(major!);
   await createClinic(server, "clinic_db");
   const github = await startFakeGitHub();

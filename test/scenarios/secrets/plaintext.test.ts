@@ -17,6 +17,7 @@ import { systemClock } from "../../../src/system/clock.ts";
 import { silentLogger } from "../../../src/system/logger.ts";
 import { type FakeGitHub, startFakeGitHub } from "../../fakes/github/index.ts";
 import { type ActionEnd, type ActionName, runActionTo } from "../../support/actions.ts";
+import { builtBundle } from "../../support/bundle.ts";
 import { majorsWithClients, startServer, type TestServer } from "../../support/servers.ts";
 import { findIn, type Needle, needlesFor, newMarker } from "./encodings.ts";
 import { type Seen, watching } from "./watcher.ts";
@@ -41,6 +42,7 @@ describe.skipIf(major === undefined)("what can be seen from outside", () => {
   let store: string;
 
   beforeAll(async () => {
+    await builtBundle();
     server = await startServer(major!);
     github = await startFakeGitHub();
     keys = await generateIdentity({ postQuantum: false, created: new Date(0) });

@@ -1,7 +1,7 @@
 /** The looking itself, in a loop: a thread of its own, because it must not wait for anybody. */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { findIn, type Needle } from "./encodings.ts";
 import type { Seen, Watch } from "./watcher.ts";
@@ -15,6 +15,8 @@ const { folders, needles, stop, looks } = workerData as Watch & {
 const publicPlaces = [...new Set([tmpdir(), "/tmp", "/dev/shm"])];
 /** PostgreSQL's own data: a test's server, which holds the plaintext by right. */
 const ofTestServers = /^lifeboat-postgres-\d+-/;
+/** A server's memory for parallel queries, in /dev/shm; for its owner alone. */
+const ofServerMemory = /^PostgreSQL\.\d+$/;
 const ofThrowawayServer = /^lb-\d+-/;
 const largestFileBytes = 256 * 1024 * 1024;
 const startMs = Date.now();
@@ -64,6 +66,7 @@ function lookAtFolder(folder: string, isPublic: boolean, depth = 0): void {
 function lookAtFile(path: string, isPublic: boolean): void {
   const stat = attempt(() => statSync(path));
   if (stat === undefined || stat.size > largestFileBytes) return;
+  if (isPublic && ofServerMemory.test(basename(path)) && (stat.mode & 0o077) === 0) return;
   if (isPublic && stat.mtimeMs < startMs) return;
   const version = `${stat.ino} ${stat.size} ${stat.mtimeMs}`;
   if (lookedAt.get(path) === version) return;
