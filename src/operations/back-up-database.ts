@@ -25,7 +25,7 @@ import {
 import type { SigningKey } from "../snapshot/signature.ts";
 import type { Draft, Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
-import { allOrFirstError } from "../system/concurrency.ts";
+import { allOrFirstError, unlessAborted } from "../system/concurrency.ts";
 import type { Logger } from "../system/logger.ts";
 import type { Finding } from "../verification/findings.ts";
 import { describeDatabase, sealedName } from "./describe-database.ts";
@@ -92,12 +92,14 @@ export async function backUpDatabase(
     const { connection, cores, recipients } = request;
     const { zstd } = surroundings;
     const signal = AbortSignal.any([stopped.signal, surroundings.signal]);
+    // Counting and hashing may take hours, or for ever on a dead connection: no reason to wait once all is lost.
+    signal.addEventListener("abort", () => snapshot.interrupt(), { once: true });
     const dumping = { connection, cores, tools, zstd, snapshotName: snapshot.name, signal };
     const [stored, globals, database] = await allOrFirstError(
       [
         allOrFirstError(parts.map((part) => storePart(part, dumping, draft, recipients))),
         storeGlobals(dumping, draft, recipients),
-        describeDatabase(snapshot, server, tools, parts, request),
+        unlessAborted(describeDatabase(snapshot, server, tools, parts, request), signal),
       ],
       () => stopped.abort(),
     );

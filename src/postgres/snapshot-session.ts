@@ -29,6 +29,8 @@ export interface SnapshotSession extends AsyncDisposable {
   openTwin(): Promise<Sql>;
   /** Throws `snapshot-lost` unless the exporting transaction is still there, with its locks. */
   proveAlive(): Promise<void>;
+  /** Breaks off what its connections are asked, also where the server will never answer. */
+  interrupt(): void;
 }
 
 /** How long a lock of ours may wait behind somebody's ALTER TABLE; also given to pg_dump. */
@@ -107,12 +109,15 @@ function session(
   tables: readonly SourceTable[],
   moment: Moment,
 ): SnapshotSession {
+  const connections = [sql];
+  let interrupted = false;
   return {
     ...moment,
     tables,
     sql,
     async openTwin() {
       const twin = await openClient(connection);
+      connections.push(twin);
       try {
         await twin.query("begin isolation level repeatable read read only");
         await twin.query(`set transaction snapshot '${moment.name}'`);
@@ -132,8 +137,14 @@ function session(
         });
       if (held.rows[0]?.["held"] !== "t") throw lost();
     },
+    interrupt() {
+      interrupted = true;
+      // With a query under way this closes the socket at once; without one there is nothing to break off.
+      for (const one of connections) one.end().catch(() => {});
+    },
     async [Symbol.asyncDispose]() {
-      await sql.end().catch(() => {});
+      // A server that fell silent never says goodbye.
+      if (!interrupted) await sql.end().catch(() => {});
     },
   };
 }

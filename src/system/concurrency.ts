@@ -21,3 +21,16 @@ export async function allOrFirstError<T extends readonly unknown[]>(
   if (first !== undefined) throw (first as { cause: unknown }).cause;
   return results as Settled<T>;
 }
+
+/** The work's result, or the signal's reason as soon as it aborts: for work that leaves nothing behind when left alone. */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const stop = (): void => reject(signal.reason as Error);
+  if (signal.aborted) stop();
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
