@@ -1,8 +1,8 @@
 /** Our own SQL connections: errors in plain sentences, time limits off, text output the same on every server. */
-import { existsSync, readFileSync } from "node:fs";
 import pg from "pg";
 import { LifeboatError } from "../errors.ts";
 import { type Connection, describeServer } from "./connection.ts";
+import { sessionSettings } from "./session-settings.ts";
 import { rootCertificates } from "./tls.ts";
 
 export type Sql = pg.Client;
@@ -12,22 +12,6 @@ export type Sql = pg.Client;
  * Booleans and int4 counters would be harmless, but one rule is easier to trust.
  */
 const textOnly = { getTypeParser: () => (value: string | Buffer) => value.toString() };
-
-const sessionSettings = `
-  set statement_timeout = 0;
-  set lock_timeout = 0;
-  set idle_in_transaction_session_timeout = 0;
-  set client_encoding = 'UTF8';
-  set standard_conforming_strings = on;
-  set timezone = 'UTC';
-  set datestyle = 'ISO, MDY';
-  set intervalstyle = 'postgres';
-  set extra_float_digits = 1;
-  set bytea_output = 'hex';
-  set xmloption = content;
-  set row_security = off;
-  set search_path = '';
-`;
 
 /**
  * Connects. All values come back as text; `search_path` is empty, so SQL must qualify every name.
@@ -77,20 +61,10 @@ function sslOptions(connection: Connection): pg.ClientConfig["ssl"] {
     case "require":
       return { rejectUnauthorized: false };
     case "verify-ca":
-      return { ca: rootPem(connection), checkServerIdentity: () => undefined };
+      return { ca: rootCertificates(connection), checkServerIdentity: () => undefined };
     case "verify-full":
-      return { ca: rootPem(connection) };
+      return { ca: rootCertificates(connection) };
   }
-}
-
-function rootPem(connection: Connection): string {
-  const path = rootCertificates(connection);
-  if (!existsSync(path)) {
-    throw new LifeboatError("input-invalid", `The root certificates "${path}" do not exist.`, {
-      hint: "Correct sslrootcert in the database URL, or install the system's ca-certificates.",
-    });
-  }
-  return readFileSync(path, "utf8");
 }
 
 function connectError(connection: Connection, cause: unknown): LifeboatError {

@@ -1,6 +1,6 @@
 /** What PostgreSQL's own programs get from us: everything by environment, so that argv shows nothing. */
 import type { Connection } from "./connection.ts";
-import { rootCertificates } from "./tls.ts";
+import { rootCertificatesFile } from "./tls.ts";
 
 /** Session settings that make pg_dump's COPY lines the same on every server (facts: the content hash reads them). */
 const dumpOptions = "-c bytea_output=hex -c lc_monetary=C";
@@ -14,11 +14,11 @@ export function libpqEnvironment(connection: Connection): Record<string, string>
     PGUSER: connection.user,
     PGDATABASE: connection.database,
     PGSSLMODE: connection.sslMode,
-    ...(verifies ? { PGSSLROOTCERT: rootCertificates(connection) } : {}),
+    ...(verifies ? { PGSSLROOTCERT: rootCertificatesFile(connection) } : {}),
     ...(connection.password === undefined ? {} : { PGPASSWORD: connection.password }),
-    // No stray ~/.pgpass or service file may decide where a backup comes from.
-    PGPASSFILE: "/dev/null",
-    PGSERVICEFILE: "/dev/null",
+    // No stray ~/.pgpass or service file may decide where a backup comes from; a path that cannot exist is silent.
+    PGPASSFILE: "/dev/null/none",
+    PGSERVICEFILE: "/dev/null/none",
     PGAPPNAME: "lifeboat",
     PGCLIENTENCODING: "UTF8",
     PGCONNECT_TIMEOUT: "30",

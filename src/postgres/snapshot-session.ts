@@ -158,5 +158,6 @@ function snapshotError(cause: unknown): unknown {
     return new LifeboatError("privilege-missing", "The role may not read every table.", { cause });
   return new LifeboatError("snapshot-lost", `The database did not give a snapshot: ${String(message)}.`, {
     cause,
+    publicSentence: "The database did not give a snapshot.",
   });
 }

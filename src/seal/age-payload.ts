@@ -28,25 +28,22 @@ export function chunkNonce(index: number, last: boolean): Uint8Array {
   return nonce;
 }
 
-/** Sealed chunks of a plaintext, without the payload nonce that stands before them in a file. */
+/**
+ * The sealed chunks of a plaintext, without the payload nonce that stands before them in a file. Each is given as
+ * ciphertext and tag: joining them would copy every byte once more and leave a second buffer to be collected.
+ */
 export async function* encryptChunks(
   plaintext: AsyncIterable<Uint8Array>,
   key: KeyObject,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let index = 0;
   for await (const { bytes, last } of cutPieces(plaintext, chunkBytes)) {
-    yield encryptChunk(bytes, index, last, key);
+    const cipher = createCipheriv(algorithm, key, chunkNonce(index, last), { authTagLength: tagBytes });
+    yield cipher.update(bytes);
+    cipher.final();
+    yield cipher.getAuthTag();
     index += 1;
   }
-}
-
-function encryptChunk(plain: Uint8Array, index: number, last: boolean, key: KeyObject): Uint8Array {
-  const cipher = createCipheriv(algorithm, key, chunkNonce(index, last), { authTagLength: tagBytes });
-  const sealed = Buffer.allocUnsafe(plain.length + tagBytes);
-  sealed.set(cipher.update(plain));
-  cipher.final();
-  sealed.set(cipher.getAuthTag(), plain.length);
-  return sealed;
 }
 
 /**

@@ -12,11 +12,12 @@ export const folderMode = 0o700;
 const fileMode = 0o600;
 const createNew = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const readOnly = constants.O_RDONLY | constants.O_NOFOLLOW;
-const readBytes = 1024 * 1024;
+const transferBytes = 1024 * 1024;
 
 /**
- * Streams into a new file and, unless it is a spool that need not outlive a crash, flushes it. An error of `bytes` passes through unchanged; the caller removes the file.
- * Each chunk is on its way to the disk before the next is asked for, so memory stays constant.
+ * Streams into a new file and, unless it is a spool that need not outlive a crash, flushes it. An error of `bytes`
+ * passes through unchanged; the caller removes the file. One buffer carries everything: small chunks share a write,
+ * and memory stays constant.
  */
 export async function writeNewFile(
   path: string,
@@ -25,13 +26,27 @@ export async function writeNewFile(
 ): Promise<Proof> {
   const file = await writing(open(path, createNew, fileMode));
   const hash = createHash("sha256");
+  const buffer = Buffer.allocUnsafeSlow(transferBytes);
   let length = 0;
+  let filled = 0;
+  const flush = async (): Promise<void> => {
+    const ready = buffer.subarray(0, filled);
+    hash.update(ready);
+    await writing(writeWhole(file, ready));
+    length += filled;
+    filled = 0;
+  };
   try {
     for await (const chunk of bytes) {
-      hash.update(chunk);
-      length += chunk.length;
-      await writing(file.writeFile(chunk));
+      for (let at = 0; at < chunk.length;) {
+        const taken = Math.min(buffer.length - filled, chunk.length - at);
+        buffer.set(chunk.subarray(at, at + taken), filled);
+        filled += taken;
+        at += taken;
+        if (filled === buffer.length) await flush();
+      }
     }
+    await flush();
     if (durable) await writing(file.sync());
   } finally {
     await file.close();
@@ -39,9 +54,17 @@ export async function writeNewFile(
   return { length, sha256: hash.digest("hex") };
 }
 
+/** A single write may take less than it was given. */
+async function writeWhole(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) {
+    at += (await file.write(bytes, at, bytes.length - at)).bytesWritten;
+  }
+}
+
 /** Reads what the disk holds now; throws unless it is what was written. */
 export async function proveFile(path: string, key: string, written: Proof): Promise<Proof> {
-  const stored = await proofOf(await readFileAt(path, key));
+  // Hashed and forgotten, so that one buffer serves the whole file.
+  const stored = await proofOf(await readFileAt(path, key, undefined, Buffer.allocUnsafeSlow(transferBytes)));
   if (sameBytes(stored, written)) return stored;
   throw new LifeboatError("store-write-unproven", `${key} was written, but the disk gives back other bytes.`);
 }
@@ -85,32 +108,37 @@ export async function refuseLinks(root: string, segments: readonly string[]): Pr
   }
 }
 
-/** The bytes of a regular file, lazily; refused with `store-object-missing` before anything is streamed. */
+/**
+ * The bytes of a regular file, lazily; refused with `store-object-missing` before anything is streamed. With a
+ * `buffer`, every chunk is a view of it and holds only until the next one is asked for.
+ */
 export async function readFileAt(
   path: string,
   key: string,
   range?: ByteRange,
+  buffer?: Buffer,
 ): Promise<AsyncIterable<Uint8Array>> {
   const entry = await lstat(path).catch(absent);
   if (entry === undefined) throw missing(key);
   if (entry.isSymbolicLink()) throw linkRefused(path);
   if (!entry.isFile()) throw missing(key, "is not a file");
   const { start, end } = cutRange(range, entry.size);
-  return readSpan(path, key, start, end);
+  return readSpan(path, key, { start, end }, buffer);
 }
 
 async function* readSpan(
   path: string,
   key: string,
-  start: number,
-  end: number,
+  { start, end }: { readonly start: number; readonly end: number },
+  shared?: Buffer,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let file: FileHandle | undefined;
   try {
     file = await reading(open(path, readOnly), key);
     for (let position = start; position < end;) {
-      const buffer = Buffer.allocUnsafe(Math.min(readBytes, end - position));
-      const { bytesRead } = await reading(file.read(buffer, 0, buffer.length, position), key);
+      const wanted = Math.min(transferBytes, end - position);
+      const buffer = shared ?? Buffer.allocUnsafe(wanted);
+      const { bytesRead } = await reading(file.read(buffer, 0, wanted, position), key);
       if (bytesRead === 0) {
         throw new LifeboatError("store-read-failed", `${key} ended ${end - position} bytes early.`);
       }

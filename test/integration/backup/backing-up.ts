@@ -119,6 +119,8 @@ export function verify(
       signal: new AbortController().signal,
       lifeboatVersion: "0.0.0",
       clientTools: toolsOf,
+      serverPrograms: () => Promise.resolve(),
+      extensionPackages: () => Promise.resolve(),
     },
   );
 }

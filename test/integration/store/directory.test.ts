@@ -126,10 +126,13 @@ describe("a directory store", () => {
     const draft = await store.begin({ source, id });
     const folder = join(root, "incoming", `${source}.${id}`);
     async function* damagedOnDisk(): AsyncGenerator<Uint8Array> {
-      yield Buffer.from("as it was written");
+      // As much as the store writes at once, so that it stands on the disk when the next bytes are asked for.
+      yield Buffer.alloc(1024 * 1024, "as it was written");
       const names = (await readdir(folder)).filter((name) => !["owner.json", "snapshot"].includes(name));
       expect(names).toHaveLength(1);
-      for (const name of names) await writeFile(join(folder, name), "as it was weitten");
+      for (const name of names) {
+        await writeFile(join(folder, name), Buffer.alloc(1024 * 1024, "as it was weitten"));
+      }
     }
     await expect(draft.put("data.zst.age", damagedOnDisk())).rejects.toMatchObject({
       code: "store-write-unproven",

@@ -1,0 +1,27 @@
+/** Statistics for a database that has just been filled: without them its first queries are planned blindly. */
+import { allOrFirstError } from "../system/concurrency.ts";
+import { withClient } from "./client.ts";
+import type { Connection } from "./connection.ts";
+
+/** What plain ANALYZE takes, largest first; a role may not analyze everything, which the server only warns about. */
+const analyzable = `
+  select pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) as name
+  from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  where c.relkind in ('r', 'p', 'm') and c.relpersistence <> 't'
+  order by c.relpages desc, c.oid`;
+
+/** As plain ANALYZE does, by several connections, because one is bound by one processor. */
+export async function analyzeDatabase(connection: Connection, jobs: number): Promise<void> {
+  const waiting = await withClient(connection, async (sql) => {
+    const { rows } = await sql.query<{ name: string }>(analyzable);
+    return rows.map(({ name }) => name);
+  });
+  const work = async (): Promise<void> =>
+    await withClient(connection, async (sql) => {
+      await sql.query("set default_transaction_read_only = off");
+      for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
+        await sql.query(`analyze ${name}`);
+      }
+    });
+  await allOrFirstError(Array.from({ length: jobs }, work), () => waiting.splice(0));
+}
