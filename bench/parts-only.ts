@@ -12,7 +12,7 @@ import { parseConnection } from "../src/postgres/connection.ts";
 import { planParts, proveCoverage } from "../src/postgres/dump-parts.ts";
 import type { DumpStream } from "../src/postgres/dump-stream.ts";
 import { inspectServer } from "../src/postgres/inspect-server.ts";
-import { ensureClientTools } from "../src/postgres/install-client-tools.ts";
+import { ensureClientTools } from "../src/postgres/install-programs.ts";
 import { openSnapshotSession } from "../src/postgres/snapshot-session.ts";
 import { parseRecipients } from "../src/seal/recipients.ts";
 import { sealStream } from "../src/seal/seal.ts";

@@ -9,6 +9,7 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
+const isRoot = process.getuid?.() === 0;
 const localNode = join(root, "node_modules/.bin/node");
 
 const programs = {
@@ -36,11 +37,11 @@ if (purpose === undefined) fail("Say for what: node scripts/ensure-ready.js demo
 ensureNodeModules();
 ensurePrograms(purpose.programs);
 if (purpose.script !== undefined) {
-  // A Ctrl-C is the script's to handle; we only wait for it.
-  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => {});
-  const child = spawn(localNode, [join(root, purpose.script), ...process.argv.slice(3)], {
-    stdio: "inherit",
-  });
+  const args = [join(root, purpose.script), ...process.argv.slice(3)];
+  const child = spawn(localNode, args, { stdio: "inherit" });
+  // A Ctrl-C reaches the script too, which cleans up; we wait for it.
+  process.on("SIGINT", () => {});
+  process.on("SIGTERM", () => child.kill("SIGTERM"));
   child.on("close", (code) => (process.exitCode = code ?? 1));
 }
 
@@ -81,7 +82,9 @@ function ensurePrograms(names) {
   }
   const packages = missing.flatMap((name) => programs[name].packages[manager]);
   const commands = installCommands(manager, packages);
-  const shown = commands.map((command) => [...(manager === "brew" ? [] : ["sudo"]), ...command].join(" "));
+  const shown = commands.map((command) =>
+    [...(manager === "brew" || isRoot ? [] : ["sudo"]), ...command].join(" "),
+  );
   const prefix = rightToInstall(manager);
   if (prefix === undefined) fail(`${missing.join(", ")} missing. Please run:\n\n  ${shown.join(" && ")}\n`);
   say(`Installing ${missing.join(", ")}: ${shown.join(" && ")}`);
@@ -108,7 +111,7 @@ function installCommands(manager, packages) {
 
 /** What to put before a command so that it may install; undefined where it may not without asking. */
 function rightToInstall(manager) {
-  if (manager === "brew" || process.getuid?.() === 0) return [];
+  if (manager === "brew" || isRoot) return [];
   const sudo = spawnSync("sudo", ["-n", "true"], { stdio: "ignore" });
   return sudo.status === 0 ? ["sudo", "-n"] : undefined;
 }

@@ -235,6 +235,13 @@ export const errorCatalogue = {
     meaning: "A secret was written on the command line, where every process of the machine can read it.",
     cure: "Put it into an environment variable and pass env:NAME, or into a file and pass file:PATH.",
   },
+  "server-programs-missing": {
+    family: "user",
+    exitCode: 2,
+    meaning:
+      "Level `restored` restores into a throwaway server, whose programs are not installed and could not be.",
+    cure: "Run the command that the message names, or give a server by URL.",
+  },
   "server-too-old": {
     family: "user",
     exitCode: 2,

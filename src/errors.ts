@@ -11,22 +11,26 @@ export interface ErrorDetails {
    * the backup may be shown, never in a public repository's logs.
    */
   readonly inside?: string;
+  /** The sentence without names from inside, where `message` has some; the catalogue's cure then stands for `hint`. */
+  readonly publicSentence?: string;
 }
 
 /**
  * One failure that a person will read. `message` is one plain sentence without secrets and, because logs of a
- * public repository are public, without names from inside the backup unless the caller may disclose them.
+ * public repository are public, without names from inside the backup unless there is a `publicSentence` beside it.
  */
 export class LifeboatError extends Error {
   readonly code: ErrorCode;
   readonly hint: string;
   readonly inside: string | undefined;
+  readonly publicSentence: string | undefined;
 
   constructor(code: ErrorCode, sentence: string, details: ErrorDetails = {}) {
     super(sentence, details.cause === undefined ? undefined : { cause: details.cause });
     this.name = "LifeboatError";
     this.code = code;
     this.inside = details.inside;
+    this.publicSentence = details.publicSentence;
     this.hint = details.hint ?? errorCatalogue[code].cure;
   }
 
@@ -37,6 +41,12 @@ export class LifeboatError extends Error {
 
   get exitCode(): 1 | 2 | 3 | 4 {
     return this.#entry.exitCode;
+  }
+
+  /** What may be said where everybody reads it: no name from inside the backup. */
+  get publicly(): { readonly sentence: string; readonly hint: string } {
+    if (this.publicSentence === undefined) return { sentence: this.message, hint: this.hint };
+    return { sentence: this.publicSentence, hint: this.#entry.cure };
   }
 
   get #entry(): ErrorEntry {

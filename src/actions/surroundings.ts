@@ -1,5 +1,10 @@
 /** What operations need of a workflow run: the store, the clock, the log, and PostgreSQL's programs. */
-import { ensureClientTools } from "../postgres/install-client-tools.ts";
+import {
+  ensureClientTools,
+  ensureServerPrograms,
+  type InstallChoices,
+  installExtensions,
+} from "../postgres/install-programs.ts";
 import type { ClientTools } from "../postgres/client-tools.ts";
 import type { InputReader } from "../runner/input-reader.ts";
 import { runnerPackageInstaller } from "../runner/package-installer.ts";
@@ -35,6 +40,9 @@ export interface Surroundings {
   /** A folder on a real disk for throwaway servers; theirs alone, mode 0700. */
   readonly temporaryFolder: string;
   clientTools(major: number): Promise<ClientTools>;
+  /** Server programs beside the client tools, for a throwaway server. */
+  serverPrograms(tools: ClientTools): Promise<void>;
+  extensionPackages(major: number, extensions: readonly string[]): Promise<void>;
 }
 
 export async function runnerSurroundings(
@@ -51,12 +59,11 @@ export async function runnerSurroundings(
     zstd: await findZstd(),
     signal,
     temporaryFolder,
-    clientTools: (major) =>
-      ensureClientTools(major, {
-        logger,
-        installer: runnerPackageInstaller(logger),
-        ...(inputs.postgresBin === undefined ? {} : { chosenFolder: inputs.postgresBin }),
-      }),
+    ...postgresPrograms({
+      logger,
+      installer: runnerPackageInstaller(logger),
+      ...(inputs.postgresBin === undefined ? {} : { chosenFolder: inputs.postgresBin }),
+    }),
   };
 }
 
@@ -71,5 +78,15 @@ function github({ context }: Runner, { token, allowedBranches }: StoreInputs) {
     ...(owner !== undefined && name !== undefined && Number.isInteger(id)
       ? { run: { id, temporaryFolder, repository: { owner, name } } }
       : {}),
+  };
+}
+
+export function postgresPrograms(
+  choices: InstallChoices,
+): Pick<Surroundings, "clientTools" | "serverPrograms" | "extensionPackages"> {
+  return {
+    clientTools: (major) => ensureClientTools(major, choices),
+    serverPrograms: (tools) => ensureServerPrograms(tools, choices),
+    extensionPackages: (major, extensions) => installExtensions(major, extensions, choices),
   };
 }

@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { dbBackupInputs } from "../actions/db-backup/inputs.ts";
 import { backUpDatabase } from "../operations/back-up-database.ts";
 import { cliSurroundings } from "./cli-surroundings.ts";
-import { repeatable, withPostgres, withStore } from "./flag-sets.ts";
+import { needingStore, repeatable, withPostgres, withStore } from "./flag-sets.ts";
 import type { CliCommand } from "./cli-command.ts";
 import { formatBytes } from "./terminal.ts";
 
@@ -12,7 +12,7 @@ export const backupCommand: CliCommand = {
   configure: (command) =>
     repeatable(
       withPostgres(withStore(command))
-        .requiredOption("--database-url <env:NAME|file:PATH>", "postgresql://… of the database")
+        .option("--database-url <env:NAME|file:PATH>", "postgresql://… of the database")
         .option("--passphrase <env:NAME|file:PATH>", "seal with a passphrase instead of recipients")
         .option("--tiers <list>", "hourly, daily, weekly, monthly, yearly (default: daily)")
         .option("--content-hashes <auto|always|never>", "hash the content of every table (default: auto)")
@@ -21,7 +21,10 @@ export const backupCommand: CliCommand = {
       "who can open it; may be repeated",
     ),
   async run(cli, flags) {
-    const inputs = cli.readInputs({ ...flags, recipients: flags["recipient"] }, dbBackupInputs);
+    const inputs = cli.readInputs(
+      { ...flags, recipients: flags["recipient"] },
+      needingStore(flags, dbBackupInputs),
+    );
     const surroundings = await cliSurroundings(cli, inputs);
     const report = await backUpDatabase({ ...inputs, cores: availableParallelism() }, surroundings);
     const { snapshot, seconds } = report;

@@ -1,7 +1,6 @@
 /** What operations need of a terminal: the store, the clock, the log, and PostgreSQL's programs. */
 import { tmpdir } from "node:os";
-import type { Surroundings } from "../actions/surroundings.ts";
-import { ensureClientTools } from "../postgres/install-client-tools.ts";
+import { postgresPrograms, type Surroundings } from "../actions/surroundings.ts";
 import { version } from "../runner/version.ts";
 import { findZstd } from "../seal/zstd.ts";
 import { openStore, type StoreAddress } from "../store/open-store.ts";
@@ -32,10 +31,9 @@ export async function cliSurroundings(
     signal,
     temporaryFolder: tmpdir(),
     // A person's own machine: nothing is installed there, the error names the command.
-    clientTools: (major) =>
-      ensureClientTools(major, {
-        logger,
-        ...(inputs.postgresBin === undefined ? {} : { chosenFolder: inputs.postgresBin }),
-      }),
+    ...postgresPrograms({
+      logger,
+      ...(inputs.postgresBin === undefined ? {} : { chosenFolder: inputs.postgresBin }),
+    }),
   };
 }

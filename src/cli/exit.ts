@@ -82,7 +82,8 @@ export function runCommand(
 function helpOrProblem(thrown: unknown): undefined {
   if (!(thrown instanceof CommanderError)) throw thrown;
   if (thrown.exitCode === 0) return undefined;
-  throw new LifeboatError("input-invalid", thrown.message.replace(/^error: /, ""), {
+  const sentence = thrown.code === "commander.help" ? "No command was given." : thrown.message;
+  throw new LifeboatError("input-invalid", sentence.replace(/^error: /, ""), {
     hint: "Add --help to see what the command takes.",
   });
 }

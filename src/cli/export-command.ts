@@ -9,32 +9,32 @@ import { exportSchema } from "../operations/export-schema.ts";
 import { onlySource } from "../operations/list-snapshots.ts";
 import { locateSnapshot } from "../operations/locate-snapshot.ts";
 import { cliSurroundings } from "./cli-surroundings.ts";
-import { identityFromFile, withKey, withPostgres, withSnapshot } from "./flag-sets.ts";
+import { identityFromFile, needingStore, withKey, withPostgres, withSnapshot } from "./flag-sets.ts";
 import type { CliCommand } from "./cli-command.ts";
 
 export const exportCommand: CliCommand = {
   path: ["export", "schema"],
   summary: "write the schema of a snapshot as SQL, without rows",
   configure: (command) =>
-    withPostgres(withKey(withSnapshot(command))).requiredOption(
-      "--out <file>",
-      "where to write it; must not exist",
-    ),
+    withPostgres(withKey(withSnapshot(command))).option("--out <file>", "where to write it; must not exist"),
   async run(cli, flags) {
-    const inputs = cli.readInputs(identityFromFile(flags), (read) => {
-      const identities = optionalIdentities(read);
-      if (identities === undefined) {
-        read.problem("identity-file", "the schema is sealed.", "Give the identity, or --passphrase.");
-      }
-      return {
-        store: storeInputs(read),
-        source: read.optional.parsed("source", parseSource),
-        choice: snapshotChoice(read),
-        identities,
-        out: read.string("out"),
-        postgresBin: read.optional.string("postgres-bin"),
-      };
-    });
+    const inputs = cli.readInputs(
+      identityFromFile(flags),
+      needingStore(flags, (read) => {
+        const identities = optionalIdentities(read);
+        if (identities === undefined) {
+          read.problem("identity-file", "the schema is sealed.", "Give the identity, or --passphrase.");
+        }
+        return {
+          store: storeInputs(read),
+          source: read.optional.parsed("source", parseSource),
+          choice: snapshotChoice(read),
+          identities,
+          out: read.string("out"),
+          postgresBin: read.optional.string("postgres-bin"),
+        };
+      }),
+    );
     const { identities, out } = inputs;
     if (identities === undefined) throw new LifeboatError("unexpected", "The identity was not read.");
     const surroundings = await cliSurroundings(cli, inputs);

@@ -1,5 +1,6 @@
 /** Flags that several commands share, under one spelling and one description. */
 import type { Command } from "commander";
+import type { InputReader } from "../runner/input-reader.ts";
 
 const collect = (value: string, previous: readonly string[] | undefined): readonly string[] => [
   ...(previous ?? []),
@@ -8,10 +9,7 @@ const collect = (value: string, previous: readonly string[] | undefined): readon
 
 export function withStore(command: Command): Command {
   return command
-    .requiredOption(
-      "--store <address>",
-      "file:///path or artifacts:owner/repo (with GITHUB_TOKEN, reading only)",
-    )
+    .option("--store <address>", "file:///path or artifacts:owner/repo (with GITHUB_TOKEN, reading only)")
     .option("--allowed-branches <list>", "branches whose artifacts count, besides the default one")
     .option("--source <name>", "name of the source (default: the only one)");
 }
@@ -43,4 +41,20 @@ export function repeatable(command: Command, flags: string, description: string)
 export function identityFromFile<T extends Record<string, unknown>>(flags: T): T & { identity?: string } {
   const path = flags["identityFile"];
   return typeof path === "string" ? { ...flags, identity: `file:${path.replace(/^file:/, "")}` } : flags;
+}
+
+/**
+ * The same inputs as an action's, but a terminal has no repository of its own: there the store must be named. Missing
+ * flags are told by our reader, all together, not one by one by the command-line parser.
+ */
+export function needingStore<T>(
+  flags: Record<string, unknown>,
+  shape: (read: InputReader) => T,
+): (read: InputReader) => T {
+  return (read) => {
+    if (flags["store"] === undefined) {
+      read.problem("store", "is missing.", "Add --store file:///path or --store artifacts:owner/repo.");
+    }
+    return shape(read);
+  };
 }

@@ -8,7 +8,7 @@ export const keygenCommand: CliCommand = {
   summary: "make a new key: the identity into a file, the recipient on stdout",
   configure: (command) =>
     command
-      .requiredOption("--out <file>", "where to write the identity; must not exist")
+      .option("--out <file>", "where to write the identity; must not exist")
       .option("--post-quantum", "a post-quantum key (opens with age 1.3 and later)"),
   async run(cli, flags) {
     const { out, postQuantum } = cli.readInputs(flags, (read) => ({

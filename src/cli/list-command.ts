@@ -7,7 +7,7 @@ import { readSealedContents } from "../operations/sealed-files.ts";
 import type { Contents } from "../snapshot/contents.ts";
 import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
 import { cliSurroundings } from "./cli-surroundings.ts";
-import { identityFromFile, withKey, withSnapshot, withStore } from "./flag-sets.ts";
+import { identityFromFile, needingStore, withKey, withSnapshot, withStore } from "./flag-sets.ts";
 import type { CliCommand } from "./cli-command.ts";
 import { formatBytes } from "./terminal.ts";
 
@@ -16,11 +16,14 @@ export const listCommand: CliCommand = {
   summary: "list the snapshots of a source; needs no key",
   configure: (command) => withStore(command),
   async run(cli, flags) {
-    const inputs = cli.readInputs(flags, (read) => ({
-      store: storeInputs(read),
-      source: read.optional.parsed("source", parseSource),
-      postgresBin: undefined,
-    }));
+    const inputs = cli.readInputs(
+      flags,
+      needingStore(flags, (read) => ({
+        store: storeInputs(read),
+        source: read.optional.parsed("source", parseSource),
+        postgresBin: undefined,
+      })),
+    );
     const { store } = await cliSurroundings(cli, inputs);
     const overview = await listSnapshots(store, await onlySource(store, inputs.source));
     for (const { sentence, remedy } of overview.findings) cli.logger.warning(`${sentence} ${remedy}`);
@@ -45,13 +48,16 @@ export const showCommand: CliCommand = {
   summary: "show one snapshot; with the key also its tables",
   configure: (command) => withKey(withSnapshot(command)),
   async run(cli, flags) {
-    const inputs = cli.readInputs(identityFromFile(flags), (read) => ({
-      store: storeInputs(read),
-      source: read.optional.parsed("source", parseSource),
-      choice: snapshotChoice(read),
-      identities: optionalIdentities(read),
-      postgresBin: undefined,
-    }));
+    const inputs = cli.readInputs(
+      identityFromFile(flags),
+      needingStore(flags, (read) => ({
+        store: storeInputs(read),
+        source: read.optional.parsed("source", parseSource),
+        choice: snapshotChoice(read),
+        identities: optionalIdentities(read),
+        postgresBin: undefined,
+      })),
+    );
     const { store } = await cliSurroundings(cli, inputs);
     const { snapshot } = await locateSnapshot(store, await onlySource(store, inputs.source), inputs.choice);
     const contents =

@@ -4,7 +4,14 @@ import { renderPlan } from "../operations/render-restore-plan.ts";
 import { restoreSnapshot, type SnapshotRestoreReport } from "../operations/restore-snapshot.ts";
 import { runnerHook } from "../runner/hook.ts";
 import { cliSurroundings } from "./cli-surroundings.ts";
-import { identityFromFile, repeatable, withKey, withPostgres, withSnapshot } from "./flag-sets.ts";
+import {
+  identityFromFile,
+  needingStore,
+  repeatable,
+  withKey,
+  withPostgres,
+  withSnapshot,
+} from "./flag-sets.ts";
 import type { CliCommand } from "./cli-command.ts";
 
 export const restoreCommand: CliCommand = {
@@ -14,10 +21,7 @@ export const restoreCommand: CliCommand = {
     repeatable(
       repeatable(
         withPostgres(withKey(withSnapshot(command)))
-          .requiredOption(
-            "--target-url <env:NAME|file:PATH>",
-            "postgresql://… of the database to restore into",
-          )
+          .option("--target-url <env:NAME|file:PATH>", "postgresql://… of the database to restore into")
           .option("--in-place", "replace the existing database by a swap, once the copy is proven")
           .option("--confirm <name>", "the target database's name: needed where something is replaced")
           .option("--dry-run", "show the plan and its hash, change nothing")
@@ -38,7 +42,7 @@ export const restoreCommand: CliCommand = {
     ),
   async run(cli, flags) {
     const named = { ...identityFromFile(flags), tables: flags["table"], schemas: flags["schema"] };
-    const inputs = cli.readInputs(named, restoreInputs);
+    const inputs = cli.readInputs(named, needingStore(flags, restoreInputs));
     const surroundings = await cliSurroundings(cli, inputs);
     const source = await onlySource(surroundings.store, inputs.source);
     const runHook = runnerHook(cli.logger);

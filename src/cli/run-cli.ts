@@ -29,8 +29,7 @@ export function runCli(argv: readonly string[] = process.argv.slice(2)): Promise
     });
     await program.parseAsync([...argv], { from: "user" });
     if (result !== undefined) return result;
-    program.outputHelp();
-    throw new CommanderError(2, "lifeboat.noCommand", "error: no command was given");
+    throw new CommanderError(2, "commander.help", "error: no command was given");
   });
 }
 

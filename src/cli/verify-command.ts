@@ -3,7 +3,7 @@ import { verifyInputs } from "../actions/verify/inputs.ts";
 import { onlySource } from "../operations/list-snapshots.ts";
 import { verifySnapshot, type VerifyReport } from "../operations/verify-snapshot.ts";
 import { cliSurroundings } from "./cli-surroundings.ts";
-import { identityFromFile, withKey, withPostgres, withSnapshot } from "./flag-sets.ts";
+import { identityFromFile, needingStore, withKey, withPostgres, withSnapshot } from "./flag-sets.ts";
 import type { CliCommand } from "./cli-command.ts";
 
 export const verifyCommand: CliCommand = {
@@ -16,7 +16,7 @@ export const verifyCommand: CliCommand = {
       .option("--signer <pem>", "public key that must have signed the snapshot")
       .option("--server-url <env:NAME|file:PATH>", "restore into this server instead of a throwaway one"),
   async run(cli, flags) {
-    const inputs = cli.readInputs(identityFromFile(flags), verifyInputs);
+    const inputs = cli.readInputs(identityFromFile(flags), needingStore(flags, verifyInputs));
     const surroundings = await cliSurroundings(cli, inputs);
     const source = await onlySource(surroundings.store, inputs.source);
     const report = await verifySnapshot({ ...inputs, source }, surroundings);

@@ -1,5 +1,5 @@
 /** Level `restored`: a real restore into a throwaway server, and the result held against what was backed up. */
-import { asLifeboatError, type LifeboatError } from "../errors.ts";
+import { asLifeboatError, LifeboatError } from "../errors.ts";
 import { type ClientTools, toolPath } from "../postgres/client-tools.ts";
 import { type Sql, withClient } from "../postgres/client.ts";
 import { type Connection, withDatabase } from "../postgres/connection.ts";
@@ -34,6 +34,8 @@ export interface RestoreCheckSurroundings {
   readonly zstd: string | undefined;
   readonly temporaryFolder: string;
   readonly tools: ClientTools;
+  serverPrograms(tools: ClientTools): Promise<void>;
+  extensionPackages(major: number, extensions: readonly string[]): Promise<void>;
 }
 
 export async function checkRestored(
@@ -46,6 +48,7 @@ export async function checkRestored(
   if (request.server !== undefined) {
     return await restoreAndCompare(snapshot, contents, request.server, request, surroundings);
   }
+  await surroundings.serverPrograms(tools);
   await using server = await startThrowawayServer({
     binDir: tools.binDir,
     major: tools.major,
@@ -53,7 +56,24 @@ export async function checkRestored(
     clock,
     logger,
   });
+  await completeExtensions(contents, server.connection, surroundings);
   return await restoreAndCompare(snapshot, contents, server.connection, request, surroundings);
+}
+
+/** An extension that the server lacks would leave the whole restore unproven; many are a package away. */
+async function completeExtensions(
+  contents: Contents,
+  server: Connection,
+  surroundings: RestoreCheckSurroundings,
+): Promise<void> {
+  const { rows } = await withClient(server, (sql) =>
+    sql.query<{ name: string }>("select name from pg_catalog.pg_available_extensions"),
+  );
+  const available = new Set(rows.map(({ name }) => name));
+  const missing = databaseOf(contents)
+    .extensions.map(({ name }) => name)
+    .filter((name) => !available.has(name));
+  if (missing.length > 0) await surroundings.extensionPackages(surroundings.tools.major, missing);
 }
 
 async function restoreAndCompare(
@@ -73,7 +93,7 @@ async function restoreAndCompare(
     const plan = planDatabaseRestore({
       contents,
       facts,
-      request: { target, mode, jobs, acceptNotVerified: true },
+      request: { target, mode, jobs, acceptNotVerified: true, substituteLocale: true },
     });
     await restoreDatabase(plan, {
       target,
@@ -83,7 +103,6 @@ async function restoreAndCompare(
       id,
       clock,
       logger,
-      substituteLocale: true,
       runHook: () => Promise.resolve(),
       verifyRestored: async (connection) => {
         components = await compareRestored(connection, databaseOf(contents));
@@ -104,13 +123,15 @@ async function restoreAndCompare(
 
 /** pg_restore stumbled over the backup, or this server cannot take it: only the first speaks against the backup. */
 function notRestored(error: LifeboatError): ComponentVerdict {
+  const { cause } = error;
+  const inside = error.inside ?? (cause instanceof LifeboatError ? cause.inside : undefined);
   const damaging = error.exitCode === 3 || error.code === "tool-failed";
   if (!damaging && error.code !== "restore-impossible") throw error;
   return judge("restore", 1, [
     {
       level: damaging ? "error" : "warning",
       code: error.code,
-      sentence: error.inside === undefined ? error.message : `${error.message} ${error.inside}`,
+      sentence: inside === undefined ? error.message : `${error.message} ${inside}`,
       publicSentence: damaging
         ? "The snapshot could not be restored."
         : "This server cannot take the snapshot.",

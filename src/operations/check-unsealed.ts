@@ -80,7 +80,17 @@ function compareRows(database: DatabaseContents, archived: ReadonlyMap<string, R
     ? [...expected.values()].filter(({ hash }) => hash === undefined).length
     : expected.size;
   const missing: readonly Finding[] = unhashed === 0 ? [] : [notHashed(unhashed, comparable)];
-  return judge("rows", expected.size, [...findings, ...missing]);
+  const unknown = [...found.keys()].filter((name) => !expected.has(name)).map(notInBackup);
+  return judge("rows", expected.size, [...findings, ...unknown, ...missing]);
+}
+
+/** Coverage was proven when the backup was taken: what its contents do not name, it did not put there. */
+function notInBackup(table: string): Finding {
+  const sentence = `Table ${table} is in an archive, but the backup's contents do not name it.`;
+  const publicSentence = "An archive holds a table that the backup's contents do not name.";
+  const remedy =
+    "Do not rely on this snapshot: take another one, verify it, and find out who sealed this one.";
+  return { level: "error", code: "table-unexpected", sentence, publicSentence, remedy };
 }
 
 function notHashed(tables: number, comparable: boolean): Finding {

@@ -1,5 +1,11 @@
 /** contents.json's half about a database: everything a restore is later compared with. */
-import type { ContentsFile, DatabaseContents, TableContents } from "../snapshot/contents.ts";
+import { LifeboatError } from "../errors.ts";
+import type {
+  ContentsFile,
+  DatabaseContents,
+  DatabaseProperties,
+  TableContents,
+} from "../snapshot/contents.ts";
 import { type Sql, withClient } from "../postgres/client.ts";
 import { listObjects } from "../postgres/catalog-objects.ts";
 import type { ClientTools } from "../postgres/client-tools.ts";
@@ -45,7 +51,7 @@ async function readDatabase(
 ): Promise<DatabaseContents> {
   const measures = await measureTables(sql, tables, { hashes });
   return {
-    properties: await readProperties(sql, server.major),
+    properties: await currentProperties(sql, server.major),
     server: { version: server.version, major: server.major },
     client: { version: clientVersion },
     moment: { time: "" },
@@ -101,4 +107,11 @@ function whyNot(table: SourceTable): string {
 /** `schema` → `schema.zst.age` */
 export function sealedName(part: string): ContentsFile["name"] {
   return `${part}.zst.age`;
+}
+
+async function currentProperties(sql: Sql, major: number): Promise<DatabaseProperties> {
+  const { rows } = await sql.query<{ name: string }>("select pg_catalog.current_database() as name");
+  const properties = await readProperties(sql, rows[0]?.name ?? "", major);
+  if (properties !== undefined) return properties;
+  throw new LifeboatError("database-missing", "The database was renamed or dropped while it was read.");
 }

@@ -22,6 +22,8 @@ export interface RestoreRequest {
   readonly jobs: number;
   /** Go on where the comparison could not be made (`not-verified`); a comparison that failed always stops. */
   readonly acceptNotVerified?: boolean;
+  /** For throwaway servers: use C where the machine lacks the backup's locale, and say so. */
+  readonly substituteLocale?: boolean;
 }
 
 /** Plain data without secrets: what a dry run shows is what the real run performs. */
@@ -41,6 +43,7 @@ export interface RestorePlan {
   readonly roles: { readonly choice: RoleChoice; readonly missing: readonly string[] };
   readonly jobs: number;
   readonly acceptNotVerified: boolean;
+  readonly substituteLocale: boolean;
   readonly destroys: readonly string[];
   readonly cannotRestore: readonly string[];
   readonly steps: readonly string[];
@@ -87,6 +90,7 @@ export function planDatabaseRestore({ contents, request, facts }: PlanInput): Re
     roles: { choice, missing: missing.map(({ name }) => name) },
     jobs: request.jobs,
     acceptNotVerified: request.acceptNotVerified === true,
+    substituteLocale: request.substituteLocale === true,
     destroys: whatIsReplaced(request),
     cannotRestore: whatIsLost(database, request, facts),
     steps: stepsOf(request, missing.length),

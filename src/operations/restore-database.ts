@@ -6,7 +6,8 @@ import { type Connection, describeServer, withDatabase } from "../postgres/conne
 import { quoteIdentifier } from "../postgres/identifiers.ts";
 import { loadArchives } from "../postgres/load.ts";
 import { createMissingRoles, planRoles, readTargetRoles } from "../postgres/missing-roles.ts";
-import { applyProperties, createDatabase, readProperties } from "../postgres/new-database.ts";
+import { readProperties } from "../postgres/database-properties.ts";
+import { applyProperties, createDatabase } from "../postgres/new-database.ts";
 import { type GlobalRoles, parseGlobals } from "../postgres/restore-globals.ts";
 import { newDatabaseName, type RestoreMark } from "../postgres/restore-names.ts";
 import { advanceSequences } from "../postgres/restore-sequences.ts";
@@ -33,18 +34,7 @@ import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
 import type { Finding, Verdict } from "../verification/findings.ts";
 import type { RestorePlan } from "./plan-database-restore.ts";
-
-/** `damaged`: nobody could find out whether the target is whole. */
-export type RestoreOutcome = "restored" | "unchanged" | "damaged";
-
-export interface RestoreHooks {
-  /** Right before the first change to what exists, or before a new database is made. */
-  readonly before?: string;
-  /** Told LIFEBOAT_OUTCOME; runs whenever `before` was begun or would have been. */
-  readonly after?: string;
-  /** Also where the outcome is `damaged`. */
-  readonly afterAlways?: boolean;
-}
+import { afterFailed, Hooks, type RestoreHooks, type RestoreOutcome, type RunHook } from "./restore-hooks.ts";
 
 export interface RestoreMeans {
   /** The plan's own target. */
@@ -57,10 +47,7 @@ export interface RestoreMeans {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly hooks?: RestoreHooks;
-  /** For throwaway servers: C where the machine lacks the backup's locale, with a finding, instead of an error. */
-  readonly substituteLocale?: boolean;
-  /** Runs a shell command; rejects unless it ends with 0. */
-  readonly runHook: (command: string, env: Readonly<Record<string, string>>) => Promise<void>;
+  readonly runHook: RunHook;
   /** Compares the loaded database with the backup, before anything else sees it. */
   readonly verifyRestored: (connection: Connection) => Promise<RestoreVerdict>;
   /** The same for chosen tables, inside the open transaction. */
@@ -91,7 +78,14 @@ export class RestoreFailure extends LifeboatError {
 
   constructor(cause: LifeboatError, outcome: "unchanged" | "damaged") {
     const state = outcome === "unchanged" ? "The target is unchanged." : "The target's state is not known.";
-    super(cause.code, `${cause.message} ${state}`, { hint: cause.hint, cause });
+    const sentence = /[.!?]$/.test(cause.message) ? cause.message : `${cause.message}.`;
+    const { hint, inside, publicSentence } = cause;
+    super(cause.code, `${sentence} ${state}`, {
+      hint,
+      ...(publicSentence === undefined ? {} : { publicSentence: `${publicSentence} ${state}` }),
+      ...(inside === undefined ? {} : { inside }),
+      cause: cause.cause,
+    });
     this.outcome = outcome;
   }
 }
@@ -99,7 +93,7 @@ export class RestoreFailure extends LifeboatError {
 /** Performs the plan. Throws `RestoreFailure`, which says how the target stands. */
 export async function restoreDatabase(plan: RestorePlan, means: RestoreMeans): Promise<RestoreReport> {
   checkPlan(plan, means);
-  const hooks = new Hooks(plan, means);
+  const hooks = new Hooks(plan.snapshot.id, means.hooks ?? {}, means.runHook);
   let report: RestoreReport;
   try {
     report =
@@ -135,6 +129,8 @@ async function restoreWhole(plan: RestorePlan, means: RestoreMeans, hooks: Hooks
     const naming = { database, newName: copy.name, connectionLimit, comment };
     let keptDatabase: string | undefined;
     if (plan.mode.kind === "in-place") {
+      // Hours may have passed: what is replaced must still be what the plan saw.
+      await checkTarget(lock, plan);
       await hooks.before();
       keptDatabase = await swapDatabases({ ...naming, server, id: means.id });
     } else {
@@ -276,7 +272,7 @@ async function loadBeside(
       properties,
       serverMajor: majorOf(plan),
       roles,
-      substituteLocale: means.substituteLocale === true,
+      substituteLocale: plan.substituteLocale,
     });
     await markDatabase(lock, name, markOf(plan, "loading"));
     const applied = await applyProperties(lock, name, properties, roles);
@@ -342,6 +338,10 @@ function notProven({ verdict, findings }: RestoreVerdict): LifeboatError {
   return new LifeboatError(
     "restore-not-verified",
     first === undefined ? `${what}.` : `${what}: ${first.sentence}`,
+    {
+      publicSentence: first === undefined ? `${what}.` : `${what}: ${first.publicSentence}.`,
+      inside: findings.map(({ sentence }) => sentence).join("\n"),
+    },
   );
 }
 
@@ -360,53 +360,4 @@ async function dropQuietly(lock: Sql, name: string, logger: Logger): Promise<voi
       `The unfinished copy could not be dropped (the next run will): ${(error as Error).message}.`,
     ),
   );
-}
-
-/** The application's stop and start around a restore. */
-class Hooks {
-  readonly #plan: RestorePlan;
-  readonly #means: RestoreMeans;
-  #begun = false;
-
-  constructor(plan: RestorePlan, means: RestoreMeans) {
-    this.#plan = plan;
-    this.#means = means;
-  }
-
-  async before(): Promise<void> {
-    this.#begun = true;
-    await this.#run(this.#means.hooks?.before, {});
-  }
-
-  async after(outcome: RestoreOutcome): Promise<void> {
-    // What was never stopped must not be started: it may be another's work.
-    if (!this.#begun) return;
-    if (outcome === "damaged" && this.#means.hooks?.afterAlways !== true) return;
-    await this.#run(this.#means.hooks?.after, { LIFEBOAT_OUTCOME: outcome });
-  }
-
-  async #run(command: string | undefined, env: Readonly<Record<string, string>>): Promise<void> {
-    if (command === undefined) return;
-    try {
-      await this.#means.runHook(command, { LIFEBOAT_SNAPSHOT: this.#plan.snapshot.id, ...env });
-    } catch (cause) {
-      throw new LifeboatError(
-        "hook-failed",
-        `A command around the restore failed: ${asLifeboatError(cause).message}`,
-        {
-          cause,
-        },
-      );
-    }
-  }
-}
-
-function afterFailed(cause: unknown): Finding {
-  return {
-    level: "error",
-    code: "hook-failed",
-    sentence: asLifeboatError(cause).message,
-    publicSentence: "The database is restored, but the command after it failed.",
-    remedy: "Run the command by hand: the database itself is whole.",
-  };
 }

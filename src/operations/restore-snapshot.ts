@@ -19,12 +19,8 @@ import {
   type RestorePlan,
   type RestoreRequest,
 } from "./plan-database-restore.ts";
-import {
-  restoreDatabase,
-  type RestoreHooks,
-  type RestoreMeans,
-  type RestoreReport,
-} from "./restore-database.ts";
+import { restoreDatabase, type RestoreMeans, type RestoreReport } from "./restore-database.ts";
+import type { RestoreHooks } from "./restore-hooks.ts";
 import { partSource, readSealedContents } from "./sealed-files.ts";
 
 export interface SnapshotRestoreRequest {
@@ -63,7 +59,9 @@ export async function restoreSnapshot(
   const startedMs = clock.elapsedMs();
   const { target } = wanted.request;
   await refuseHopelessConnection(target);
-  const { snapshot } = await locateSnapshot(store, wanted.source, wanted.choice);
+  const { snapshot, storeFindings } = await locateSnapshot(store, wanted.source, wanted.choice);
+  // What was passed over matters most to the person who restores: it may look like the newest backup.
+  for (const { sentence, remedy } of storeFindings) logger.warning(`${sentence} ${remedy}`);
   if (snapshot.state !== "whole") {
     throw new LifeboatError("snapshot-incomplete", `Snapshot ${snapshot.id} is not whole.`);
   }

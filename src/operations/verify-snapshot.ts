@@ -48,6 +48,8 @@ export interface VerifySurroundings {
   readonly signal: AbortSignal;
   readonly lifeboatVersion: string;
   clientTools(major: number): Promise<ClientTools>;
+  serverPrograms(tools: ClientTools): Promise<void>;
+  extensionPackages(major: number, extensions: readonly string[]): Promise<void>;
 }
 
 export interface VerifyReport {
@@ -92,7 +94,8 @@ export async function verifySnapshot(
     })),
     seconds: (clock.elapsedMs() - startedMs) / 1000,
   };
-  await keepEvidence(report, surroundings);
+  if (store.isReadOnly) logger.warning(`No evidence was kept: ${store.address} can only be read from here.`);
+  else await keepEvidence(report, surroundings);
   return report;
 }
 

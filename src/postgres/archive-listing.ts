@@ -1,6 +1,6 @@
 /** `pg_restore --list` on an archive while it passes by: its table of contents stands at the head of the stream. */
 import { LifeboatError } from "../errors.ts";
-import { describeExit, exitedWell, startTool } from "../system/process.ts";
+import { drainedOrClosed, exitedWell, startTool, toolFailed } from "../system/process.ts";
 import { type ClientTools, toolPath } from "./client-tools.ts";
 
 export interface ArchiveListing {
@@ -36,22 +36,14 @@ export async function startArchiveListing(
   return {
     async write(chunk) {
       if (!open || stdin.write(chunk)) return;
-      await new Promise<void>((resolve) => {
-        const settle = (): void => {
-          stdin.off("drain", settle).off("close", settle);
-          resolve();
-        };
-        stdin.on("drain", settle).on("close", settle);
-      });
+      await drainedOrClosed(stdin);
     },
     async finish() {
       if (open) stdin.end();
       const exit = await restore.exited;
       head.child.kill("SIGKILL");
       if (exitedWell(exit)) return Buffer.concat(text).toString("utf8");
-      throw new LifeboatError("dump-failed", `${describeExit("pg_restore --list", exit)}.`, {
-        inside: exit.stderr,
-      });
+      throw toolFailed("pg_restore --list", exit, "dump-failed");
     },
     stop() {
       restore.child.kill("SIGKILL");

@@ -1,6 +1,6 @@
 /** A pg_dump archive as the SQL text that it stands for. */
 import { LifeboatError } from "../errors.ts";
-import { describeExit, exitedWell, startTool } from "../system/process.ts";
+import { exitedWell, feed, startTool, toolFailed } from "../system/process.ts";
 import { type ClientTools, toolPath } from "./client-tools.ts";
 
 /**
@@ -16,30 +16,14 @@ export async function* readArchive(
   const restore = await startTool({ program, args: ["--file=-", ...extraArgs] }, ["pipe", "pipe", "pipe"]);
   const { stdin, stdout } = restore.child;
   if (stdin === null || stdout === null) throw new LifeboatError("unexpected", "pg_restore has no pipes.");
-  // pg_restore may end before the archive does; its exit code says whether that was right.
-  stdin.on("error", () => {});
-  const feeding = (async () => {
-    for await (const bytes of archive) {
-      if (!stdin.writable || stdin.write(bytes)) continue;
-      await new Promise<void>((resolve) => {
-        const settle = (): void => {
-          stdin.off("drain", settle).off("close", settle);
-          resolve();
-        };
-        stdin.on("drain", settle).on("close", settle);
-      });
-    }
-    stdin.end();
-  })();
+  const feeding = feed(archive, stdin, { toTheEnd: true });
   feeding.catch(() => restore.child.kill("SIGKILL"));
   try {
     for await (const text of stdout as AsyncIterable<Uint8Array>) yield text;
     await feeding;
     const exit = await restore.exited;
     if (exitedWell(exit)) return;
-    throw new LifeboatError("archive-unreadable", `${describeExit("pg_restore", exit)}.`, {
-      inside: exit.stderr,
-    });
+    throw toolFailed("pg_restore", exit, "archive-unreadable");
   } finally {
     restore.child.kill("SIGKILL");
   }

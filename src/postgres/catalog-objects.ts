@@ -21,6 +21,32 @@ function aclText(column: string): string {
   return `(select pg_catalog.string_agg(item::text, ',' order by item::text collate "C") from pg_catalog.unnest(${column}) item)`;
 }
 
+/**
+ * Privileges that somebody gave or took. Spelt out or left out, the built-in ones are the same: pg_dump writes neither,
+ * and what was granted and revoked again comes back as "left out".
+ */
+function ownAcl(column: string, kind: string, owner: string): string {
+  const builtIn = `pg_catalog.acldefault((${kind})::"char", ${owner})`;
+  return `(${column} is not null and ${aclText(column)} is distinct from ${aclText(builtIn)})`;
+}
+
+/** Made by a statement of its own. What comes with another object (a range's constructors) is not dumped, nor its ACL. */
+function written(catalog: string, alias: string): string {
+  return `not exists (select from pg_catalog.pg_depend x where x.classid = 'pg_catalog.${catalog}'::pg_catalog.regclass
+          and x.objid = ${alias}.oid and x.deptype = 'i')`;
+}
+
+/** The oids below are PostgreSQL's own objects. */
+const firstNormalOid = 16_384;
+
+/** Catalogs of rarer kinds: name, its oid column and, where the catalog itself may not be read, a view. */
+const nameable: readonly (readonly [catalog: string, oid: string, from?: string])[] = [
+  ...["pg_operator", "pg_opclass", "pg_opfamily", "pg_cast", "pg_collation", "pg_conversion", "pg_language", "pg_am",
+    "pg_ts_config", "pg_ts_dict", "pg_ts_parser", "pg_ts_template", "pg_transform", "pg_foreign_data_wrapper",
+    "pg_foreign_server"].map((catalog) => [catalog, "oid"] as const),
+  ["pg_user_mapping", "umid", "pg_user_mappings"],
+]; // prettier-ignore
+
 /** Kinds whose text is made by the server's deparser: other majors may spell the same thing otherwise. */
 export const deparsedKinds: ReadonlySet<string> = new Set([
   "constraint", "index", "trigger", "policy", "view", "function", "rule", "table", "type", "statistics",
@@ -105,8 +131,7 @@ const queries: Readonly<Record<string, string>> = {
            else pg_catalog.pg_get_function_result(p.oid) end)
     from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
     where ${userSchema} and ${own("pg_proc", "p")}
-      and not exists (select from pg_catalog.pg_depend x where x.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
-                      and x.objid = p.oid and x.deptype = 'i')`,
+      and ${written("pg_proc", "p")}`,
 
   type: `select t.oid::pg_catalog.regtype::text, pg_catalog.concat_ws(' ', t.typtype, 'owner',
       pg_catalog.pg_get_userbyid(t.typowner),
@@ -135,25 +160,38 @@ const queries: Readonly<Record<string, string>> = {
     from pg_catalog.pg_default_acl d left join pg_catalog.pg_namespace n on n.oid = d.defaclnamespace`,
 
   acl: `select 'schema ' || pg_catalog.quote_ident(n.nspname), ${aclText("n.nspacl")} from pg_catalog.pg_namespace n
-      where n.nspacl is not null and ${userSchema} and ${own("pg_namespace", "n")}
+      where ${ownAcl("n.nspacl", "'n'", "n.nspowner")} and ${userSchema} and ${own("pg_namespace", "n")}
     union all select 'relation ' || ${relation}, ${aclText("c.relacl")} from pg_catalog.pg_class c
       join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-      where c.relacl is not null and c.relpersistence <> 't' and ${userSchema} and ${own("pg_class", "c")}
+      where ${ownAcl("c.relacl", "case c.relkind when 'S' then 's' else 'r' end", "c.relowner")}
+        and c.relpersistence <> 't' and ${userSchema} and ${own("pg_class", "c")}
     union all select 'column ' || ${relation} || '.' || pg_catalog.quote_ident(a.attname), ${aclText("a.attacl")}
       from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid
       join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-      where a.attacl is not null and not a.attisdropped and ${userSchema} and ${own("pg_class", "c")}
+      where ${ownAcl("a.attacl", "'c'", "c.relowner")} and not a.attisdropped and ${userSchema} and ${own("pg_class", "c")}
     union all select 'function ' || p.oid::pg_catalog.regprocedure::text, ${aclText("p.proacl")} from pg_catalog.pg_proc p
-      join pg_catalog.pg_namespace n on n.oid = p.pronamespace where p.proacl is not null and ${userSchema} and ${own("pg_proc", "p")}
+      join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+      where ${ownAcl("p.proacl", "'f'", "p.proowner")} and ${userSchema} and ${own("pg_proc", "p")} and ${written("pg_proc", "p")}
     union all select 'type ' || t.oid::pg_catalog.regtype::text, ${aclText("t.typacl")} from pg_catalog.pg_type t
-      join pg_catalog.pg_namespace n on n.oid = t.typnamespace where t.typacl is not null and ${userSchema} and ${own("pg_type", "t")}
-    union all select 'large object ' || l.oid::text, coalesce(${aclText("l.lomacl")}, '') || ' owner ' || pg_catalog.pg_get_userbyid(l.lomowner)
+      join pg_catalog.pg_namespace n on n.oid = t.typnamespace
+      where ${ownAcl("t.typacl", "'T'", "t.typowner")} and ${userSchema} and ${own("pg_type", "t")}
+    union all select 'large object ' || l.oid::text, pg_catalog.concat_ws(' ',
+        ${aclText("coalesce(l.lomacl, pg_catalog.acldefault('L', l.lomowner))")}, 'owner', pg_catalog.pg_get_userbyid(l.lomowner))
       from pg_catalog.pg_largeobject_metadata l`,
 
   comment: `select pg_catalog.concat_ws(' ', i.type, i.identity), d.description from pg_catalog.pg_description d,
       lateral pg_catalog.pg_identify_object(d.classoid, d.objoid, d.objsubid) i
-    where i.schema !~ '^pg_' and i.schema <> 'information_schema'
+    where (d.objoid >= ${firstNormalOid} or i.type = 'schema' and i.identity = 'public')
+      and coalesce(i.schema !~ '^pg_' and i.schema <> 'information_schema', true)
+      and d.classoid <> 'pg_catalog.pg_extension'::pg_catalog.regclass
       and not exists (select from pg_catalog.pg_depend x where x.classid = d.classoid and x.objid = d.objoid and x.deptype = 'e')`,
+
+  // Their names only: a definition that pg_restore took is not taken apart again.
+  other: `select pg_catalog.concat_ws(' ', i.type, i.identity), '' from (
+      ${nameable.map(([catalog, oid, from]) => `select 'pg_catalog.${catalog}'::pg_catalog.regclass as classoid, ${oid} as oid from pg_catalog.${from ?? catalog}`).join(" union all ")}) o,
+      lateral pg_catalog.pg_identify_object(o.classoid, o.oid, 0) i
+    where o.oid >= ${firstNormalOid} and coalesce(i.schema !~ '^pg_' and i.schema <> 'information_schema', true)
+      and not exists (select from pg_catalog.pg_depend x where x.classid = o.classoid and x.objid = o.oid and x.deptype = 'e')`,
 };
 
 export async function listObjects(sql: Sql): Promise<readonly CatalogObject[]> {

@@ -2,6 +2,7 @@
 import pg from "pg";
 import { LifeboatError } from "../errors.ts";
 import { type Connection, describeServer } from "./connection.ts";
+import { sessionSettings } from "./session-settings.ts";
 import { rootCertificates } from "./tls.ts";
 
 export type Sql = pg.Client;
@@ -11,22 +12,6 @@ export type Sql = pg.Client;
  * Booleans and int4 counters would be harmless, but one rule is easier to trust.
  */
 const textOnly = { getTypeParser: () => (value: string | Buffer) => value.toString() };
-
-const sessionSettings = `
-  set statement_timeout = 0;
-  set lock_timeout = 0;
-  set idle_in_transaction_session_timeout = 0;
-  set client_encoding = 'UTF8';
-  set standard_conforming_strings = on;
-  set timezone = 'UTC';
-  set datestyle = 'ISO, MDY';
-  set intervalstyle = 'postgres';
-  set extra_float_digits = 1;
-  set bytea_output = 'hex';
-  set xmloption = content;
-  set row_security = off;
-  set search_path = '';
-`;
 
 /**
  * Connects. All values come back as text; `search_path` is empty, so SQL must qualify every name.

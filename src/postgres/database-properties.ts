@@ -3,41 +3,43 @@ import type { DatabaseContents, DatabaseProperties, SequenceContents } from "../
 import type { Sql } from "./client.ts";
 import { quoteQualified } from "./identifiers.ts";
 
-/** Locale columns moved twice: PostgreSQL 15 added ICU for databases, 17 renamed its column. */
-function localeColumns(major: number): string {
-  if (major >= 17) return "d.datlocprovider as provider, d.datlocale as locale";
-  if (major >= 15) return "d.datlocprovider as provider, d.daticulocale as locale";
-  return "'c' as provider, null as locale";
-}
-
-const providers: Readonly<Record<string, string>> = { c: "libc", i: "icu", b: "builtin" };
-
-export async function readProperties(sql: Sql, major: number): Promise<DatabaseProperties> {
-  const { rows } = await sql.query<Record<string, string | null>>(`
-    select d.datname as name, pg_catalog.pg_get_userbyid(d.datdba) as owner,
-           pg_catalog.pg_encoding_to_char(d.encoding) as encoding, d.datcollate as collate, d.datctype as ctype,
-           d.datconnlimit as connection_limit, d.datacl as acl,
-           pg_catalog.shobj_description(d.oid, 'pg_database') as comment, ${localeColumns(major)}
-    from pg_catalog.pg_database d where d.datname = pg_catalog.current_database()`);
-  const row = rows[0] ?? {};
-  const settings = await sql.query<{ role: string; setting: string }>(`
-    select coalesce(r.rolname, '') as role, item as setting
-    from pg_catalog.pg_db_role_setting s
-    join pg_catalog.pg_database d on d.oid = s.setdatabase and d.datname = pg_catalog.current_database()
-    left join pg_catalog.pg_roles r on r.oid = s.setrole, pg_catalog.unnest(s.setconfig) item
-    order by coalesce(r.rolname, '') collate "C", item collate "C"`);
+/** The properties of an existing database; undefined where the server has none of that name. */
+export async function readProperties(
+  sql: Sql,
+  name: string,
+  serverMajor: number,
+): Promise<DatabaseProperties | undefined> {
+  // Locale columns moved twice: PostgreSQL 15 added ICU for databases, 17 renamed its column.
+  const provider = serverMajor >= 15 ? "d.datlocprovider" : "'c'";
+  const locale = serverMajor >= 17 ? "d.datlocale" : serverMajor >= 15 ? "d.daticulocale" : "null";
+  const { rows } = await sql.query<Record<string, string | null>>(
+    `select d.oid, r.rolname, pg_catalog.pg_encoding_to_char(d.encoding) as encoding, d.datcollate, d.datctype,
+            ${provider} as provider, ${locale} as locale, d.datconnlimit, d.datacl::text as acl,
+            pg_catalog.shobj_description(d.oid, 'pg_database') as comment
+       from pg_catalog.pg_database d join pg_catalog.pg_roles r on r.oid = d.datdba where d.datname = $1`,
+    [name],
+  );
+  const row = rows[0];
+  if (row === undefined) return undefined;
+  const settings = await sql.query<{ role: string; setting: string }>(
+    `select coalesce(r.rolname, '') as role, c.setting
+       from pg_catalog.pg_db_role_setting s cross join unnest(s.setconfig) with ordinality c(setting, n)
+       left join pg_catalog.pg_roles r on r.oid = s.setrole
+      where s.setdatabase = $1 and (s.setrole = 0 or r.rolname is not null) order by 1, c.n`,
+    [row["oid"]],
+  );
   return {
-    name: row["name"] ?? "",
-    owner: row["owner"] ?? "",
+    name,
+    owner: row["rolname"] ?? "",
     encoding: row["encoding"] ?? "",
-    collate: row["collate"] ?? "",
-    ctype: row["ctype"] ?? "",
-    localeProvider: providers[row["provider"] ?? ""] ?? "libc",
+    collate: row["datcollate"] ?? "",
+    ctype: row["datctype"] ?? "",
+    localeProvider: { c: "libc", i: "icu", b: "builtin" }[row["provider"] ?? "c"] ?? "",
     locale: row["locale"] ?? null,
     comment: row["comment"] ?? null,
-    connectionLimit: Number(row["connection_limit"]),
+    connectionLimit: Number(row["datconnlimit"]),
     acl: row["acl"] ?? null,
-    settings: settings.rows.map(({ role, setting }) => ({ role, setting })),
+    settings: settings.rows,
   };
 }
 

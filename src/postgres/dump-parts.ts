@@ -77,10 +77,11 @@ export function exactPattern(table: Pick<SourceTable, "schema" | "name">): strin
 }
 
 function exactName(name: string): string {
-  return Array.from(name, (character) => {
-    const code = character.codePointAt(0) ?? 0;
-    return code < 0x80 ? `\\u${code.toString(16).padStart(4, "0")}` : `"${character}"`;
-  }).join("");
+  // Neighbours share one pair of quotes: a closing and an opening one side by side would mean a quote character.
+  return name.replaceAll(/[\0-\x7f]|[^\0-\x7f]+/g, (piece) => {
+    const code = piece.charCodeAt(0);
+    return code < 0x80 ? `\\u${code.toString(16).padStart(4, "0")}` : `"${piece}"`;
+  });
 }
 
 /**

@@ -2,12 +2,12 @@
 import type { Readable } from "node:stream";
 import { LifeboatError } from "../errors.ts";
 import {
-  describeExit,
   exitedWell,
   holdOutput,
   type RunningTool,
   startTool,
   type ToolExit,
+  toolFailed,
 } from "../system/process.ts";
 import { type ArchiveListing, startArchiveListing } from "./archive-listing.ts";
 import { type ClientTools, toolPath } from "./client-tools.ts";
@@ -178,6 +178,5 @@ function pipesOf(tool: RunningTool): { stdin: NonNullable<RunningTool["child"]["
 }
 
 function refuseBadExit(name: string, exit: ToolExit): void {
-  if (exitedWell(exit)) return;
-  throw new LifeboatError("dump-failed", `${describeExit(name, exit)}.`, { inside: exit.stderr });
+  if (!exitedWell(exit)) throw toolFailed(name, exit, "dump-failed");
 }

@@ -16,9 +16,9 @@ export function libpqEnvironment(connection: Connection): Record<string, string>
     PGSSLMODE: connection.sslMode,
     ...(verifies ? { PGSSLROOTCERT: rootCertificatesFile(connection) } : {}),
     ...(connection.password === undefined ? {} : { PGPASSWORD: connection.password }),
-    // No stray ~/.pgpass or service file may decide where a backup comes from.
-    PGPASSFILE: "/dev/null",
-    PGSERVICEFILE: "/dev/null",
+    // No stray ~/.pgpass or service file may decide where a backup comes from; a path that cannot exist is silent.
+    PGPASSFILE: "/dev/null/none",
+    PGSERVICEFILE: "/dev/null/none",
     PGAPPNAME: "lifeboat",
     PGCLIENTENCODING: "UTF8",
     PGCONNECT_TIMEOUT: "30",

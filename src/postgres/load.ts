@@ -10,7 +10,7 @@ import { LifeboatError } from "../errors.ts";
 import type { ContentsFile } from "../snapshot/contents.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
-import { describeExit, exitedWell, startTool } from "../system/process.ts";
+import { exitedWell, startTool, toolFailed } from "../system/process.ts";
 import type { Connection } from "./connection.ts";
 import { libpqEnvironment } from "./libpq.ts";
 import { feedPart, type PartSource, type RestoreTools, writePart } from "./restore-stream.ts";
@@ -98,7 +98,7 @@ async function restoreSchema(
   const args = arguments_(section, [...jobs, "/dev/fd/3"]);
   const restore = await startTool({ ...command, args }, ["ignore", "ignore", "pipe", fd]);
   const exit = await restore.exited;
-  if (!exitedWell(exit)) throw new LifeboatError("tool-failed", `${describeExit(restore.name, exit)}.`);
+  if (!exitedWell(exit)) throw toolFailed(restore.name, exit);
 }
 
 /** At most `jobs` at once, largest first; the first failure ends the others, and is the one reported. */

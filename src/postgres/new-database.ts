@@ -90,16 +90,20 @@ export async function applyProperties(
   properties: DatabaseProperties,
   roles: ReadonlySet<string>,
 ): Promise<readonly Finding[]> {
-  const findings: Finding[] = [];
   const { statements, unknownRoles } = aclStatements(name, properties, roles);
-  for (const role of unknownRoles) findings.push(grantLeftOut(role));
-  for (const { role, setting } of properties.settings) {
-    if (role !== "" && !roles.has(role)) findings.push(grantLeftOut(role));
-    else statements.push(settingStatement(name, role, setting));
-  }
+  const findings: Finding[] = unknownRoles.map(grantLeftOut);
   for (const statement of statements) {
-    await sql.query(statement).catch((error: unknown) => {
-      findings.push(propertyRefused(statement, error as Error));
+    await sql.query(statement).catch((error: unknown) => findings.push(propertyRefused(statement, error)));
+  }
+  for (const { role, setting } of properties.settings) {
+    if (role !== "" && !roles.has(role)) {
+      findings.push(grantLeftOut(role));
+      continue;
+    }
+    await sql.query(settingStatement(name, role, setting)).catch((error: unknown) => {
+      // Only the setting's name: its value may be a secret (a signing key, say), also in the server's own message.
+      const what = `the setting ${quoteIdentifier(setting.slice(0, setting.indexOf("=")))}`;
+      findings.push(propertyRefused(what, (error as { code?: unknown }).code));
     });
   }
   return findings;
@@ -115,45 +119,6 @@ export async function finishProperties(
   await sql.query(`alter database ${quoted} connection limit ${properties.connectionLimit}`);
   const comment = properties.comment === null ? "null" : quoteLiteral(properties.comment);
   await sql.query(`comment on database ${quoted} is ${comment}`);
-}
-
-/** The properties of an existing database; undefined where the server has none of that name. */
-export async function readProperties(
-  sql: Sql,
-  name: string,
-  serverMajor: number,
-): Promise<DatabaseProperties | undefined> {
-  const provider = serverMajor >= 15 ? "d.datlocprovider" : "'c'";
-  const locale = serverMajor >= 17 ? "d.datlocale" : serverMajor >= 15 ? "d.daticulocale" : "null";
-  const { rows } = await sql.query<Record<string, string | null>>(
-    `select d.oid, r.rolname, pg_catalog.pg_encoding_to_char(d.encoding) encoding, d.datcollate, d.datctype,
-            ${provider} provider, ${locale} locale, d.datconnlimit, d.datacl::text acl,
-            pg_catalog.shobj_description(d.oid, 'pg_database') comment
-       from pg_catalog.pg_database d join pg_catalog.pg_roles r on r.oid = d.datdba where d.datname = $1`,
-    [name],
-  );
-  const row = rows[0];
-  if (row === undefined) return undefined;
-  const settings = await sql.query<{ role: string; setting: string }>(
-    `select coalesce(r.rolname, '') as role, c.setting
-       from pg_catalog.pg_db_role_setting s cross join unnest(s.setconfig) with ordinality c(setting, n)
-       left join pg_catalog.pg_roles r on r.oid = s.setrole
-      where s.setdatabase = $1 and (s.setrole = 0 or r.rolname is not null) order by 1, c.n`,
-    [row["oid"]],
-  );
-  return {
-    name,
-    owner: row["rolname"] ?? "",
-    encoding: row["encoding"] ?? "",
-    collate: row["datcollate"] ?? "",
-    ctype: row["datctype"] ?? "",
-    localeProvider: { c: "libc", i: "icu", b: "builtin" }[row["provider"] ?? "c"] ?? "",
-    locale: row["locale"] ?? null,
-    comment: row["comment"] ?? null,
-    connectionLimit: Number(row["datconnlimit"]),
-    acl: row["acl"] ?? null,
-    settings: settings.rows,
-  };
 }
 
 function createFailed(name: string, cause: unknown): LifeboatError {
@@ -201,12 +166,13 @@ function grantLeftOut(role: string): Finding {
   };
 }
 
-function propertyRefused(statement: string, error: Error): Finding {
+function propertyRefused(what: string, reason: unknown): Finding {
+  const why = reason instanceof Error ? reason.message : `SQLSTATE ${String(reason)}`;
   return {
     level: "warning",
     code: "database-property-not-restored",
-    sentence: `The server refused "${statement}": ${error.message}.`,
+    sentence: `The server refused ${what}: ${why}.`,
     publicSentence: "The server refused one of the database's rights or settings.",
-    remedy: "Run the statement as a role that may.",
+    remedy: "Grant or set it yourself, as a role that may.",
   };
 }

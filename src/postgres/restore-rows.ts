@@ -8,7 +8,7 @@ import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { from as copyFrom } from "pg-copy-streams";
 import { LifeboatError } from "../errors.ts";
-import { type RunningTool, startTool } from "../system/process.ts";
+import { type RunningTool, startTool, toolFailed } from "../system/process.ts";
 import type { Sql } from "./client.ts";
 import {
   feedPart,
@@ -100,8 +100,7 @@ export async function scriptOf(
   listed.child.stdin?.on("error", () => {});
   listed.child.stdin?.end(archive);
   const exit = await listed.exited;
-  if (exit.code !== 0)
-    throw new LifeboatError("tool-failed", `pg_restore ended with an error: ${exit.stderr}.`);
+  if (exit.code !== 0) throw toolFailed("pg_restore", exit);
   const script = Buffer.concat(chunks).toString("utf8");
   const token = /^\\restrict ([A-Za-z0-9]+)$/m.exec(script)?.[1];
   const withoutFences =

@@ -6,7 +6,7 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { LifeboatError } from "../errors.ts";
-import { describeExit, exitedWell, type RunningTool, startTool, type ToolExit } from "../system/process.ts";
+import { exitedWell, type RunningTool, startTool, type ToolExit, toolFailed } from "../system/process.ts";
 
 /** Where a snapshot's parts come from. */
 export interface PartSource {
@@ -57,10 +57,10 @@ export async function feedPart(
   if (failure !== undefined) throw asError(failure.cause);
   const consumerFailed = !exitedWell(consumerExit);
   if (!exitedWell(zstdExit) && !(isEcho(zstdExit) && (consumerFailed || stopsEarly))) {
-    throw new LifeboatError("tool-failed", `${describeExit("zstd", zstdExit)}.`);
+    throw toolFailed("zstd", zstdExit);
   }
   if (consumerFailed) {
-    throw new LifeboatError("tool-failed", `${describeExit(consumer.name, consumerExit)}.`);
+    throw toolFailed(consumer.name, consumerExit);
   }
 }
 
@@ -80,7 +80,7 @@ export async function readPart(part: PartStream, maxBytes: number): Promise<Buff
   if (bytes > maxBytes) {
     throw new LifeboatError("snapshot-damaged", `The part ${part.name} is larger than ${maxBytes} bytes.`);
   }
-  if (!exitedWell(exit)) throw new LifeboatError("tool-failed", `${describeExit("zstd", exit)}.`);
+  if (!exitedWell(exit)) throw toolFailed("zstd", exit);
   return Buffer.concat(chunks);
 }
 
@@ -123,7 +123,7 @@ export async function writeHead(
   if (state.refusal !== undefined) throw asError(state.refusal);
   if (state.done) return;
   if (failure !== undefined) throw asError(failure.cause);
-  if (!exitedWell(exit)) throw new LifeboatError("tool-failed", `${describeExit("zstd", exit)}.`);
+  if (!exitedWell(exit)) throw toolFailed("zstd", exit);
 }
 
 /** A part decompressed straight into an open file descriptor. */
@@ -132,7 +132,7 @@ export async function writePart(part: PartStream, fd: number): Promise<void> {
   const failure = await pump(part, zstd, () => {});
   const exit = await zstd.exited;
   if (failure !== undefined) throw asError(failure.cause);
-  if (!exitedWell(exit)) throw new LifeboatError("tool-failed", `${describeExit("zstd", exit)}.`);
+  if (!exitedWell(exit)) throw toolFailed("zstd", exit);
 }
 
 /**

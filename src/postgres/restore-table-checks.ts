@@ -18,6 +18,7 @@ export async function findTable(sql: Sql, { schema, name }: TableName): Promise<
   throw new LifeboatError(
     "restore-table-refused",
     `${quoteQualified(schema, name)} is not a table in the target, but something else of that name.`,
+    { publicSentence: "A chosen table is not a table in the target, but something else of that name." },
   );
 }
 
@@ -39,6 +40,7 @@ export async function requireTypes(sql: Sql, types: readonly TableName[]): Promi
       `The table needs the type ${quoteQualified(schema, name)}, which the target does not have.`,
       {
         hint: "Create the type in the target first, or restore the whole database beside it and copy from there.",
+        publicSentence: "A chosen table needs a type that the target does not have.",
       },
     );
   }
@@ -47,7 +49,7 @@ export async function requireTypes(sql: Sql, types: readonly TableName[]): Promi
 /** Every backed-up column must be there and writable; further ones must not need a value. */
 export async function requireColumns(sql: Sql, oid: string, table: TableContents): Promise<void> {
   const { rows } = await sql.query<{ attname: string; generated: string; needed: string }>(
-    `select attname, attgenerated <> '' generated,
+    `select attname, attgenerated <> '' as generated,
             attnotnull and not atthasdef and attidentity = '' and attgenerated = '' needed
        from pg_catalog.pg_attribute where attrelid = $1 and attnum > 0 and not attisdropped`,
     [oid],
@@ -68,6 +70,7 @@ export async function requireColumns(sql: Sql, oid: string, table: TableContents
   throw new LifeboatError(
     "restore-table-refused",
     `${quoteQualified(table.schema, table.name)} has other columns than the backup: ${problems.join("; ")}.`,
+    { publicSentence: `A chosen table has other columns than the backup: ${problems.length} of them.` },
   );
 }
 
@@ -140,7 +143,10 @@ export async function requireReferences(sql: Sql, oids: readonly string[]): Prom
     throw new LifeboatError(
       "restore-table-refused",
       `${dangling} rows of ${child} would refer to rows that are not there (foreign key ${quoteIdentifier(conname)}).`,
-      { hint: "Restore the tables on both sides of the foreign key together, or take a snapshot that fits." },
+      {
+        hint: "Restore the tables on both sides of the foreign key together, or take a snapshot that fits.",
+        publicSentence: `${dangling} rows would refer to rows that are not there: restore the tables on both sides of the foreign key together.`,
+      },
     );
   }
 }

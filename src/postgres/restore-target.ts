@@ -7,7 +7,7 @@ import { runTool } from "../system/process.ts";
 import { type Sql, withClient } from "./client.ts";
 import { type Connection, isLocal } from "./connection.ts";
 import { readTargetRoles, type TargetRoles } from "./missing-roles.ts";
-import { readProperties } from "./new-database.ts";
+import { readProperties } from "./database-properties.ts";
 import type { RestoreTools } from "./restore-stream.ts";
 import { findLeftovers, type Leftover, maintenanceConnection } from "./swap.ts";
 

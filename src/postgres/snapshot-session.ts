@@ -38,12 +38,14 @@ const attempts = 5;
 export async function openSnapshotSession(connection: Connection): Promise<SnapshotSession> {
   const sql = await openClient(connection);
   try {
+    // The listing asks for the size of tables, which waits for whoever rewrites one.
+    await sql.query(`set lock_timeout = ${lockWaitMs}`);
     for (let attempt = 1; attempt <= attempts; attempt += 1) {
       const before = await listTables(sql);
       await refuseUnreadableTables(sql, before);
-      const moment = await lockAndExport(sql, before);
-      const after = await listTables(sql);
-      if (sameTables(before, after)) return session(connection, sql, after, moment);
+      const moment = await lockAndExport(sql, before).catch(undefinedIfDropped);
+      const after = moment === undefined ? [] : await listTables(sql);
+      if (moment !== undefined && sameTables(before, after)) return session(connection, sql, after, moment);
       await sql.query("rollback");
     }
   } catch (cause) {
@@ -67,16 +69,21 @@ async function lockAndExport(sql: Sql, tables: readonly SourceTable[]): Promise<
   await sql.query("begin isolation level repeatable read read only");
   const names = tables.filter(isLockable).map((table) => `only ${qualified(table)}`);
   if (names.length > 0) {
-    await sql.query(`set local lock_timeout = ${lockWaitMs}`);
     // LOCK takes no snapshot: rows that were committed while it waited are seen by the one exported next.
     await sql.query(`lock table ${names.join(", ")} in access share mode`);
-    await sql.query("set local lock_timeout = 0");
   }
   const { rows } = await sql.query<Record<string, string>>(
     `select pg_catalog.to_char(pg_catalog.clock_timestamp(), 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as time,
             pg_catalog.pg_export_snapshot() as name`,
   );
   return { name: rows[0]?.["name"] ?? "", time: rows[0]?.["time"] ?? "", lsn: await walPosition(sql) };
+}
+
+/** A table or schema of the listing was gone when its lock came: the schema is in motion, as with two unequal listings. */
+function undefinedIfDropped(cause: unknown): undefined {
+  const { code } = cause as { code?: string };
+  if (code === "42P01" || code === "3F000") return undefined;
+  throw cause;
 }
 
 async function walPosition(sql: Sql): Promise<string | undefined> {
@@ -151,5 +158,6 @@ function snapshotError(cause: unknown): unknown {
     return new LifeboatError("privilege-missing", "The role may not read every table.", { cause });
   return new LifeboatError("snapshot-lost", `The database did not give a snapshot: ${String(message)}.`, {
     cause,
+    publicSentence: "The database did not give a snapshot.",
   });
 }

@@ -64,7 +64,7 @@ export async function lockRestore(server: Connection, database: string): Promise
     "set tcp_keepalives_idle = 30; set tcp_keepalives_interval = 10; set tcp_keepalives_count = 3",
   );
   const { rows } = await sql.query<{ locked: string }>(
-    "select pg_catalog.pg_try_advisory_lock(pg_catalog.hashtextextended($1, 0)) locked",
+    "select pg_catalog.pg_try_advisory_lock(pg_catalog.hashtextextended($1, 0)) as locked",
     [key],
   );
   if (rows[0]?.locked === "t") return sql;
@@ -75,7 +75,7 @@ export async function lockRestore(server: Connection, database: string): Promise
 /** What killed restores of this database left: the catalog alone says so. Only for the holder of the lock. */
 export async function findLeftovers(sql: Sql, database: string): Promise<readonly Leftover[]> {
   const { rows } = await sql.query<{ datname: string; comment: string | null }>(
-    `select datname, pg_catalog.shobj_description(oid, 'pg_database') comment
+    `select datname, pg_catalog.shobj_description(oid, 'pg_database') as comment
        from pg_catalog.pg_database where not datistemplate order by datname`,
   );
   return rows

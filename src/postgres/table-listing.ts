@@ -40,7 +40,9 @@ const listing = `
          e.extname as extension,
          case when config.position is not null then coalesce(e.extcondition[config.position], '') end as condition,
          columns.names as columns,
-         case when c.relkind in ('r', 'm') then pg_catalog.pg_table_size(c.oid) else 0 end as bytes
+         -- A materialized view's size is a guess: asking for it would wait for a refresh, and nothing depends on it.
+         case c.relkind when 'r' then pg_catalog.pg_table_size(c.oid) when 'm' then c.relpages::int8 * 8192
+           else 0 end as bytes
   from pg_catalog.pg_class c
   join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   left join pg_catalog.pg_depend d

@@ -55,7 +55,8 @@ export async function restoreTables(options: TableRestore): Promise<TableRestore
   const selected = selectTables(options.contents.tables, options.selection);
   const sql = await openClient(options.connection);
   try {
-    await sql.query("begin read write");
+    // Writers may be busy, but not for ever: behind our waiting lock every other one queues.
+    await sql.query("begin read write; set local lock_timeout = '60s'; set local lc_monetary = 'C'");
     const report = await replaceInTransaction(options, selected, sql);
     await options.beforeCommit?.();
     await commit(sql);
@@ -111,6 +112,7 @@ async function replaceInTransaction(
     throw new LifeboatError(
       "restore-not-verified",
       `The restored rows were compared and are not the backup's: ${bad.sentence}`,
+      { publicSentence: `The restored rows were compared and are not the backup's: ${bad.publicSentence}.` },
     );
   }
   return {
@@ -136,7 +138,10 @@ async function scriptsFor(
     throw new LifeboatError(
       "restore-table-refused",
       `${nameOf(table)} is a partition, which cannot be created without its root.`,
-      { hint: "Choose the topmost table: its partitions come with it." },
+      {
+        hint: "Choose the topmost table: its partitions come with it.",
+        publicSentence: "A chosen table is a partition; choose the topmost one: its partitions come with it.",
+      },
     );
   }
   const name = files.find(({ role }) => role === "schema")?.name ?? "";
@@ -192,7 +197,9 @@ async function loadRows(
 function entryOf(toc: ArchiveToc, leaf: TableContents, part: string): TocEntry {
   const entry = toc.entries.find(({ kind, oid }) => kind === "TABLE DATA" && oid === leaf.oid);
   if (entry !== undefined) return entry;
-  throw new LifeboatError("snapshot-damaged", `The part ${part} does not have the rows of ${nameOf(leaf)}.`);
+  throw new LifeboatError("snapshot-damaged", `The part ${part} does not have the rows of ${nameOf(leaf)}.`, {
+    publicSentence: `The part ${part} does not have the rows of a table that should be in it.`,
+  });
 }
 
 async function moveSequences(contents: DatabaseContents, oids: readonly string[], sql: Sql): Promise<number> {
@@ -229,8 +236,10 @@ function asTableError(error: unknown): unknown {
   const { code, message } = error as { code?: unknown; message: string };
   // Only what the server said is about the target; a failing source keeps its own words.
   if (error instanceof LifeboatError || !isSqlState(code)) return error;
-  return new LifeboatError("restore-table-refused", `The target refused the tables: ${message}.`, {
+  return new LifeboatError("restore-table-refused", "The target refused the tables.", {
+    inside: message,
     cause: error,
+    publicSentence: "The target refused the tables.",
   });
 }
 

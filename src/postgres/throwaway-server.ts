@@ -5,10 +5,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { chown, mkdir, open, readFile, rm } from "node:fs/promises";
+import { chown, type FileHandle, mkdir, open, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { LifeboatError } from "../errors.ts";
+import { asLifeboatError, LifeboatError } from "../errors.ts";
 import type { Clock } from "../system/clock.ts";
 import { childEnvironment } from "../system/environment.ts";
 import type { Logger } from "../system/logger.ts";
@@ -133,7 +133,9 @@ async function initialise(options: ThrowawayOptions, folder: string, account?: A
   try {
     await runTool({ program: join(options.binDir, "initdb"), args, cwd: folder, ...account });
   } catch (cause) {
+    const { inside = "" } = asLifeboatError(cause);
     throw new LifeboatError("throwaway-server-failed", "A throwaway PostgreSQL could not be initialised.", {
+      inside,
       cause,
     });
   }
@@ -144,8 +146,9 @@ async function start(
   folder: string,
   account: Account | undefined,
 ): Promise<ThrowawayServer> {
-  const logPath = join(folder, "log");
-  const child = await spawnServer(options, folder, logPath, account);
+  // Held open: when the server ends, the watchdog removes the file at once.
+  const log = await open(join(folder, "log"), "wx+", 0o600);
+  const child = await spawnServer(options, folder, log.fd, account);
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const stop = onlyOnce(async () => {
     child.kill("SIGQUIT");
@@ -164,13 +167,15 @@ async function start(
   try {
     await ready(connection, child, options.clock);
   } catch (cause) {
-    const tail = (await readFile(logPath, "utf8").catch(() => "")).trim().slice(-4000);
+    const tail = await lastWords(log);
     await stop();
     throw new LifeboatError(
       "throwaway-server-failed",
       `A throwaway PostgreSQL ${options.major} did not start${tail === "" ? "." : `; its log: ${tail}`}`,
       { cause },
     );
+  } finally {
+    await log.close();
   }
   options.logger.debug(`A throwaway PostgreSQL ${options.major} runs in ${folder}.`);
   return { connection, major: options.major, folder, stop, [Symbol.asyncDispose]: stop };
@@ -180,33 +185,37 @@ async function start(
 async function spawnServer(
   options: ThrowawayOptions,
   folder: string,
-  logPath: string,
+  log: number,
   account: Account | undefined,
 ): Promise<ChildProcess> {
   const settings = { ...fastAndPrivate, unix_socket_directories: folder, ...options.settings };
-  const log = await open(logPath, "wx", 0o600);
-  try {
-    const child = spawn(
-      "/bin/sh",
-      [
-        ...["-c", watchdog, "lifeboat-watchdog"],
-        ...[join(options.binDir, "postgres"), "-D", join(folder, "data"), "-p", String(port)],
-        ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
-      ],
-      {
-        env: childEnvironment({ LIFEBOAT_FOLDER: folder }),
-        stdio: ["pipe", log.fd, log.fd],
-        cwd: folder,
-        detached: true,
-        ...account,
-      },
-    );
-    child.stdin?.on("error", () => {});
-    await once(child, "spawn");
-    return child;
-  } finally {
-    await log.close();
-  }
+  const child = spawn(
+    "/bin/sh",
+    [
+      ...["-c", watchdog, "lifeboat-watchdog"],
+      ...[join(options.binDir, "postgres"), "-D", join(folder, "data"), "-p", String(port)],
+      ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
+    ],
+    {
+      env: childEnvironment({ LIFEBOAT_FOLDER: folder }),
+      stdio: ["pipe", log, log],
+      cwd: folder,
+      detached: true,
+      ...account,
+    },
+  );
+  child.stdin?.on("error", () => {});
+  await once(child, "spawn");
+  return child;
+}
+
+async function lastWords(log: FileHandle): Promise<string> {
+  const { size } = await log.stat();
+  const { buffer, bytesRead } = await log.read({
+    buffer: Buffer.alloc(4000),
+    position: Math.max(0, size - 4000),
+  });
+  return buffer.subarray(0, bytesRead).toString("utf8").trim();
 }
 
 async function ready(connection: Connection, child: ChildProcess, clock: Clock): Promise<void> {

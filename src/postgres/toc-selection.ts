@@ -2,12 +2,10 @@
 import { LifeboatError } from "../errors.ts";
 import type { TableContents } from "../snapshot/contents.ts";
 import { quoteQualified } from "./identifiers.ts";
+import { nearNames, type TableName } from "./restore-near-names.ts";
 import type { ArchiveToc, TocEntry } from "./restore-toc.ts";
 
-export interface TableName {
-  readonly schema: string;
-  readonly name: string;
-}
+export type { TableName };
 
 export interface Selection {
   readonly tables: readonly TableName[];
@@ -204,20 +202,20 @@ export function writeTocList(entries: readonly TocEntry[]): string {
 }
 
 function refused({ schema, name }: TableContents, why: string): LifeboatError {
-  return new LifeboatError("restore-selection", `The table ${quoteQualified(schema, name)} ${why}.`);
+  return new LifeboatError("restore-selection", `The table ${quoteQualified(schema, name)} ${why}.`, {
+    publicSentence: `A chosen table ${why}.`,
+  });
 }
 
 function notThere(wanted: TableName, all: readonly TableContents[]): LifeboatError {
-  const near = all
-    .map((table) => ({ table, steps: distanceBetween(wanted, table) }))
-    .filter(({ steps, table }) => steps <= Math.max(2, table.name.length / 3))
-    .toSorted((a, b) => a.steps - b.steps)
-    .slice(0, 3)
-    .map(({ table }) => quoteQualified(table.schema, table.name));
+  const near = nearNames(wanted, all).map((table) => quoteQualified(table.schema, table.name));
   return new LifeboatError(
     "restore-selection",
     `The snapshot has no table ${quoteQualified(wanted.schema, wanted.name)}.`,
-    near.length === 0 ? {} : { hint: `Did you mean ${near.join(" or ")}?` },
+    {
+      ...(near.length === 0 ? {} : { hint: `Did you mean ${near.join(" or ")}?` }),
+      publicSentence: "The snapshot has no table of a name that was chosen.",
+    },
   );
 }
 
@@ -228,25 +226,7 @@ function schemaNotThere(schema: string, all: readonly TableContents[]): Lifeboat
     `The snapshot has no tables in the schema ${JSON.stringify(schema)}.`,
     {
       hint: `It has tables in: ${schemas.slice(0, 20).join(", ")}.`,
+      publicSentence: "The snapshot has no tables in a schema that was chosen.",
     },
   );
-}
-
-/** Case does not count; another schema counts as one step. */
-function distanceBetween(wanted: TableName, table: TableName): number {
-  const steps = editDistance(wanted.name.toLowerCase(), table.name.toLowerCase());
-  return steps + (wanted.schema === table.schema ? 0 : 1);
-}
-
-function editDistance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= from.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= to.length; j += 1) {
-      const replaced = (row[j - 1] ?? 0) + (from[i - 1] === to[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[to.length] ?? 0;
 }

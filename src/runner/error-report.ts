@@ -19,17 +19,27 @@ const withheld = "its words are withheld, because everybody can read the logs of
  */
 export function reportError(error: LifeboatError, disclosure: Disclosure): ErrorReport {
   const isStranger = error.code === "unexpected" && isWordsOf(error.message, error.cause);
+  const { sentence, hint } = wordsOf(error, disclosure);
   return {
     code: error.code,
-    sentence: isStranger
-      ? `Something unforeseen happened: ${describe(error.cause, disclosure)}`
-      : error.message,
-    hint: error.hint,
+    sentence: isStranger ? `Something unforeseen happened: ${describe(error.cause, disclosure)}` : sentence,
+    hint,
     details: [
+      ...insideOf(error, disclosure),
       ...causes(error, disclosure, deepestCause),
       ...(error.code === "unexpected" ? stackOf(error.cause instanceof Error ? error.cause : error) : []),
     ],
   };
+}
+
+function wordsOf(error: LifeboatError, disclosure: Disclosure): LifeboatError["publicly"] {
+  return disclosure === "names" ? { sentence: error.message, hint: error.hint } : error.publicly;
+}
+
+/** A program's stderr, a list of names: only for those who may know the names anyway. */
+function insideOf(error: Error, disclosure: Disclosure): string[] {
+  if (!(error instanceof LifeboatError) || disclosure !== "names") return [];
+  return error.inside === undefined || error.inside === "" ? [] : [error.inside];
 }
 
 /** Whether asLifeboatError took the sentence from the value that was thrown. */
@@ -43,7 +53,9 @@ function causes(error: Error, disclosure: Disclosure, depth: number): string[] {
   if (depth === 0) return inner.length === 0 ? [] : ["… and deeper causes"];
   return inner.flatMap((cause) => [
     `Cause: ${describe(cause, disclosure)}`,
-    ...(cause instanceof Error ? causes(cause, disclosure, depth - 1) : []),
+    ...(cause instanceof Error
+      ? [...insideOf(cause, disclosure), ...causes(cause, disclosure, depth - 1)]
+      : []),
   ]);
 }
 
@@ -51,7 +63,7 @@ function describe(thrown: unknown, disclosure: Disclosure): string {
   if (!(thrown instanceof Error)) {
     return disclosure === "names" ? JSON.stringify(thrown) : `a ${typeof thrown} was thrown (${withheld})`;
   }
-  if (thrown instanceof LifeboatError) return `[${thrown.code}] ${thrown.message}`;
+  if (thrown instanceof LifeboatError) return `[${thrown.code}] ${wordsOf(thrown, disclosure).sentence}`;
   const code = codeOf(thrown);
   const name = `${thrown.name}${code === undefined ? "" : ` ${code}`}`;
   return disclosure === "names" ? `${name}: ${thrown.message}` : `${name} (${withheld})`;

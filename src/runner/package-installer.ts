@@ -5,7 +5,7 @@ import { join } from "node:path";
 import * as cache from "@actions/cache";
 import { exec } from "@actions/exec";
 import { mkdirP } from "@actions/io";
-import type { PackageInstaller } from "../postgres/install-client-tools.ts";
+import type { PackageInstaller } from "../postgres/install-programs.ts";
 import type { Logger } from "../system/logger.ts";
 
 /**

@@ -1,7 +1,15 @@
 /** zstd streams by the `zstd` binary, which is faster than Node's own and reads every frame of a stream. */
 import type { Readable, Writable } from "node:stream";
 import { LifeboatError } from "../errors.ts";
-import { describeExit, exitedWell, type RunningTool, runTool, startTool } from "../system/process.ts";
+import {
+  describeExit,
+  exitedWell,
+  feed,
+  type RunningTool,
+  runTool,
+  startTool,
+  toolFailed,
+} from "../system/process.ts";
 import { damaged } from "./damaged.ts";
 import { compressionLevel, decompressByFrames, tooLarge } from "./node-zstd.ts";
 
@@ -73,7 +81,7 @@ async function* decompressByTool(
     // The source's error comes first: the tool's exit is then only its echo.
     const fed = await feeding;
     const exit = await tool.exited;
-    if (exit.signal !== null) throw new LifeboatError("tool-failed", `${describeExit(tool.name, exit)}.`);
+    if (exit.signal !== null) throw toolFailed(tool.name, exit);
     if (!exitedWell(exit)) throw damaged(describeExit(tool.name, exit));
     if (fed === "refused") throw damaged(`${tool.name} did not read its zstd stream to the end`);
   } finally {
@@ -87,30 +95,4 @@ function pipesOf(tool: RunningTool): { readonly stdin: Writable; readonly stdout
   const { stdin, stdout } = tool.child;
   if (stdin === null || stdout === null) throw new LifeboatError("unexpected", `${tool.name} has no pipes.`);
   return { stdin, stdout };
-}
-
-/** Writes the source into a program; rejects with the source's error only, a broken pipe is "refused". */
-async function feed(source: AsyncIterable<Uint8Array>, stdin: Writable): Promise<"whole" | "refused"> {
-  let broken = false as boolean;
-  stdin.on("error", () => (broken = true));
-  for await (const bytes of source) {
-    if (stdin.destroyed) return "refused";
-    if (!stdin.write(bytes)) await drainedOrClosed(stdin);
-  }
-  const ended = new Promise<void>((resolve) => {
-    stdin.once("finish", resolve).once("close", resolve);
-  });
-  stdin.end();
-  await ended;
-  return broken || !stdin.writableFinished ? "refused" : "whole";
-}
-
-function drainedOrClosed(stdin: Writable): Promise<void> {
-  return new Promise((resolve) => {
-    const settle = (): void => {
-      stdin.off("drain", settle).off("close", settle);
-      resolve();
-    };
-    stdin.on("drain", settle).on("close", settle);
-  });
 }

@@ -70,6 +70,7 @@ export function artifactStore(settings: ArtifactStoreSettings): Store {
 
   return {
     address,
+    isReadOnly: run === undefined,
     sources: async () => await Promise.resolve(undefined),
     snapshots: async (source) => await reader.snapshots(source),
     files: async (prefix) => await reader.files(prefix),

@@ -27,6 +27,7 @@ const longestSnapshotJson = 32 * 1024 * 1024;
 export function directoryStore({ path: root, clock, logger }: DirectoryStoreSettings): Store {
   return {
     address: pathToFileURL(root).href,
+    isReadOnly: false,
     sources: async () => await listing(root, () => listSources(root)),
     snapshots: async (source) => await listing(root, () => listSnapshots(root, source, clock)),
     files: async (prefix) => await listing(root, () => listFiles(root, prefix)),
@@ -138,13 +139,19 @@ function unfinished(id: string): StoreFinding {
 }
 
 async function listFiles(root: string, prefix: string): Promise<readonly ListedFile[]> {
-  const segments = keySegments(prefix.replace(/\/$/, ""));
+  return await filesBelow(root, keySegments(prefix.replace(/\/$/, "")));
+}
+
+/** Folders are no keys of ours, but what somebody hid in one must not pass unseen. */
+async function filesBelow(root: string, segments: readonly string[]): Promise<readonly ListedFile[]> {
   const files: ListedFile[] = [];
   for (const name of await namesIn(root, segments)) {
-    const entry = await lstat(join(root, ...segments, name)).catch(absent);
-    if (entry?.isSymbolicLink() === true) await refuseLinks(root, [...segments, name]);
+    const own = [...segments, name];
+    const entry = await lstat(join(root, ...own)).catch(absent);
+    if (entry?.isSymbolicLink() === true) await refuseLinks(root, own);
+    if (entry?.isDirectory() === true) files.push(...(await filesBelow(root, own)));
     if (entry?.isFile() !== true) continue;
-    files.push({ key: [...segments, name].join("/"), length: entry.size, storedAt: entry.mtime });
+    files.push({ key: own.join("/"), length: entry.size, storedAt: entry.mtime });
   }
   return files;
 }

@@ -24,6 +24,9 @@ export interface Store {
   /** As a person writes it: `file:///path`, `artifacts:`, `artifacts:owner/repo`. Never holds a secret. */
   readonly address: string;
 
+  /** Whether `begin`, `put` and `delete` are refused here: somebody else's artifacts, seen from a terminal. */
+  readonly isReadOnly: boolean;
+
   /** Names of the sources that have snapshots here; undefined where the store cannot tell (GitHub artifacts). */
   sources(): Promise<readonly string[] | undefined>;
 

@@ -29,6 +29,7 @@ export function withRetries(store: Store, settings: RetrySettings = {}): Store {
   const attempt = attempts(settings);
   return {
     address: store.address,
+    isReadOnly: store.isReadOnly,
     sources: () => attempt(() => store.sources()),
     snapshots: (source) => attempt(() => store.snapshots(source)),
     files: (prefix) => attempt(() => store.files(prefix)),

@@ -1,7 +1,8 @@
 /** Child processes: started without a shell, their exit code, signal and stderr always read. */
 import { type ChildProcess, spawn, type StdioOptions } from "node:child_process";
 import { once } from "node:events";
-import { LifeboatError } from "../errors.ts";
+import type { Writable } from "node:stream";
+import { type ErrorCode, LifeboatError } from "../errors.ts";
 import { childEnvironment } from "./environment.ts";
 
 export interface ToolCommand {
@@ -77,6 +78,48 @@ export function describeExit(name: string, exit: ToolExit): string {
   return `${name} ended with ${how}`;
 }
 
+/** The error of a program that did not end well; what it said may name tables, so it travels as `inside`. */
+export function toolFailed(name: string, exit: ToolExit, code: ErrorCode = "tool-failed"): LifeboatError {
+  return new LifeboatError(code, `${describeExit(name, exit)}.`, { inside: exit.stderr });
+}
+
+/**
+ * Writes a source into a program's stdin and closes it. Rejects with the source's own error only; a program that stops
+ * reading (or was killed) makes it "refused", and the program's exit code says whether that was right. With `toTheEnd`
+ * the source is read to its end all the same: what proves a sealed file whole is its last byte.
+ */
+export async function feed(
+  source: AsyncIterable<Uint8Array>,
+  stdin: Writable,
+  { toTheEnd = false } = {},
+): Promise<"whole" | "refused"> {
+  let broken = false as boolean;
+  stdin.on("error", () => (broken = true));
+  for await (const bytes of source) {
+    if (stdin.destroyed && !toTheEnd) return "refused";
+    if (!stdin.destroyed && !stdin.write(bytes)) await drainedOrClosed(stdin);
+  }
+  // A stdin that is gone already will not tell us so again.
+  if (stdin.destroyed) return "refused";
+  const ended = new Promise<void>((resolve) => {
+    stdin.once("finish", resolve).once("close", resolve);
+  });
+  stdin.end();
+  await ended;
+  return broken || !stdin.writableFinished ? "refused" : "whole";
+}
+
+/** Resolves when a stdin takes more, or never will. */
+export function drainedOrClosed(stdin: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = (): void => {
+      stdin.off("drain", settle).off("close", settle);
+      resolve();
+    };
+    stdin.on("drain", settle).on("close", settle);
+  });
+}
+
 export interface FinishedTool {
   readonly stdout: Buffer;
   readonly stderr: string;
@@ -118,8 +161,6 @@ export async function runTool(command: ToolCommand, limits: RunLimits = {}): Pro
   const exit = await tool.exited;
   clearTimeout(timer);
   if (problem !== undefined) throw new LifeboatError("tool-failed", `${tool.name} ${problem} and was ended.`);
-  if (!exitedWell(exit)) {
-    throw new LifeboatError("tool-failed", `${describeExit(tool.name, exit)}.`, { inside: exit.stderr });
-  }
+  if (!exitedWell(exit)) throw toolFailed(tool.name, exit);
   return { stdout: Buffer.concat(chunks), stderr: exit.stderr };
 }

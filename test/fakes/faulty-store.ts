@@ -71,6 +71,7 @@ export function faultyStore(store: Store, faults: readonly StoreFault[]): Faulty
 
   return {
     address: store.address,
+    isReadOnly: store.isReadOnly,
     sources: () => call("sources", () => store.sources()),
     snapshots: (source) => call("snapshots", () => store.snapshots(source)),
     files: (prefix) => call("files", () => store.files(prefix)),

@@ -1,11 +1,12 @@
 /** The actions and the command line as users get them: built from the present sources, once for all tests. */
 import { createHash } from "node:crypto";
-import { cp, mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { buildBundle } from "../../scripts/build.ts";
 import { cacheFolder, installOnce } from "./install-once.ts";
 
 const root = resolve(import.meta.dirname, "../..");
+const dayMs = 24 * 3600 * 1000;
 
 export interface BuiltBundle {
   /** `actions/<name>/main.js`, to be started as the runner does. */
@@ -17,7 +18,7 @@ export interface BuiltBundle {
 export async function builtBundle(): Promise<BuiltBundle> {
   const name = `bundles/${await fingerprint()}`;
   const folder = await installOnce(name, async (fresh) => {
-    await removeOthers(name);
+    await removeOld(name);
     buildBundle(join(fresh, "dist"));
     await cp(join(root, "actions"), join(fresh, "actions"), { recursive: true });
     await cp(join(root, "bin"), join(fresh, "bin"), { recursive: true });
@@ -42,11 +43,13 @@ async function fingerprint(): Promise<string> {
   return hash.digest("hex").slice(0, 16);
 }
 
-async function removeOthers(name: string): Promise<void> {
+/** Not the others': another clone with the same cache may be running its tests with one of them. */
+async function removeOld(name: string): Promise<void> {
   const folder = join(cacheFolder, "bundles");
   await mkdir(folder, { recursive: true });
   for (const entry of await readdir(folder)) {
-    if (/^[0-9a-f]{16}$/.test(entry) && !name.endsWith(entry))
-      await rm(join(folder, entry), { recursive: true });
+    if (!/^[0-9a-f]{16}$/.test(entry) || name.endsWith(entry)) continue;
+    const { mtimeMs } = await stat(join(folder, entry));
+    if (Date.now() - mtimeMs > dayMs) await rm(join(folder, entry), { recursive: true, force: true });
   }
 }

@@ -55,6 +55,8 @@ export interface TestServer {
   createDatabase(name: string, options?: DatabaseOptions): Promise<void>;
   /** Sends a signal to the server's first process: SIGKILL is a crash, SIGQUIT an immediate shutdown. */
   kill(signal: NodeJS.Signals): Promise<void>;
+  /** Starts the server again after `kill`, on the same port with the same settings; resolves when it answers. */
+  restart(): Promise<void>;
   /** Ends the server and removes its folder; harmless when repeated. */
   stop(): Promise<void>;
 }
@@ -93,35 +95,42 @@ export async function startServer(major: Major, options: ServerOptions = {}): Pr
     const port = options.port ?? (await freePort());
     const settings = { ...fastSettings, ...options.settings, unix_socket_directories: socketDir };
     const args = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
-    const log = await open(logFile, "a");
-    const child = spawn(join(binDir, "postgres"), ["-D", dataDir, "-p", String(port), ...args], {
-      env: childEnvironment(),
-      stdio: ["ignore", log.fd, log.fd],
-      cwd: folder,
-      // Ctrl-C reaches the whole group; the order of ending is ours.
-      detached: true,
-      ...user,
-    });
-    await log.close();
-    // Not "close": backends of a killed server may hold the log a little longer.
-    const exited = once(child, "exit").catch(() => {});
-    const server = describeServer({
-      major,
-      binDir,
-      dataDir,
-      socketDir,
-      port,
-      folder,
-      child,
-      exited,
-      watchdog,
-    });
-    await untilReady(server, child, logFile);
+    const running = { ...(await spawnServer(binDir, [dataDir, port, args], logFile, user)) };
+    const server = describeServer(
+      { major, binDir, dataDir, socketDir, port, folder, running, watchdog },
+      () => spawnServer(binDir, [dataDir, port, args], logFile, user),
+    );
+    await untilReady(server, running.child, logFile);
     return server;
   } catch (cause) {
     endWatchdog(watchdog);
     throw cause;
   }
+}
+
+interface RunningServer {
+  child: ChildProcess;
+  exited: Promise<unknown>;
+}
+
+async function spawnServer(
+  binDir: string,
+  [dataDir, port, args]: readonly [dataDir: string, port: number, args: readonly string[]],
+  logFile: string,
+  user: { readonly uid: number; readonly gid: number },
+): Promise<RunningServer> {
+  const log = await open(logFile, "a");
+  const child = spawn(join(binDir, "postgres"), ["-D", dataDir, "-p", String(port), ...args], {
+    env: childEnvironment(),
+    stdio: ["ignore", log.fd, log.fd],
+    cwd: join(dataDir, ".."),
+    // Ctrl-C reaches the whole group; the order of ending is ours.
+    detached: true,
+    ...user,
+  });
+  await log.close();
+  // Not "close": backends of a killed server may hold the log a little longer.
+  return { child, exited: once(child, "exit").catch(() => {}) };
 }
 
 interface Started {
@@ -131,15 +140,14 @@ interface Started {
   readonly socketDir: string;
   readonly port: number;
   readonly folder: string;
-  readonly child: ChildProcess;
-  readonly exited: Promise<unknown>;
+  readonly running: RunningServer;
   readonly watchdog: ChildProcess;
 }
 
-function describeServer(started: Started): TestServer {
-  const { child, exited } = started;
+function describeServer(started: Started, startAgain: () => Promise<RunningServer>): TestServer {
+  const { running } = started;
   const sql = (database: string, text: string): Promise<Row[]> => query(started, database, text);
-  return {
+  const server: TestServer = {
     major: started.major,
     binDir: started.binDir,
     dataDir: started.dataDir,
@@ -164,16 +172,31 @@ function describeServer(started: Started): TestServer {
       );
     },
     kill: async (signal) => {
-      child.kill(signal);
-      await exited;
+      running.child.kill(signal);
+      await running.exited;
+    },
+    restart: async () => {
+      // Backends of a killed server notice within moments; until then they hold its memory and the start is refused.
+      for (let tries = 1; ; tries++) {
+        Object.assign(running, await startAgain());
+        try {
+          await untilReady(server, running.child, join(started.folder, "log"));
+          return;
+        } catch (cause) {
+          if (tries === 20) throw cause;
+          await sleep(200);
+        }
+      }
     },
     stop: async () => {
+      const { child } = running;
       if (child.exitCode === null && child.signalCode === null) child.kill("SIGINT");
-      await exited;
+      await running.exited;
       await rm(started.folder, { recursive: true, force: true });
       endWatchdog(started.watchdog);
     },
   };
+  return server;
 }
 
 async function query(started: Started, database: string, text: string): Promise<Row[]> {

@@ -11,9 +11,9 @@ import {
   type HashedColumn,
   type HashedTable,
   hashedColumnsQuery,
-  hashSessionSettings,
   type TableHash,
 } from "../../src/postgres/content-hash.ts";
+import { sessionSettings } from "../../src/postgres/session-settings.ts";
 import { libpqEnvironment } from "../../src/postgres/libpq.ts";
 import { describeExit, exitedWell, startTool } from "../../src/system/process.ts";
 
@@ -67,7 +67,7 @@ export async function hashTable(sql: Sql, table: HashedTable): Promise<TableHash
   return { rows: Number(rows[0]?.rows), hash: rows[0]?.hash ?? "" };
 }
 
-/** A connection whose only settings are `hashSessionSettings`, so that these alone must do. */
+/** A connection whose only settings are `sessionSettings`, so that these alone must do. */
 export async function withHashClient<T>(url: string, work: (sql: Sql) => Promise<T>): Promise<T> {
   const { host, port, user, password, database } = parseConnection(url, "test's URL");
   const sql = new pg.Client({
@@ -76,7 +76,7 @@ export async function withHashClient<T>(url: string, work: (sql: Sql) => Promise
   });
   await sql.connect();
   try {
-    await sql.query(hashSessionSettings);
+    await sql.query(sessionSettings);
     return await work(sql);
   } finally {
     await sql.end();

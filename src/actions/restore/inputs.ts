@@ -1,7 +1,7 @@
 /** The inputs of `restore` and the flags of `lifeboat restore database`. */
 import { availableParallelism } from "node:os";
 import { LifeboatError } from "../../errors.ts";
-import type { RestoreHooks } from "../../operations/restore-database.ts";
+import type { RestoreHooks } from "../../operations/restore-hooks.ts";
 import type { RestoreRequest } from "../../operations/plan-database-restore.ts";
 import type { SnapshotChoice } from "../../operations/locate-snapshot.ts";
 import { parseConnection } from "../../postgres/connection.ts";

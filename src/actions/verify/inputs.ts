@@ -27,7 +27,7 @@ export interface VerifyInputs {
 export function verifyInputs(read: InputReader): VerifyInputs {
   const level = read.enum("level", levels, "unsealed");
   const identities = optionalIdentities(read);
-  if (level !== "stored" && identities === undefined) {
+  if ((level === "unsealed" || level === "restored") && identities === undefined) {
     read.problem(
       "level",
       `${level} needs the key.`,

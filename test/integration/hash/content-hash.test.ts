@@ -4,11 +4,11 @@ import type { Sql } from "../../../src/postgres/client.ts";
 import {
   contentHashSql,
   type HashedTable,
-  hashSessionSettings,
   knownAnswersHold,
   linesAreHashable,
   type TableHash,
 } from "../../../src/postgres/content-hash.ts";
+import { sessionSettings } from "../../../src/postgres/session-settings.ts";
 import { hashTextExtended } from "../../../src/postgres/hashtext-extended.ts";
 import { quoteIdentifier } from "../../../src/postgres/identifiers.ts";
 import { loadNastyDatabase } from "../../support/nasty-database.ts";
@@ -251,7 +251,7 @@ describe.each(await majorsAvailable())("PostgreSQL %i", (major) => {
   test("hashes text as we do: all lengths, all kinds of seeds", async () => {
     const server = await sharedServer(major);
     await withHashClient(server.url(), async (sql) => {
-      await sql.query(hashSessionSettings);
+      await sql.query(sessionSettings);
       expect(await linesAreHashable(sql)).toBe(true);
       expect(await knownAnswersHold(sql)).toBe(true);
       const unit = fc.oneof(

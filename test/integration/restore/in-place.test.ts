@@ -199,7 +199,9 @@ test("leftovers of other snapshots and unmarked ones are dropped; a database tha
     server.connection,
     `comment on database "${stale ?? ""}" is '${mark}'; comment on database "${foreign ?? ""}" is 'of a colleague'`,
   );
-  await restore(backup, { target, mode: { kind: "in-place" }, confirm: "app" });
+  const report = await restore(backup, { target, mode: { kind: "in-place" }, confirm: "app" });
+  expect(report.resumed).toBe(false);
+  expect(await run(target, "select count(*) n from public.t")).toEqual([{ n: String(rows) }]);
   const names = await userDatabases();
   expect(names).toContain("app_new_thing");
   expect(names).toContain(foreign);

@@ -1,6 +1,9 @@
 import { readdirSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Connection, withDatabase } from "../../../src/postgres/connection.ts";
+import { withClient } from "../../../src/postgres/client.ts";
+import { applyProperties } from "../../../src/postgres/new-database.ts";
+import { databaseOf } from "../../../src/snapshot/contents.ts";
 import { quoteIdentifier } from "../../../src/postgres/identifiers.ts";
 import { loadArchives } from "../../../src/postgres/load.ts";
 import type { ThrowawayServer } from "../../../src/postgres/throwaway-server.ts";
@@ -137,7 +140,7 @@ test.each([
     const target = withDatabase(there.connection, "half");
     const broken = { contents: backup.contents, source: breakingSource(backup.parts, name, share) };
     await expect(restore(broken, { target, mode: { kind: "new-database" } })).rejects.toMatchObject({
-      message: "the sealed part is damaged The target is unchanged.",
+      message: "the sealed part is damaged. The target is unchanged.",
       outcome: "unchanged",
     });
     expect(await databases(there)).toEqual(untouched);
@@ -191,4 +194,43 @@ test("where there is no memory folder the schema is streamed, with the same resu
   });
   expect(wholeText(connection)).toBe(wholeText(source));
   await run(there.connection, "drop database streamed");
+});
+
+test("a setting that the server refuses is named without its value; unknown roles are named; the rest is applied", async () => {
+  await run(there.connection, "create database props template template0");
+  const properties = {
+    ...databaseOf(backup.contents).properties,
+    acl: "{nobody_here=c/postgres,postgres=CTc/postgres}",
+    settings: [
+      { role: "", setting: "work_mem=s3cret-value" },
+      { role: "nobody_here", setting: "work_mem=8MB" },
+      { role: "", setting: "app.ok=1" },
+    ],
+  };
+  const findings = await withClient(there.connection, (sql) =>
+    applyProperties(sql, "props", properties, new Set(["postgres"])),
+  );
+  expect(findings.map(({ code }) => code)).toEqual(Array(3).fill("database-property-not-restored"));
+  expect(JSON.stringify(findings)).toContain("work_mem");
+  expect(JSON.stringify(findings)).not.toContain("s3cret");
+  const shown = await run(
+    there.connection,
+    "select setconfig::text c from pg_db_role_setting join pg_database d on d.oid = setdatabase where datname = 'props'",
+  );
+  expect(shown).toEqual([{ c: "{app.ok=1}" }]);
+  await run(there.connection, "drop database props");
+});
+
+test("a locale that the machine lacks is refused with the cure, or replaced by C where that was asked for", async () => {
+  const database = databaseOf(backup.contents);
+  const properties = { ...database.properties, collate: "xx_XX.UTF-8", ctype: "xx_XX.UTF-8", settings: [] };
+  const contents = { ...backup.contents, database: { ...database, properties } };
+  const target = withDatabase(there.connection, "far away");
+  const request = { target, mode: { kind: "new-database" } } as const;
+  await expect(restore({ ...backup, contents }, request)).rejects.toMatchObject({
+    code: "restore-impossible",
+  });
+  const report = await restore({ ...backup, contents }, { ...request, substituteLocale: true });
+  expect(report.findings.map(({ code }) => code)).toContain("locale-substituted");
+  await run(there.connection, `drop database "far away"`);
 });

@@ -6,7 +6,7 @@ import { type Connection, withDatabase } from "../../../src/postgres/connection.
 import { type Sql, withClient } from "../../../src/postgres/client.ts";
 import { quoteIdentifier, quoteQualified } from "../../../src/postgres/identifiers.ts";
 import { libpqEnvironment } from "../../../src/postgres/libpq.ts";
-import { readProperties } from "../../../src/postgres/new-database.ts";
+import { readProperties } from "../../../src/postgres/database-properties.ts";
 import type { PartSource } from "../../../src/postgres/restore-stream.ts";
 import { startThrowawayServer, type ThrowawayServer } from "../../../src/postgres/throwaway-server.ts";
 import { type Contents, partRoles } from "../../../src/snapshot/contents.ts";

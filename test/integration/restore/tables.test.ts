@@ -142,6 +142,18 @@ test("a missing table comes back with all that is its own, and nothing that is a
   expect(sorted(wholeText(target))).toEqual(sorted(wholeText(source)));
 });
 
+test("what another table has of the missing one, its foreign key and policy, is left to it", async () => {
+  await run(target, "drop table public.children cascade");
+  await restoreChosen(["public.children"]);
+  await run(
+    target,
+    `create view public.happy as select * from public.children where mood = 'happy';
+     create policy of_others on public.grandchildren using (exists (select from public.children c where c.id = child));
+     alter table public.grandchildren add foreign key (child) references public.children on delete cascade`,
+  );
+  expect(sorted(wholeText(target))).toEqual(sorted(wholeText(source)));
+});
+
 test("one of two tables that look alike, with the worst of names, with rows that look like COPY's own lines", async () => {
   const name = `"My . Schema"."Odd ""table"". (x)"`;
   await run(target, `delete from ${name}; insert into ${name} values ('gone', 9)`);

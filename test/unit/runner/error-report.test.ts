@@ -58,3 +58,29 @@ test("ends with causes that lead back to themselves", () => {
   const { details } = reportError(new LifeboatError("store-temporary", "Failed.", { cause: error }), "names");
   expect(details.at(-1)).toBe("… and deeper causes");
 });
+
+test("shows what may name tables only where names may be shown, also of a cause", () => {
+  const cause = new LifeboatError("dump-failed", "pg_dump ended with exit code 1.", {
+    inside: "pg_dump: error: permission denied for patients",
+  });
+  const error = new LifeboatError("store-temporary", "Failed.", { cause, inside: "table patients" });
+  expect(reportError(error, "names").details).toEqual([
+    "table patients",
+    "Cause: [dump-failed] pg_dump ended with exit code 1.",
+    "pg_dump: error: permission denied for patients",
+  ]);
+  expect(JSON.stringify(reportError(error, "numbers"))).not.toContain("patients");
+});
+
+test("says a sentence with names, and its hint, only where names may be shown", () => {
+  const error = new LifeboatError("restore-selection", 'The snapshot has no table "patient".', {
+    hint: 'Did you mean "patients"?',
+    publicSentence: "The snapshot has no table of a name that was chosen.",
+  });
+  expect(reportError(error, "names")).toMatchObject({ sentence: error.message, hint: error.hint });
+  const outer = new LifeboatError("store-temporary", "Failed.", { cause: error });
+  for (const publicly of [reportError(error, "numbers"), reportError(outer, "numbers")]) {
+    expect(JSON.stringify(publicly)).not.toContain("patient");
+    expect(JSON.stringify(publicly)).toContain("of a name that was chosen");
+  }
+});

@@ -17,6 +17,7 @@ function emptyStore(): Store & { readonly received: string[] } {
   };
   return {
     received,
+    isReadOnly: false,
     address: "test:",
     sources: () => Promise.resolve([]),
     snapshots: () => Promise.resolve({ snapshots: [], findings: [] }),

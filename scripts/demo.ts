@@ -1,0 +1,155 @@
+/**
+ * `npm run demo`: a database is backed up, verified, dropped and restored, and a comparison of our own says whether it is
+ * the same. Everything happens in a temporary folder and a PostgreSQL server of its own; nothing stays behind.
+ */
+import { existsSync, readdirSync } from "node:fs";
+import { mkdir, mkdtemp, realpath, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import type pg from "pg";
+import { startThrowawayServer } from "../src/postgres/throwaway-server.ts";
+import { systemClock } from "../src/system/clock.ts";
+import { runTool } from "../src/system/process.ts";
+import { differences, type Fingerprint, fingerprint, totalRows } from "./demo-comparison.ts";
+import { findLifeboat } from "./demo-lifeboat.ts";
+import { createShop, withClient } from "./demo-shop.ts";
+
+const database = "shop";
+
+const stopped = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.on(signal, () => stopped.abort(new Error("Stopped; cleaning up.")));
+}
+
+const startedMs = performance.now();
+const folder = await realpath(await mkdtemp(join(tmpdir(), "lb-demo-")));
+try {
+  await demonstrate();
+  say(`\nThe whole demo took ${seconds(startedMs)}. Nothing of it stays on this machine.`);
+} catch (error) {
+  say(`\nThe demo failed: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+} finally {
+  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+}
+
+async function demonstrate(): Promise<void> {
+  const lifeboat = await findLifeboat(folder, stopped.signal, say);
+  const { major, binDir } = await newestPostgres();
+  step(`Start a throwaway PostgreSQL ${major} and fill a shop as Supabase would hold it`);
+  await using server = await startThrowawayServer({
+    binDir,
+    major,
+    folder: tmpdir(),
+    clock: systemClock,
+    logger: { info: say, warning: say, debug: () => {} },
+  });
+  const { host, port, user } = server.connection;
+  const way: pg.ClientConfig = { host, port, user, database };
+  await untilStopped(createShop(way, database));
+  const before = await untilStopped(fingerprint(way));
+  say(
+    `${totalRows(before)} rows in ${before.tables.size} tables and materialized views. Their fingerprints are taken.`,
+  );
+
+  step("Make a key, and back up for it");
+  const identity = join(folder, "identity.txt");
+  const store = join(folder, "store");
+  await mkdir(store);
+  const { recipient } = (await lifeboat.run(["keygen", "--out", identity])) as { recipient: string };
+  const url = `postgresql://${user}@/${database}?host=${encodeURIComponent(host)}&port=${port}`;
+  const common = ["--store", pathToFileURL(store).href, "--postgres-bin", binDir];
+  const backupMs = performance.now();
+  const { snapshot } = (await lifeboat.run(
+    ["backup", "database", ...common, "--database-url", "env:SHOP_URL", "--recipient", recipient],
+    { SHOP_URL: url },
+  )) as { snapshot: { id: string; files: readonly unknown[]; totals: { sealedBytes: number } } };
+  const { id, files, totals } = snapshot;
+  say(
+    `${id}: ${files.length} sealed files, ${(totals.sealedBytes / 1e6).toFixed(1)} MB, ${seconds(backupMs)}.`,
+  );
+
+  step("Verify it: open every file, restore it into a server of its own, compare");
+  const verifyMs = performance.now();
+  await lifeboat.run(["verify", ...common, "--identity-file", identity, "--level", "restored"]);
+  say(`Verified in ${seconds(verifyMs)}.`);
+
+  step("Disaster: DROP DATABASE");
+  await withClient({ ...way, database: "postgres" }, async (client) => {
+    await client.query(`drop database ${database} with (force)`);
+    const { rows } = await client.query("select from pg_database where datname = $1", [database]);
+    if (rows.length > 0) throw new Error("The database is still there.");
+  });
+  say("The database is gone.");
+
+  step("Restore");
+  const restoreMs = performance.now();
+  await lifeboat.run(
+    ["restore", "database", ...common, "--target-url", "env:SHOP_URL", "--identity-file", identity],
+    { SHOP_URL: url },
+  );
+  const recovery = seconds(restoreMs);
+
+  step("Compare with the fingerprints taken before");
+  const after = await untilStopped(fingerprint(way));
+  say(comparison(before, after));
+  const different = differences(before, after);
+  if (different.length > 0) throw new Error(`these are not as they were: ${different.join(", ")}.`);
+  say(`\nAll ${totalRows(after)} rows are back, and everything around them. Time to recover: ${recovery}.`);
+}
+
+/** A Ctrl-C must not wait for a long query: the server goes away under it. */
+async function untilStopped<T>(work: Promise<T>): Promise<T> {
+  const { signal } = stopped;
+  signal.throwIfAborted();
+  work.catch(() => {});
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+  });
+  return await Promise.race([work, aborted]);
+}
+
+/** The newest PostgreSQL that has server and client programs in one folder. */
+async function newestPostgres(): Promise<{ readonly major: number; readonly binDir: string }> {
+  const parents = ["/usr/lib/postgresql", "/opt/homebrew/opt", "/usr/local/opt", "/usr/libexec"];
+  const folders = parents
+    .filter((parent) => existsSync(parent))
+    .flatMap((parent) =>
+      readdirSync(parent).flatMap((name) => [join(parent, name, "bin"), join(parent, name)]),
+    );
+  const found: { major: number; binDir: string }[] = [];
+  for (const binDir of [...folders, "/usr/bin"]) {
+    const programs = ["initdb", "postgres", "pg_dump", "pg_dumpall", "pg_restore", "psql"];
+    if (!programs.every((program) => existsSync(join(binDir, program)))) continue;
+    const { stdout } = await runTool({ program: join(binDir, "postgres"), args: ["--version"] });
+    found.push({ major: Number(/\(PostgreSQL\) (\d+)/.exec(stdout.toString())?.[1]), binDir });
+  }
+  const newest = found.sort((one, other) => other.major - one.major)[0];
+  if (newest !== undefined) return newest;
+  throw new Error("No PostgreSQL server was found: run `npm run demo`, which installs one.");
+}
+
+function comparison(before: Fingerprint, after: Fingerprint): string {
+  const lines = (["tables", "objects"] as const).flatMap((what) =>
+    [...before[what]].map(([name, { count, md5 }]) => {
+      const now = after[what].get(name);
+      const verdict = now?.count === count && now.md5 === md5 ? "same" : "DIFFERENT";
+      return `${name.padEnd(34)}${String(count).padStart(8)}${String(now?.count ?? "-").padStart(8)}  ${md5.slice(0, 8)}  ${verdict}`;
+    }),
+  );
+  return [`${"".padEnd(34)}${"before".padStart(8)}${"after".padStart(8)}  MD5`, ...lines].join("\n");
+}
+
+function step(title: string): void {
+  stopped.signal.throwIfAborted();
+  say(`\n── ${title}`);
+}
+
+function seconds(sinceMs: number): string {
+  return `${((performance.now() - sinceMs) / 1000).toFixed(1)} s`;
+}
+
+function say(text: string): void {
+  console.log(text);
+}

@@ -1,0 +1,104 @@
+/**
+ * Installs what is missing of PostgreSQL in one major version: client tools, server programs, packaged extensions.
+ * By the distribution's own packages first, then by PGDG's, whose script is part of postgresql-common.
+ */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { LifeboatError } from "../errors.ts";
+import type { Logger } from "../system/logger.ts";
+import { type ClientTools, findClientTools } from "./client-tools.ts";
+
+const pgdgScript = "/usr/share/postgresql-common/pgdg/apt.postgresql.org.sh";
+
+export interface PackageInstaller {
+  /** Whether packages may be installed here without asking: root, or sudo without a password. */
+  mayInstall(): Promise<boolean>;
+  /** Runs one command as root and returns whether it succeeded; its output goes to the log. */
+  runAsRoot(program: string, args: readonly string[]): Promise<boolean>;
+  /** Packages kept from an earlier run, checked against the distribution's signed hashes before use. */
+  readonly cache?: PackageCache;
+}
+
+export interface PackageCache {
+  restore(packageName: string): Promise<void>;
+  save(packageName: string): Promise<void>;
+}
+
+export interface InstallChoices {
+  /** A folder that a person named: then nothing is installed. */
+  readonly chosenFolder?: string;
+  /** Absent where nothing may be installed. */
+  readonly installer?: PackageInstaller;
+  readonly logger: Logger;
+}
+
+/** The tools of the server's major, installed if missing; says aloud what it installs. */
+export async function ensureClientTools(major: number, choices: InstallChoices): Promise<ClientTools> {
+  const found = await findClientTools(major, choices.chosenFolder);
+  if (found !== undefined) return found;
+  if (await install(`postgresql-client-${major}`, choices)) {
+    const installed = await findClientTools(major);
+    if (installed !== undefined) return installed;
+  }
+  throw new LifeboatError("client-tools-missing", `The PostgreSQL ${major} client tools are not installed.`, {
+    hint:
+      `On Debian or Ubuntu run: ${byHand(`postgresql-client-${major}`)}. Elsewhere install them and name their ` +
+      "folder with `postgres-bin` (--postgres-bin).",
+  });
+}
+
+/** Makes sure that `initdb` and `postgres` stand beside the client tools, for a throwaway server. */
+export async function ensureServerPrograms(tools: ClientTools, choices: InstallChoices): Promise<void> {
+  const areThere = (): boolean =>
+    ["initdb", "postgres"].every((program) => existsSync(join(tools.binDir, program)));
+  if (areThere()) return;
+  const installable =
+    choices.chosenFolder === undefined && (await install(`postgresql-${tools.major}`, choices));
+  if (installable && areThere()) return;
+  throw new LifeboatError(
+    "server-programs-missing",
+    `A real restore needs a PostgreSQL ${tools.major} server, and none is installed in ${tools.binDir}.`,
+    {
+      hint:
+        `On Debian or Ubuntu run: ${byHand(`postgresql-${tools.major}`)}. Or name a server to restore into with ` +
+        "`server-url` (--server-url).",
+    },
+  );
+}
+
+/** Tries to install extensions as packages; what has no package stays missing, and the check says so. */
+export async function installExtensions(
+  major: number,
+  extensions: readonly string[],
+  choices: InstallChoices,
+): Promise<void> {
+  for (const extension of extensions) {
+    // Names come from a backup: only what can be a package's name reaches the package manager.
+    const name = extension.toLowerCase().replaceAll("_", "-");
+    if (/^[a-z0-9][a-z0-9+.-]{1,60}$/.test(name)) await install(`postgresql-${major}-${name}`, choices);
+  }
+}
+
+async function install(packageName: string, { installer, logger }: InstallChoices): Promise<boolean> {
+  if (installer === undefined || !existsSync("/usr/bin/apt-get") || !(await installer.mayInstall()))
+    return false;
+  logger.info(`Installing the package ${packageName}, which is missing.`);
+  const aptInstall = (name: string): Promise<boolean> =>
+    installer.runAsRoot("apt-get", ["install", "-y", "--no-install-recommends", name]);
+  await installer.cache?.restore(packageName);
+  await installer.runAsRoot("apt-get", ["update"]);
+  if (!(await aptInstall(packageName))) {
+    await aptInstall("postgresql-common");
+    await installer.runAsRoot(pgdgScript, ["-y"]);
+    if (!(await aptInstall(packageName))) return false;
+  }
+  await installer.cache?.save(packageName);
+  return true;
+}
+
+function byHand(packageName: string): string {
+  return (
+    `sudo apt-get install -y postgresql-common && sudo ${pgdgScript} -y && ` +
+    `sudo apt-get install -y ${packageName}`
+  );
+}

@@ -1,0 +1,95 @@
+/** What action.yml and the command line promise is what the input readers read: no more, no less. */
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { expect, test } from "vitest";
+import { parse } from "yaml";
+import { dbBackupInputs } from "../../../src/actions/db-backup/inputs.ts";
+import { restoreInputs } from "../../../src/actions/restore/inputs.ts";
+import { verifyInputs } from "../../../src/actions/verify/inputs.ts";
+import { backupCommand } from "../../../src/cli/backup-command.ts";
+import type { CliCommand } from "../../../src/cli/cli-command.ts";
+import { restoreCommand } from "../../../src/cli/restore-command.ts";
+import { verifyCommand } from "../../../src/cli/verify-command.ts";
+import { type InputReader, type InputSource, readInputs } from "../../../src/runner/input-reader.ts";
+import { createSecrets } from "../../../src/runner/secrets.ts";
+
+const actions = [
+  { name: "db-backup", shape: dbBackupInputs, command: backupCommand },
+  { name: "verify", shape: verifyInputs, command: verifyCommand },
+  { name: "restore", shape: restoreInputs, command: restoreCommand },
+] as const;
+
+interface ActionYml {
+  readonly inputs: Record<string, { readonly description: string; readonly default?: string }>;
+  readonly outputs: Record<string, { readonly description: string }>;
+  readonly runs: { readonly using: string; readonly main: string };
+}
+
+function actionYml(name: string): ActionYml {
+  return parse(readFileSync(`actions/${name}/action.yml`, "utf8")) as ActionYml;
+}
+
+/** Every name that the reader asks for, with nothing given. */
+function namesRead(shape: (read: InputReader) => unknown): Set<string> {
+  const names = new Set<string>();
+  const ask = (name: string): undefined => void names.add(name);
+  const source: InputSource = { get: ask, secret: ask, describe: (name) => name, howToSet: () => "" };
+  try {
+    readInputs<unknown>(source, createSecrets(), shape);
+  } catch {
+    // Missing inputs are problems; which names were asked for is all that counts here.
+  }
+  return names;
+}
+
+test.each(actions)("$name reads exactly the inputs of its action.yml", ({ name, shape }) => {
+  const declared = new Set(Object.keys(actionYml(name).inputs));
+  // The funnel reads this one itself, for every action.
+  declared.delete("time-limit");
+  expect([...namesRead(shape)].sort()).toEqual([...declared].sort());
+});
+
+test.each(actions)("$name runs on node24 from the two-line entry, and leaves a record", ({ name }) => {
+  const { runs, outputs } = actionYml(name);
+  expect(runs).toEqual({ using: "node24", main: "main.js" });
+  expect(outputs).toHaveProperty("record");
+  expect(readFileSync(`actions/${name}/main.js`, "utf8").trim().split("\n")).toHaveLength(2);
+});
+
+test.each(actions)("$name's own defaults are accepted by its reader", ({ name, shape }) => {
+  const { inputs } = actionYml(name);
+  const get = (input: string): string | undefined => inputs[input]?.default;
+  const source: InputSource = {
+    get,
+    secret: () => undefined,
+    describe: (input) => input,
+    howToSet: () => "",
+  };
+  let message = "";
+  try {
+    readInputs<unknown>(source, createSecrets(), shape);
+  } catch (error) {
+    message = (error as Error).message;
+  }
+  // Only what has no default may be a problem.
+  for (const [input, { default: value }] of Object.entries(inputs)) {
+    if (value !== undefined) expect(message).not.toContain(`${input} is `);
+  }
+});
+
+/** Other words of the terminal for the same thing. */
+const flagOfInput: Readonly<Record<string, string>> = { identity: "identity-file" };
+/** A terminal reads its token from GITHUB_TOKEN; retention days are GitHub's. */
+const notOnTerminal = ["github-token", "retention-days"];
+
+test.each(actions)("the command line offers every input of $name", ({ shape, command }) => {
+  const flags = flagsOf(command);
+  for (const name of namesRead(shape)) {
+    if (!notOnTerminal.includes(name)) expect(flags).toContain(flagOfInput[name] ?? name);
+  }
+});
+
+function flagsOf(command: CliCommand): string[] {
+  const { options } = command.configure(new Command());
+  return options.flatMap(({ long, short }) => [long, short]).map((flag) => (flag ?? "").replace(/^-+/, ""));
+}
