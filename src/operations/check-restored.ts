@@ -87,14 +87,18 @@ async function restoreAndCompare(
   const target = withDatabase(server, `lifeboat_verify_${id.slice(-12)}`);
   const restoreTools = { pgRestore: toolPath(tools, "pg_restore"), zstd };
   let components: readonly ComponentVerdict[] = [];
+  let rolesMade: readonly string[] = [];
+  let mayDoEverything = true;
   try {
     const facts = await readTargetFacts(target, restoreTools);
+    mayDoEverything = facts.user.isSuperuser;
     const mode = { kind: "new-database" } as const;
     const plan = planDatabaseRestore({
       contents,
       facts,
       request: { target, mode, jobs, acceptNotVerified: true, substituteLocale: true },
     });
+    rolesMade = plan.roles.missing;
     await restoreDatabase(plan, {
       target,
       contents,
@@ -112,26 +116,32 @@ async function restoreAndCompare(
       verifyTables: () => Promise.resolve([]),
     });
   } catch (cause) {
-    return [notRestored(asLifeboatError(cause))];
+    return [notRestored(asLifeboatError(cause), mayDoEverything)];
   } finally {
-    await withClient(server, (sql) => dropDatabase(sql, target.database)).catch((cause: unknown) => {
-      logger.warning(`The database of the check could not be dropped: ${asLifeboatError(cause).message}`);
-    });
+    await withClient(server, (sql) => removeTraces(sql, target.database, rolesMade)).catch(
+      (cause: unknown) => {
+        logger.warning(
+          `What the check made could not be dropped: ${asLifeboatError(cause).publicly.sentence}`,
+        );
+      },
+    );
   }
   return components;
 }
 
-/** pg_restore stumbled over the backup, or this server cannot take it: only the first speaks against the backup. */
-function notRestored(error: LifeboatError): ComponentVerdict {
-  const { cause } = error;
-  const inside = error.inside ?? (cause instanceof LifeboatError ? cause.inside : undefined);
-  const damaging = error.exitCode === 3 || error.code === "tool-failed";
-  if (!damaging && error.code !== "restore-impossible") throw error;
+/**
+ * pg_restore stumbled over the backup, or this server cannot take it: only the first speaks against the backup, and only
+ * where the role may do everything; otherwise what it may not do is the likelier reason.
+ */
+function notRestored(error: LifeboatError, mayDoEverything: boolean): ComponentVerdict {
+  const stumbled = error.code === "tool-failed";
+  const damaging = error.exitCode === 3 || (stumbled && mayDoEverything);
+  if (!damaging && !stumbled && error.code !== "restore-impossible") throw error;
   return judge("restore", 1, [
     {
       level: damaging ? "error" : "warning",
       code: error.code,
-      sentence: inside === undefined ? error.message : `${error.message} ${inside}`,
+      sentence: error.inside === undefined ? error.message : `${error.message} ${error.inside}`,
       publicSentence: damaging
         ? "The snapshot could not be restored."
         : "This server cannot take the snapshot.",
@@ -140,6 +150,8 @@ function notRestored(error: LifeboatError): ComponentVerdict {
   ]);
 }
 
-async function dropDatabase(sql: Sql, name: string): Promise<void> {
-  await sql.query(`drop database if exists ${quoteIdentifier(name)} with (force)`);
+/** The database, and the roles that only this check had made: nothing of it may stay on somebody's server. */
+async function removeTraces(sql: Sql, database: string, roles: readonly string[]): Promise<void> {
+  await sql.query(`drop database if exists ${quoteIdentifier(database)} with (force)`);
+  for (const role of roles) await sql.query(`drop role if exists ${quoteIdentifier(role)}`);
 }

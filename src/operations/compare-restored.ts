@@ -10,7 +10,7 @@ import { compareDatabases, rowFindings } from "../verification/compare-database.
 import type { ComponentVerdict, Finding } from "../verification/findings.ts";
 import { totalsByRoot } from "../verification/row-totals.ts";
 import { describeRestored } from "./describe-database.ts";
-import type { RestoreVerdict } from "./restore-database.ts";
+import type { RestoreVerdict } from "./restore-means.ts";
 
 /** Component by component, over a whole restored database. */
 export async function compareRestored(

@@ -19,7 +19,8 @@ import {
   type RestorePlan,
   type RestoreRequest,
 } from "./plan-database-restore.ts";
-import { restoreDatabase, type RestoreMeans, type RestoreReport } from "./restore-database.ts";
+import { restoreDatabase, type RestoreReport } from "./restore-database.ts";
+import type { RestoreMeans } from "./restore-means.ts";
 import type { RestoreHooks } from "./restore-hooks.ts";
 import { partSource, readSealedContents } from "./sealed-files.ts";
 

@@ -1,10 +1,7 @@
 /** Plans and performs a restore the way an action does, with proofs that tests may replace. */
 import { planDatabaseRestore, type RestoreRequest } from "../../../src/operations/plan-database-restore.ts";
-import {
-  type RestoreMeans,
-  type RestoreReport,
-  restoreDatabase,
-} from "../../../src/operations/restore-database.ts";
+import { type RestoreReport, restoreDatabase } from "../../../src/operations/restore-database.ts";
+import type { RestoreMeans } from "../../../src/operations/restore-means.ts";
 import { readTargetFacts } from "../../../src/postgres/restore-target.ts";
 import { systemClock } from "../../../src/system/clock.ts";
 import { silentLogger } from "../../../src/system/logger.ts";

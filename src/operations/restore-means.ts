@@ -1,0 +1,32 @@
+/** What a restore works with, whichever way it goes. */
+import type { Sql } from "../postgres/client.ts";
+import type { Connection } from "../postgres/connection.ts";
+import type { PartSource, RestoreTools } from "../postgres/restore-stream.ts";
+import type { Contents, TableContents } from "../snapshot/contents.ts";
+import type { Clock } from "../system/clock.ts";
+import type { Logger } from "../system/logger.ts";
+import type { Finding, Verdict } from "../verification/findings.ts";
+import type { RestoreHooks, RunHook } from "./restore-hooks.ts";
+
+export interface RestoreMeans {
+  /** The plan's own target. */
+  readonly target: Connection;
+  readonly contents: Contents;
+  readonly source: PartSource;
+  readonly tools: RestoreTools;
+  /** Names what this restore makes; a new snapshot id. */
+  readonly id: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly hooks?: RestoreHooks;
+  readonly runHook: RunHook;
+  /** Compares the loaded database with the backup, before anything else sees it. */
+  readonly verifyRestored: (connection: Connection) => Promise<RestoreVerdict>;
+  /** The same for chosen tables, inside the open transaction. */
+  readonly verifyTables: (sql: Sql, tables: readonly TableContents[]) => Promise<readonly Finding[]>;
+}
+
+export interface RestoreVerdict {
+  readonly verdict: Verdict;
+  readonly findings: readonly Finding[];
+}
