@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { LifeboatError } from "../../../src/errors.ts";
 import { findClientTools } from "../../../src/postgres/client-tools.ts";
 import { type Connection, parseConnection } from "../../../src/postgres/connection.ts";
-import { ensureClientTools } from "../../../src/postgres/install-client-tools.ts";
+import { ensureClientTools } from "../../../src/postgres/install-programs.ts";
 import { silentLogger } from "../../../src/system/logger.ts";
 import { sharedServer } from "../../support/shared-server.ts";
 import type { TestServer } from "../../support/servers.ts";
