@@ -119,17 +119,18 @@ test.each([
   ["exits with 0 half-way", `"$real" "$@" | head -c 3000000; exit 0`],
   ["is killed half-way", `"$real" "$@" | head -c 3000000; kill -KILL $$`],
   ["ends with an error after the last byte", `"$real" "$@"; echo 'pg_dump: error: relation "x"' >&2; exit 1`],
-])("a pg_dump that %s fails the backup or its check", async (_how, script) => {
+])("a pg_dump that %s fails the backup or its check", async (how, script) => {
+  const name = `cut-${how.replaceAll(/[^a-z]/g, "").slice(0, 20)}`;
   const tools = await alteredTools(safe.folder, { script });
   const outcome = await backUp(safe, source, {
-    source: "cut",
+    source: name,
     clientTools: () => Promise.resolve(tools),
   }).then(
-    async ({ snapshot }) => (await verify(safe, snapshot.id, { source: "cut", level: "unsealed" })).verdict,
+    async ({ snapshot }) => (await verify(safe, snapshot.id, { source: name, level: "unsealed" })).verdict,
     (error: unknown) => (error as { code: string }).code,
   );
   expect(["failed", "dump-failed"]).toContain(outcome);
-  if (outcome === "dump-failed") expect(await safe.store.files("snapshots/cut/")).toEqual([]);
+  if (outcome === "dump-failed") expect(await safe.store.files(`snapshots/${name}/`)).toEqual([]);
 });
 
 test("the proof counts missing, foreign and doubled tables", () => {
