@@ -7,7 +7,7 @@ export interface SigningKey {
   readonly privateKey: KeyObject;
 }
 
-/** Reads an Ed25519 private key in PKCS#8 PEM, as `lifeboat keygen --signing` and `openssl genpkey` write it. */
+/** Reads an Ed25519 private key in PKCS#8 PEM, as `openssl genpkey -algorithm ed25519` writes it. */
 export function parseSigningKey(pem: string): SigningKey {
   try {
     const privateKey = createPrivateKey(pem);
