@@ -100,7 +100,7 @@ test("an archive of a format that pg_restore does not know yet", async () => {
     }),
   );
   await expectNothingLeft(sourceOf(parts), {
-    message: expect.stringMatching(/unsupported version \(1\.99\)/) as string,
+    inside: expect.stringMatching(/unsupported version \(1\.99\)/) as string,
     outcome: "unchanged",
   });
   const target = withDatabase(server.connection, "source");
