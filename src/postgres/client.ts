@@ -28,6 +28,8 @@ export async function openClient(connection: Connection): Promise<Sql> {
     application_name: "lifeboat",
     connectionTimeoutMillis: 30_000,
     keepAlive: true,
+    // A peer that vanished without a word is noticed in minutes, not after the two hours of most systems.
+    keepAliveInitialDelayMillis: 30_000,
     types: textOnly as unknown as pg.CustomTypesConfig,
   });
   // A connection that the server ends between two queries must not end the process; the next query will fail.
