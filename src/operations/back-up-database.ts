@@ -27,6 +27,7 @@ import type { Draft, Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
 import { allOrFirstError, unlessAborted } from "../system/concurrency.ts";
 import type { Logger } from "../system/logger.ts";
+import { streamOf } from "../system/stream-of.ts";
 import type { Finding } from "../verification/findings.ts";
 import { describeDatabase, sealedName } from "./describe-database.ts";
 import { type DumpSource, startGlobalsDump, startPartDump } from "./dump-part.ts";
@@ -109,7 +110,7 @@ export async function backUpDatabase(
     const files = [...stored.map(({ file }) => file), globals];
     const contents: Contents = { formatVersion: 1, id, source: request.source, files, database };
     const sealed = await sealDocument(writeContents(contents), request.recipients);
-    await draft.put(contentsName, once(sealed.bytes));
+    await draft.put(contentsName, streamOf(sealed.bytes));
     const bytes = writeSnapshotJson(
       {
         ...publicFields(request, contents, database),
@@ -224,9 +225,4 @@ function tlsFindings(connection: Connection): readonly Finding[] {
       remedy: "Use sslmode=verify-full.",
     },
   ];
-}
-
-// eslint-disable-next-line @typescript-eslint/require-await -- the one element is there already
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
 }

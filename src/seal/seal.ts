@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { LifeboatError } from "../errors.ts";
 import type { Extent } from "../snapshot/snapshot-json.ts";
+import { streamOf } from "../system/stream-of.ts";
 import { makeHeader, openHeader, type OpenOptions, splitHeader } from "./age-header.ts";
 import { decryptPayload, encryptChunks, nonceBytes, payloadKey } from "./age-payload.ts";
 import type { Identities } from "./identities.ts";
@@ -79,7 +80,7 @@ export async function sealDocument(
   document: string | Uint8Array,
   recipients: Recipients,
 ): Promise<SealedDocument> {
-  const sealing = sealStream(only(compressFrame(Buffer.from(document))), recipients);
+  const sealing = sealStream(streamOf(compressFrame(Buffer.from(document))), recipients);
   const bytes = await collect(sealing.bytes);
   return { bytes, extents: sealing.extents() };
 }
@@ -91,12 +92,7 @@ export async function unsealDocument(
   maxBytes: number,
   options: OpenOptions = {},
 ): Promise<Uint8Array> {
-  return decompressFrames(await collect(unsealStream(only(stored), identities, options)), maxBytes);
-}
-
-// eslint-disable-next-line @typescript-eslint/require-await -- the one element is there already
-async function* only(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-  yield bytes;
+  return decompressFrames(await collect(unsealStream(streamOf(stored), identities, options)), maxBytes);
 }
 
 async function collect(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {

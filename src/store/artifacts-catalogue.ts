@@ -2,6 +2,7 @@
  * Small files that are found by a fixed name: commits, evidence, rewraps. Each is an artifact of its own in the first
  * free slot of its run, and carries copies of those before it (artifacts-envelope.ts).
  */
+import { streamOf } from "../system/stream-of.ts";
 import { LifeboatError } from "../errors.ts";
 import type { ArtifactDownloads } from "./artifacts-download.ts";
 import { type Envelope, parseEnvelope, writeEnvelope } from "./artifacts-envelope.ts";
@@ -147,7 +148,7 @@ export function artifactCatalogue({ rest, trust, downloads, sleep }: CatalogueSe
     lifetime: Lifetime | undefined,
   ): Promise<ListedArtifact> {
     for (let slot = firstFreeSlot.get(family) ?? 0; slot < mostSlots; slot += 1) {
-      const uploaded = await uploads.store(slotName(family, slot), only(envelope), lifetime);
+      const uploaded = await uploads.store(slotName(family, slot), streamOf(envelope), lifetime);
       if (typeof uploaded === "string") continue;
       firstFreeSlot.set(family, slot + 1);
       return uploaded.artifact;
@@ -182,10 +183,6 @@ async function ifThere<T>(work: Promise<T>): Promise<readonly [T] | undefined> {
     if (thrown instanceof LifeboatError && thrown.code === "store-object-missing") return undefined;
     throw thrown;
   }
-}
-
-async function* only(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-  yield await Promise.resolve(bytes);
 }
 
 function foreign({ id, run }: ListedArtifact, because: string): StoreFinding {

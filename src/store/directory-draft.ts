@@ -1,4 +1,5 @@
 /** A snapshot being written into a directory store: prepared in `incoming/`, visible by one rename. */
+import { streamOf } from "../system/stream-of.ts";
 import { randomBytes } from "node:crypto";
 import { link, lstat, rename, rm, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -53,7 +54,7 @@ class DirectoryDraft implements Draft {
       if (sameBytes(this.#committed, proof)) return this.#committed;
       throw new LifeboatError("store-key-exists", `Snapshot ${id} was committed with another snapshot.json.`);
     }
-    const stored = await this.put(snapshotJsonName, once(snapshotJson));
+    const stored = await this.put(snapshotJsonName, streamOf(snapshotJson));
     const staged = join(this.#draft, stagedSnapshot);
     await syncFolder(staged);
     const parent = await makeFolders(this.#root, ["snapshots", source]);
@@ -84,7 +85,7 @@ export async function putDirectoryFile(root: string, key: string, bytes: Uint8Ar
   try {
     const parent = await makeFolders(root, segments.slice(0, -1));
     const target = join(parent, segments.at(-1) ?? "");
-    return await placeFile({ bytes: once(bytes), key, temporary: join(staging, "file"), target });
+    return await placeFile({ bytes: streamOf(bytes), key, temporary: join(staging, "file"), target });
   } finally {
     await rm(staging, { recursive: true, force: true }).catch(() => {});
   }
@@ -131,8 +132,4 @@ async function refuseExisting(folder: string, id: string): Promise<void> {
 
 function exists(id: string, cause?: unknown): LifeboatError {
   return new LifeboatError("store-key-exists", `Snapshot ${id} is already in the store.`, { cause });
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-  yield await Promise.resolve(bytes);
 }

@@ -1,4 +1,5 @@
 /** Rows and content hashes, added up where they can be compared: at the root of a partition tree. */
+import { addHashes, emptyHash } from "../postgres/content-hash.ts";
 import { quoteQualified } from "../postgres/identifiers.ts";
 import type { TableContents } from "../snapshot/contents.ts";
 
@@ -18,7 +19,7 @@ export function totalsByRoot(tables: readonly TableContents[]): ReadonlyMap<stri
   for (const table of tables) {
     if (table.kind === "partitioned" && table.root === undefined) {
       const name = quoteQualified(table.schema, table.name);
-      totals.set(name, totals.get(name) ?? { rows: 0, hash: addHashes([]) });
+      totals.set(name, totals.get(name) ?? { rows: 0, hash: emptyHash });
     }
     if (table.rows === undefined) continue;
     const name = names.get(table.root ?? table.oid) ?? quoteQualified(table.schema, table.name);
@@ -29,15 +30,8 @@ export function totalsByRoot(tables: readonly TableContents[]): ReadonlyMap<stri
 
 export function addTotals(sum: RowTotals | undefined, more: RowTotals): RowTotals {
   if (sum === undefined) return more;
-  const hash =
-    sum.hash === undefined || more.hash === undefined ? undefined : addHashes([sum.hash, more.hash]);
+  const hash = sum.hash === undefined || more.hash === undefined ? undefined : addHashes(sum.hash, more.hash);
   return { rows: sum.rows + more.rows, hash };
-}
-
-/** The sum modulo 2^64 of content hashes, as 16 hex digits. */
-function addHashes(hashes: readonly string[]): string {
-  const sum = hashes.reduce((total, hash) => total + BigInt(`0x${hash}`), 0n);
-  return BigInt.asUintN(64, sum).toString(16).padStart(16, "0");
 }
 
 /** Equal as far as both sides know: counts always, hashes where the first side has one. */
