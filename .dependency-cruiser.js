@@ -1,6 +1,6 @@
 /** The rings of ARCHITECTURE.md: dependencies point inward, and each rule says why it is there. */
 const inside =
-  "^src/(policy|snapshot|retention|verification|seal|postgres|supabase|application|store|alerts|ledger)/";
+  "^src/(policy|snapshot|retention|verification|seal|postgres|supabase|storage|application|store|alerts|ledger)/";
 
 /** @type {import("dependency-cruiser").IConfiguration} */
 export default {

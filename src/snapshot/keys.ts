@@ -7,6 +7,10 @@ const fileShape = /^[a-z0-9][a-z0-9.-]{0,99}$/;
 
 export const snapshotJsonName = "snapshot.json";
 export const contentsName = "contents.json.zst.age";
+/** Storage snapshots: every object's name, hash and place. */
+export const indexName = "index.zst.age";
+const packEnding = ".tar.zst.age";
+const packMarkEnding = ".unreferenced.json";
 
 export function isSourceName(text: string): boolean {
   return sourceShape.test(text);
@@ -41,6 +45,48 @@ export function evidencePrefix(source: string, id: string): string {
 
 export function evidenceKey(source: string, id: string, moment: Date, random: string): string {
   return `${evidencePrefix(source, id)}${basicIso(moment)}-${checked(random, /^[0-9a-f]{8}$/.test(random))}.json`;
+}
+
+/** `packs/<source>/`: object bytes that several snapshots share. */
+export function packPrefix(source: string): string {
+  return `packs/${checked(source, isSourceName(source))}/`;
+}
+
+/** The key of one pack; packs have ids like snapshots, so they sort by time. */
+export function packKey(source: string, pack: string): string {
+  return `${packPrefix(source)}${checked(pack, isSnapshotId(pack))}${packEnding}`;
+}
+
+/** What says that no snapshot used a pack any more when somebody looked; see src/operations/sweep-packs.ts. */
+export function packMarkKey(source: string, pack: string): string {
+  return `${packPrefix(source)}${checked(pack, isSnapshotId(pack))}${packMarkEnding}`;
+}
+
+/** The pack that a key names, and whether it is the pack itself or a mark; undefined for other keys. */
+export function packOfKey(
+  key: string,
+): { readonly source: string; readonly pack: string; readonly kind: "pack" | "mark" } | undefined {
+  const [root, source = "", name = "", ...more] = key.split("/");
+  const kind = name.endsWith(packEnding) ? "pack" : name.endsWith(packMarkEnding) ? "mark" : undefined;
+  if (root !== "packs" || kind === undefined || more.length > 0 || !isSourceName(source)) return undefined;
+  const pack = name.slice(0, -(kind === "pack" ? packEnding : packMarkEnding).length);
+  return isSnapshotId(pack) ? { source, pack, kind } : undefined;
+}
+
+/** `shards/<source>/<group>/`: what the jobs of one backup leave for the job that joins them. */
+export function shardPrefix(source: string, group: string): string {
+  return `shards/${checked(source, isSourceName(source))}/${checked(group, isShardGroup(group))}/`;
+}
+
+/** Shard `number` (from 1) of `count`. */
+export function shardKey(source: string, group: string, number: number, count: number): string {
+  const numbered = `${number}-of-${count}`;
+  const good = Number.isInteger(number) && number >= 1 && number <= count && Number.isInteger(count);
+  return `${shardPrefix(source, group)}${checked(numbered, good)}.jsonl.zst.age`;
+}
+
+export function isShardGroup(text: string): boolean {
+  return /^[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?$/.test(text);
 }
 
 /** Names of files in a snapshot: never a path, never a hidden file. */

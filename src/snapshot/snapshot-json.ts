@@ -28,6 +28,17 @@ const sealedFile = z.looseObject({
   payload: extent,
 });
 
+const sharedPack = z.looseObject({
+  id: z.string().refine(isSnapshotId),
+  /** Bytes of objects in it that this snapshot uses, before compression. */
+  liveBytes: bytes,
+  /** Bytes of all objects in it, before compression. */
+  rawBytes: bytes,
+  /** The age header when the pack was written. */
+  header: extent,
+  payload: extent,
+});
+
 // Loose objects: fields that a later minor version adds must survive a round trip through this one.
 const snapshotSchema = z.looseObject({
   formatVersion: z.literal(formatVersion),
@@ -46,7 +57,8 @@ const snapshotSchema = z.looseObject({
   /** Fingerprints (src/seal/recipients.ts), not the recipients themselves. */
   recipients: z.array(z.string()),
   totals: z.looseObject({ tables: bytes, rows: bytes, objects: bytes, rawBytes: bytes, sealedBytes: bytes }),
-  packs: z.array(z.looseObject({ id: z.string(), liveBytes: bytes })),
+  /** Files beside the snapshot that it shares with others: those of storage snapshots. */
+  packs: z.array(sharedPack),
   /** Ids of the newest snapshots that this one saw: the history's graph. */
   heads: z.array(z.string().refine(isSnapshotId)),
   files: z.array(sealedFile).min(1),
@@ -56,6 +68,7 @@ const snapshotSchema = z.looseObject({
 
 export type SnapshotJson = z.infer<typeof snapshotSchema>;
 export type SealedFile = z.infer<typeof sealedFile>;
+export type SharedPack = z.infer<typeof sharedPack>;
 export type Extent = z.infer<typeof extent>;
 export type SnapshotFields = Omit<SnapshotJson, "sha256" | "signature" | "formatVersion">;
 

@@ -1,0 +1,35 @@
+import { describe, expect, it } from "vitest";
+import { packKey, packMarkKey, packOfKey, packPrefix, shardKey } from "../../../src/snapshot/keys.ts";
+
+const pack = "20261123T031500Z-0123456789ab";
+
+describe("keys of packs", () => {
+  it("lie beside the snapshots and are read back", () => {
+    expect(packKey("storage", pack)).toBe(`packs/storage/${pack}.tar.zst.age`);
+    expect(packKey("storage", pack)).toContain(packPrefix("storage"));
+    expect(packOfKey(packKey("storage", pack))).toEqual({ source: "storage", pack, kind: "pack" });
+    expect(packOfKey(packMarkKey("storage", pack))).toEqual({ source: "storage", pack, kind: "mark" });
+  });
+
+  it.each([
+    `packs/storage/${pack}.tar.zst.age/x`,
+    `packs/storage/../${pack}.tar.zst.age`,
+    `packs/storage/${pack}.tar.zst`,
+    "packs/storage/x.tar.zst.age",
+    `snapshots/storage/${pack}.tar.zst.age`,
+    `packs/Ünï/${pack}.tar.zst.age`,
+  ])("take %s for none", (key) => {
+    expect(packOfKey(key)).toBeUndefined();
+  });
+
+  it("are never built from anything else", () => {
+    for (const build of [
+      () => packKey("storage", "../x"),
+      () => packPrefix("a/b"),
+      () => shardKey("storage", "../x", 1, 2),
+      () => shardKey("storage", "run-1", 3, 2),
+      () => shardKey("storage", "run-1", 1.5, 2),
+    ])
+      expect(build).toThrow(/cannot be part of a store key/);
+  });
+});
