@@ -2,9 +2,7 @@
  * A snapshot's archives into an empty database: what tables need, then all rows side by side, then what needs the
  * rows (indexes, constraints, triggers: so none of them acts while rows load). No plaintext touches a disk.
  */
-import { randomBytes } from "node:crypto";
-import { close as closeFd, constants, open as openFd } from "node:fs";
-import { unlink } from "node:fs/promises";
+import { fstat, read } from "node:fs";
 import { promisify } from "node:util";
 import { LifeboatError } from "../errors.ts";
 import type { ContentsFile } from "../snapshot/contents.ts";
@@ -13,7 +11,10 @@ import type { Logger } from "../system/logger.ts";
 import { exitedWell, startTool, toolFailed } from "../system/process.ts";
 import type { Connection } from "./connection.ts";
 import { libpqEnvironment } from "./libpq.ts";
+import { postDataStages } from "./post-data-stages.ts";
+import { readArchiveToc, type TocEntry } from "./restore-toc.ts";
 import { feedPart, type PartSource, type RestoreTools, writePart } from "./restore-stream.ts";
+import { closeFile, memoryFolder, openUnnamed, tocListFile } from "./unnamed-file.ts";
 
 export interface LoadOptions {
   /** The empty database to load into. */
@@ -34,8 +35,6 @@ export interface LoadReport {
   readonly seconds: { readonly preData: number; readonly data: number; readonly postData: number };
 }
 
-type Section = "pre-data" | "data" | "post-data";
-
 /** Throws the first cause of a failure, after every child has ended; the database is then worth nothing. */
 export async function loadArchives(options: LoadOptions): Promise<LoadReport> {
   const { clock, logger } = options;
@@ -46,15 +45,17 @@ export async function loadArchives(options: LoadOptions): Promise<LoadReport> {
   const times = [clock.elapsedMs()];
   const fd = await holdInMemory(options, schemaName);
   try {
-    await restoreSchema(options, schemaName, fd, "pre-data");
+    if (fd === undefined) await streamSchema(options, schemaName, "pre-data");
+    else await restoreSchema(options, fd, ["--section=pre-data"]);
     times.push(clock.elapsedMs());
     await loadParts(options, parts);
     times.push(clock.elapsedMs());
     logger.info(`The rows of ${parts.length} parts are loaded.`);
-    await restoreSchema(options, schemaName, fd, "post-data");
+    if (fd === undefined) await streamSchema(options, schemaName, "post-data");
+    else await restorePostData(options, fd);
     times.push(clock.elapsedMs());
   } finally {
-    if (fd !== undefined) await promisify(closeFd)(fd);
+    if (fd !== undefined) await closeFile(fd);
   }
   const seconds = (phase: number): number => ((times[phase + 1] ?? 0) - (times[phase] ?? 0)) / 1000;
   return { seconds: { preData: seconds(0), data: seconds(1), postData: seconds(2) } };
@@ -76,27 +77,57 @@ function onlySchema(files: readonly ContentsFile[]): ContentsFile {
   throw new LifeboatError("snapshot-damaged", "The snapshot does not have exactly one schema archive.");
 }
 
-function arguments_(section: Section, more: readonly string[] = []): readonly string[] {
-  // `--dbname=` without a name takes PGDATABASE: argv is public, a database's name need not be.
-  return ["--dbname=", "--no-password", "--exit-on-error", `--section=${section}`, ...more];
+// `--dbname=` without a name takes PGDATABASE: argv is public, a database's name need not be.
+const alwaysGiven = ["--dbname=", "--no-password", "--exit-on-error"];
+
+async function streamSchema(options: LoadOptions, name: string, section: string): Promise<void> {
+  const { connection, source, tools } = options;
+  const args = [...alwaysGiven, `--section=${section}`];
+  const env = restoreEnvironment(connection);
+  const restore = await startTool({ program: tools.pgRestore, args, env }, ["pipe", "ignore", "pipe"]);
+  await feedPart({ source, name, zstd: tools.zstd }, restore, { stopsEarly: true });
 }
 
-async function restoreSchema(
+async function restorePostData(options: LoadOptions, fd: number): Promise<void> {
+  const jobs = `--jobs=${options.jobs}`;
+  const { size } = await promisify(fstat)(fd);
+  const { buffer } = await promisify(read)(fd, Buffer.alloc(size), 0, size, 0);
+  const toc = readArchiveToc(buffer);
+  if (toc === undefined) throw new LifeboatError("snapshot-damaged", "The schema archive is cut short.");
+  const stages = postDataStages(toc);
+  if (stages.length === 0) await restoreSchema(options, fd, ["--section=post-data", jobs]);
+  for (const { entries, atOnce } of stages) await restoreListed(options, fd, entries, atOnce ? [jobs] : []);
+}
+
+async function restoreListed(
   options: LoadOptions,
-  schemaName: string,
-  fd: number | undefined,
-  section: Section,
+  fd: number,
+  entries: readonly TocEntry[],
+  args: readonly string[],
 ): Promise<void> {
-  const { connection, source, tools } = options;
-  const command = { program: tools.pgRestore, env: restoreEnvironment(connection) };
-  if (fd === undefined) {
-    const restore = await startTool({ ...command, args: arguments_(section) }, ["pipe", "ignore", "pipe"]);
-    await feedPart({ source, name: schemaName, zstd: tools.zstd }, restore, { stopsEarly: true });
-    return;
+  const list = await tocListFile(entries);
+  try {
+    await restoreSchema(options, fd, ["--use-list=/dev/fd/4", ...args], [list]);
+  } finally {
+    await closeFile(list);
   }
-  const jobs = section === "post-data" ? [`--jobs=${options.jobs}`] : [];
-  const args = arguments_(section, [...jobs, "/dev/fd/3"]);
-  const restore = await startTool({ ...command, args }, ["ignore", "ignore", "pipe", fd]);
+}
+
+/** pg_restore with the archive as descriptor 3, and `more` from 4 on. */
+async function restoreSchema(
+  { connection, tools }: LoadOptions,
+  fd: number,
+  args: readonly string[],
+  more: readonly number[] = [],
+): Promise<void> {
+  const restore = await startTool(
+    {
+      program: tools.pgRestore,
+      args: [...alwaysGiven, ...args, "/dev/fd/3"],
+      env: restoreEnvironment(connection),
+    },
+    ["ignore", "ignore", "pipe", fd, ...more],
+  );
   const exit = await restore.exited;
   if (!exitedWell(exit)) throw toolFailed(restore.name, exit);
 }
@@ -123,7 +154,11 @@ async function loadParts(options: LoadOptions, parts: readonly ContentsFile[]): 
 async function loadPart(options: LoadOptions, part: ContentsFile, signal: AbortSignal): Promise<void> {
   const { connection, source, tools } = options;
   const restore = await startTool(
-    { program: tools.pgRestore, args: arguments_("data"), env: restoreEnvironment(connection) },
+    {
+      program: tools.pgRestore,
+      args: [...alwaysGiven, "--section=data"],
+      env: restoreEnvironment(connection),
+    },
     ["pipe", "ignore", "pipe"],
   );
   await feedPart({ source, name: part.name, zstd: tools.zstd, signal }, restore);
@@ -135,20 +170,13 @@ async function loadPart(options: LoadOptions, part: ContentsFile, signal: AbortS
  */
 async function holdInMemory(options: LoadOptions, name: string): Promise<number | undefined> {
   const { source, tools } = options;
-  const path = `${options.memoryFolder ?? "/dev/shm"}/lifeboat-${randomBytes(8).toString("hex")}`;
-  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL;
-  let fd: number;
+  const fd = await openUnnamed(options.memoryFolder ?? memoryFolder).catch(() => undefined);
+  if (fd === undefined) return undefined;
   try {
-    fd = await promisify(openFd)(path, flags, 0o600);
-  } catch {
-    return undefined;
-  }
-  try {
-    await unlink(path);
     await writePart({ source, name, zstd: tools.zstd }, fd);
     return fd;
   } catch (error) {
-    await promisify(closeFd)(fd);
+    await closeFile(fd);
     if (error instanceof LifeboatError && /no space left/i.test(error.message)) return undefined;
     throw error;
   }

@@ -1,11 +1,6 @@
 /** Rows of chosen tables out of an archive and into an open transaction: pg_restore → COPY lines → COPY. */
-import { randomBytes } from "node:crypto";
-import { close as closeFd, constants, open as openFd, write as writeFd } from "node:fs";
-import { unlink } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { promisify } from "node:util";
 import { from as copyFrom } from "pg-copy-streams";
 import { LifeboatError } from "../errors.ts";
 import { type RunningTool, startTool, toolFailed } from "../system/process.ts";
@@ -18,7 +13,7 @@ import {
   writeHead,
 } from "./restore-stream.ts";
 import { type ArchiveToc, readArchiveToc, type TocEntry } from "./restore-toc.ts";
-import { writeTocList } from "./toc-selection.ts";
+import { closeFile, tocListFile } from "./unnamed-file.ts";
 
 const maxHeadBytes = 512 * 1024 * 1024;
 
@@ -113,30 +108,13 @@ export async function scriptOf(
 
 /** `pg_restore --file=-` for the listed entries alone; the list travels in a file without a name. */
 async function startListed(tools: RestoreTools, entries: readonly TocEntry[]): Promise<RunningTool> {
-  const fd = await unnamedFile(writeTocList(entries));
+  const fd = await tocListFile(entries);
   try {
     const args = ["--file=-", "--use-list=/dev/fd/3"];
     return await startTool({ program: tools.pgRestore, args }, ["pipe", "pipe", "pipe", fd]);
   } finally {
-    await promisify(closeFd)(fd);
+    await closeFile(fd);
   }
-}
-
-/** pg_restore reads its list by a path, which a socket pair has not; the list is only numbers. */
-async function unnamedFile(text: string): Promise<number> {
-  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL;
-  const name = `lifeboat-list-${randomBytes(8).toString("hex")}`;
-  for (const folder of ["/dev/shm", tmpdir()]) {
-    try {
-      const fd = await promisify(openFd)(`${folder}/${name}`, flags, 0o600);
-      await unlink(`${folder}/${name}`);
-      await promisify(writeFd)(fd, Buffer.from(text), 0, Buffer.byteLength(text), 0);
-      return fd;
-    } catch {
-      // No such folder or no room in it: the next one.
-    }
-  }
-  throw new LifeboatError("unexpected", "No temporary file could be written.");
 }
 
 /** `(a, "b c")` of an entry's COPY statement, or "" for a table without columns. */

@@ -196,11 +196,6 @@ function neededTypes(
   return [...new Map(types.map((type) => [quoteQualified(type.schema, type.name), type])).values()];
 }
 
-/** A list for `pg_restore --use-list`: numbers only, so it may be read by anyone. */
-export function writeTocList(entries: readonly TocEntry[]): string {
-  return entries.map(({ dumpId }) => `${dumpId};\n`).join("");
-}
-
 function refused({ schema, name }: TableContents, why: string): LifeboatError {
   return new LifeboatError("restore-selection", `The table ${quoteQualified(schema, name)} ${why}.`, {
     publicSentence: `A chosen table ${why}.`,
