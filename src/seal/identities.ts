@@ -11,6 +11,8 @@ import { recipientFingerprint } from "./recipients.ts";
 export interface Identities {
   /** Fingerprints of the recipients that these identities open for ("passphrase" for a passphrase). */
   fingerprints(): Promise<readonly string[]>;
+  /** Their own public keys; none for a passphrase. */
+  recipients(): Promise<readonly string[]>;
   /** A fresh decrypter that tries each of them. */
   decrypter(): Decrypter;
 }
@@ -37,9 +39,11 @@ export function parseIdentities(fileText: string): Identities {
       hint: "Give the whole file that `lifeboat keygen` or `age-keygen` wrote.",
     });
   }
+  const recipients = async (): Promise<string[]> =>
+    await Promise.all(keys.map((key) => identityToRecipient(key)));
   return {
-    fingerprints: async () =>
-      (await Promise.all(keys.map((key) => identityToRecipient(key)))).map(recipientFingerprint),
+    fingerprints: async () => (await recipients()).map(recipientFingerprint),
+    recipients,
     decrypter: () => {
       const decrypter = new Decrypter();
       for (const key of keys) decrypter.addIdentity(key);
@@ -68,6 +72,7 @@ export function passphraseIdentity(passphrase: string): Identities {
   if (passphrase === "") throw new LifeboatError("input-invalid", "The passphrase is empty.");
   return {
     fingerprints: () => Promise.resolve(["passphrase"]),
+    recipients: () => Promise.resolve([]),
     decrypter: () => {
       const decrypter = new Decrypter();
       decrypter.addPassphrase(passphrase);

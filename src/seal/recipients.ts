@@ -11,6 +11,8 @@ export interface Recipients {
   readonly fingerprints: readonly string[];
   /** A fresh encrypter for them. `first` is asked before them; a passphrase suffers no other and ignores it. */
   encrypter(first: Recipient): Encrypter;
+  /** These and more recipients, by the same rules: for a file that another key opens as well. */
+  with(texts: readonly string[]): Recipients;
   /** A passphrase's way to the file key that `first` would have seen. */
   readonly readBack?: () => Decrypter;
 }
@@ -82,6 +84,7 @@ function publicKeys(kind: RecipientClass, keys: readonly string[]): Recipients {
   return {
     class: kind,
     fingerprints: keys.map(recipientFingerprint),
+    with: (texts) => parseRecipients([...keys, ...texts]),
     encrypter: (first) => {
       const encrypter = new Encrypter();
       encrypter.addRecipient(first);
@@ -95,6 +98,7 @@ function passphraseRecipient(passphrase: string): Recipients {
   return {
     class: "passphrase",
     fingerprints: ["passphrase"],
+    with: (texts) => parseRecipients(texts, passphrase),
     encrypter: () => {
       const encrypter = new Encrypter();
       encrypter.setPassphrase(passphrase);

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { LifeboatError } from "../errors.ts";
 import { isSnapshotId } from "./ids.ts";
+import { type StorageContents, storageContents } from "./storage-contents.ts";
 
 const extent = z.looseObject({ length: z.int().nonnegative(), sha256: z.string() });
 const count = z.int().nonnegative();
@@ -93,7 +94,7 @@ const databaseContents = z.looseObject({
   hashesNotVerified: z.string().optional(),
 });
 
-export const partRoles = ["schema", "rest", "data", "globals"] as const;
+export const partRoles = ["schema", "rest", "data", "globals", "index"] as const;
 
 const contentsSchema = z.looseObject({
   formatVersion: z.literal(1),
@@ -110,6 +111,7 @@ const contentsSchema = z.looseObject({
     }),
   ),
   database: databaseContents.optional(),
+  storage: storageContents.optional(),
 });
 
 export type Contents = z.infer<typeof contentsSchema>;
@@ -149,4 +151,10 @@ export function readContents(
 export function databaseOf(contents: Contents): DatabaseContents {
   if (contents.database !== undefined) return contents.database;
   throw new LifeboatError("snapshot-damaged", `Snapshot ${contents.id} says nothing about a database.`);
+}
+
+/** The storage half of a storage snapshot's contents. */
+export function storageOf(contents: Contents): StorageContents {
+  if (contents.storage !== undefined) return contents.storage;
+  throw new LifeboatError("snapshot-damaged", `Snapshot ${contents.id} says nothing about buckets.`);
 }

@@ -109,6 +109,7 @@ function parseVector(name: string, bytes: Buffer): Vector {
     isArmored: all("armored")[0] === "yes",
     identities: {
       fingerprints: () => Promise.resolve(["of the vector"]),
+      recipients: () => Promise.resolve([]),
       decrypter: () => {
         const decrypter = new Decrypter();
         for (const identity of all("identity")) decrypter.addIdentity(identity);

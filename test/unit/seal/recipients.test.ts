@@ -31,6 +31,13 @@ describe("recipients", () => {
     expect([passphrase.class, passphrase.fingerprints]).toEqual(["passphrase", ["passphrase"]]);
   });
 
+  it("are joined by others by the same rules", async () => {
+    const both = parseRecipients([one.recipient]).with(await parseIdentities(two.fileText).recipients());
+    expect(both.fingerprints).toEqual(parseRecipients([one.recipient, two.recipient]).fingerprints);
+    expect(() => parseRecipients([one.recipient]).with([hybrid.recipient])).toThrow(/mixed/);
+    expect(() => parseRecipients([], "correct horse").with([one.recipient])).toThrow(/by itself/);
+  });
+
   it("must be somebody: there is no unencrypted mode", () => {
     const error = refusal(() => parseRecipients([]));
     expect([error.code, error.exitCode, error.family]).toEqual(["recipients-missing", 2, "user"]);

@@ -1,0 +1,53 @@
+/** The storage half of contents.json: all about the buckets but the objects themselves, which index.zst.age lists. */
+import { z } from "zod";
+
+const count = z.int().nonnegative();
+
+const bucket = z.looseObject({
+  id: z.string(),
+  name: z.string(),
+  public: z.boolean(),
+  /** Bytes; null: the project's own limit. */
+  fileSizeLimit: count.nullable(),
+  allowedMimeTypes: z.array(z.string()).nullable(),
+  owner: z.string().nullable().optional(),
+  ownerId: z.string().nullable().optional(),
+  createdAt: z.string().optional(),
+  updatedAt: z.string().optional(),
+  avifAutodetection: z.boolean().optional(),
+  type: z.string().optional(),
+});
+
+const objectName = z.looseObject({ bucket: z.string(), name: z.string() });
+
+export const storageContents = z.looseObject({
+  /** Chosen buckets, also empty ones. */
+  buckets: z.array(bucket),
+  /** How the objects were listed; the walk cannot see keys with empty segments. */
+  listing: z.enum(["sql", "list-v2", "list-walk"]),
+  /** What was asked for; absent means everything. */
+  selection: z.looseObject({
+    buckets: z.array(z.string()).optional(),
+    include: z.array(z.string()).optional(),
+    exclude: z.array(z.string()).optional(),
+  }),
+  /** Every object of the inventory is in exactly one of these. */
+  account: z.looseObject({
+    stored: count,
+    carried: count,
+    /** Deleted while the backup read; a second look found them gone. */
+    vanished: z.array(objectName),
+    failed: z.array(objectName.extend({ code: z.string(), sentence: z.string() })),
+  }),
+  /** Where a database URL was given: what the rows of storage.objects and the Storage API do not agree on. */
+  consistency: z
+    .looseObject({
+      rowsWithoutBytes: z.array(objectName),
+      bytesWithoutRows: z.array(objectName),
+    })
+    .optional(),
+  /** Buckets that hold no objects of the Storage API (analytics, vectors) and are in no backup. */
+  notCovered: z.array(z.looseObject({ kind: z.string(), name: z.string() })),
+});
+
+export type StorageContents = z.infer<typeof storageContents>;
