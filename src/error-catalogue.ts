@@ -129,6 +129,19 @@ export const errorCatalogue = {
     meaning: "Nothing wrong was found, but something required could not be checked.",
     cure: "Make it checkable (install the extension, take backups with hashes), or waive it by name.",
   },
+  "object-size-wrong": {
+    family: "ours",
+    exitCode: 1,
+    meaning: "An object's body was shorter or longer than the server had announced; it was not stored.",
+    cure: "Run again; if it repeats, the object's row in storage.objects and its bytes do not agree.",
+  },
+  "pack-void": {
+    family: "ours",
+    exitCode: 1,
+    meaning:
+      "An object broke off in the middle of being packed, so its pack was given up; nothing of it is stored.",
+    cure: "Run again; objects that are safe already are not fetched twice.",
+  },
   "plan-outdated": {
     family: "user",
     exitCode: 2,

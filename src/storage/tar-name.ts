@@ -4,7 +4,6 @@
  */
 import { LifeboatError } from "../errors.ts";
 
-// eslint-disable-next-line no-control-regex -- control characters are what it is about
 const special = /[%\\\u0000-\u001f\u007f]/g;
 
 /**
