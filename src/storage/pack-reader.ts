@@ -111,7 +111,8 @@ async function* objectBytes(
     if (!(error instanceof LifeboatError) || error.code !== "sealed-file-damaged") throw error;
     throw damagedObject(object, "cannot be read from its pack", error);
   }
-  if (at !== end) throw damagedObject(object, `has ${Math.max(0, at - skip)} bytes in its pack`);
+  if (at !== end)
+    throw damagedObject(object, `has ${Math.max(0, at - skip)} bytes in its pack, with padding`);
   if (hash.digest("hex") !== sha256) throw damagedObject(object, "does not have its SHA-256");
 }
 

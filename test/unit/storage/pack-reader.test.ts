@@ -106,6 +106,31 @@ describe("one object", () => {
     expect(await failureCode(walked(zstdOf(sealed)))).toBe("snapshot-damaged");
   });
 
+  test("whose frame has more than its entry is refused although the rest would fit into a frame", async () => {
+    const body = await makeTarHeader({ name: "b/x", size: 10 }, new Date(0));
+    const frame = compressFrame(Buffer.concat([body, Buffer.alloc(2 << 20)]));
+    const { pack } = await openCounted(await sealedFrames(frame, compressFrame(end)));
+    const place = { pack: packId, offset: 0, length: frame.length, skip: 512 };
+    const object = { bucket: "b", name: "x", size: 10, sha256: sha256(Buffer.alloc(10)), ...place };
+    const error = await failure(collect(pack.readObject(object)));
+    expect((error.cause as Error).message).toContain("decompresses to more than 1024 bytes");
+  });
+
+  test.each([
+    ["another size in its header", 11, 512, "it has 11 bytes"],
+    ["no padding", 10, 10, "has 10 bytes in its pack"],
+  ])("with %s is refused although its bytes are right", async (_, size, length, why) => {
+    const bytes = Buffer.alloc(length);
+    bytes.fill("x", 0, 10);
+    const frame = compressFrame(
+      Buffer.concat([await makeTarHeader({ name: "b/x", size }, new Date(0)), bytes]),
+    );
+    const { pack } = await openCounted(await sealedFrames(frame, compressFrame(end)));
+    const place = { pack: packId, offset: 0, length: frame.length, skip: 512 };
+    const object = { bucket: "b", name: "x", size: 10, sha256: sha256(bytes.subarray(0, 10)), ...place };
+    expect((await failure(collect(pack.readObject(object)))).message).toContain(why);
+  });
+
   test("is refused whatever byte of it changed", async () => {
     const { sealed, objects, finished } = await writePack([{ name: "x", bytes: noise(3000) }]);
     for (let at = finished.header.length; at < finished.header.length + 3000; at += 97) {
