@@ -129,6 +129,19 @@ export const errorCatalogue = {
     meaning: "Nothing wrong was found, but something required could not be checked.",
     cure: "Make it checkable (install the extension, take backups with hashes), or waive it by name.",
   },
+  "object-size-wrong": {
+    family: "ours",
+    exitCode: 1,
+    meaning: "An object's body was shorter or longer than the server had announced; it was not stored.",
+    cure: "Run again; if it repeats, the object's row in storage.objects and its bytes do not agree.",
+  },
+  "pack-void": {
+    family: "ours",
+    exitCode: 1,
+    meaning:
+      "An object broke off in the middle of being packed, so its pack was given up; nothing of it is stored.",
+    cure: "Run again; objects that are safe already are not fetched twice.",
+  },
   "plan-outdated": {
     family: "user",
     exitCode: 2,
@@ -147,11 +160,25 @@ export const errorCatalogue = {
     meaning: "Nobody was named who could open the backup. Lifeboat has no unencrypted mode.",
     cure: "Make a key with `lifeboat keygen`, keep the identity file offline, and give the printed age1… recipient.",
   },
+  "restore-file-exists": {
+    family: "user",
+    exitCode: 2,
+    meaning:
+      "A file or folder that stands in the target is not what would be written there. It was left as it is.",
+    cure: "Choose an empty folder, or have existing files replaced.",
+  },
   "restore-impossible": {
     family: "user",
     exitCode: 2,
     meaning: "This server, or these programs, cannot take this snapshot. Nothing was touched.",
     cure: "The message lists what is in the way; restore into a server that has it.",
+  },
+  "restore-name-refused": {
+    family: "ours",
+    exitCode: 3,
+    meaning:
+      "A name in the backup, or a link in the target folder, would have a file written outside of that folder. It was not.",
+    cure: "Remove the link; if it is the name, somebody else has sealed this backup: look at who can write the store.",
   },
   "restore-not-verified": {
     family: "ours",
@@ -197,6 +224,12 @@ export const errorCatalogue = {
     exitCode: 2,
     meaning: "A restore into a new database was asked for, and the database exists. Nothing was touched.",
     cure: "Name another database, or restore in place with confirm, or restore single tables.",
+  },
+  "restore-write-failed": {
+    family: "ours",
+    exitCode: 1,
+    meaning: "The file system refused to write, or to read, in the folder that should be restored into.",
+    cure: "The message carries the system's own words; cure that and run again: what is there already is not written twice.",
   },
   "run-cancelled": {
     family: "user",

@@ -1,10 +1,12 @@
 /** zstd by Node's own zlib: for single frames and documents always, for whole streams where the binary is missing. */
 import type { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { promisify } from "node:util";
 import {
   constants,
   createZstdCompress,
   createZstdDecompress,
+  zstdCompress,
   zstdCompressSync,
   zstdDecompressSync,
 } from "node:zlib";
@@ -12,16 +14,30 @@ import { damaged } from "./damaged.ts";
 import { type FramePiece, frameWalker } from "./frames.ts";
 
 export const compressionLevel = 3;
+/** zstd's fastest: hardly more than a copy and a checksum, for bytes that are compressed already. */
+export const storingLevel = -131_072;
 
 // Without the checksum, which Node leaves out by default, a changed bit decodes to something else without an error.
 const parameters = {
   [constants.ZSTD_c_compressionLevel]: compressionLevel,
   [constants.ZSTD_c_checksumFlag]: 1,
 };
+const storingParameters = { ...parameters, [constants.ZSTD_c_compressionLevel]: storingLevel };
+const compressAside = promisify(zstdCompress);
 
 /** One frame with a checksum. */
 export function compressFrame(bytes: Uint8Array): Uint8Array {
   return zstdCompressSync(bytes, { params: parameters, pledgedSrcSize: bytes.length });
+}
+
+/** `compressFrame` in Node's thread pool: the event loop goes on, and several frames use several cores. */
+export async function compressFrameAside(bytes: Uint8Array): Promise<Uint8Array> {
+  return compressAside(bytes, { params: parameters, pledgedSrcSize: bytes.length });
+}
+
+/** One frame with a checksum around bytes as they are. */
+export function storeFrame(bytes: Uint8Array): Uint8Array {
+  return zstdCompressSync(bytes, { params: storingParameters, pledgedSrcSize: bytes.length });
 }
 
 /** Frames with checksums around a whole stream (Node ends it with an empty one); the source's errors pass through. */

@@ -26,14 +26,14 @@ export interface InventoryObject {
   readonly lastAccessedAt?: string | null;
 }
 
-/** Where an object's bytes lie: whole zstd frames of one pack, which decode to its tar entry. */
+/** Where an object's bytes lie: whole zstd frames of one pack, which decode to its tar entry and nothing else. */
 export interface PackPlace {
   readonly pack: string;
   /** Of the first frame, in the pack's zstd stream (never in the sealed file, whose header may change). */
   readonly offset: number;
   /** Bytes of its frames in the zstd stream. */
   readonly length: number;
-  /** Bytes of what those frames decode to that stand before the object's first byte: its tar header, or neighbours. */
+  /** Bytes of what those frames decode to that stand before the object's first byte: its tar header. */
   readonly skip: number;
 }
 
@@ -71,5 +71,5 @@ export function compareObjects(
 
 /** By bytes of UTF-8; JavaScript's own order differs where surrogate pairs meet U+E000 to U+FFFF. */
 export function compareUtf8(one: string, other: string): number {
-  return Buffer.compare(Buffer.from(one), Buffer.from(other));
+  return one === other ? 0 : Buffer.compare(Buffer.from(one), Buffer.from(other));
 }
