@@ -71,12 +71,14 @@ class Resumable {
         const chunk = await window.from(offset, length);
         if (chunk === undefined) return false;
         if (chunk.length < length) throw this.#sourceEnded(offset + chunk.length);
+        // A source says at its end whether it was right: the last chunk, which makes the object, waits for that.
+        const isLast = offset + length === this.#upload.size;
+        if (isLast && !(await window.endsAt(this.#upload.size))) throw this.#sourceEnded("more");
         const reached = await this.#patch(chunk, offset, fruitless);
         if (reached === "lost") return false;
         fruitless = reached > offset ? 0 : fruitless + 1;
         offset = reached;
       }
-      if (!(await window.ended())) throw this.#sourceEnded("more");
       return true;
     } finally {
       await window.close();
@@ -215,8 +217,9 @@ class Window {
     return this.#held.subarray(0, length);
   }
 
-  /** Whether the source ends where the upload does. */
-  async ended(): Promise<boolean> {
+  /** Whether the source has no bytes from `offset` on; reads it to its end. */
+  async endsAt(offset: number): Promise<boolean> {
+    if (this.#start + this.#held.length > offset) return false;
     while (!this.#atEnd) {
       const next = await this.#source.next();
       if (next.done === true) this.#atEnd = true;
