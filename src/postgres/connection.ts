@@ -104,7 +104,7 @@ export function parseConnection(text: string, describe: string): Connection {
 
 /** A socket or loopback address: traffic does not leave the machine. */
 export function isLocal(host: string): boolean {
-  return host.startsWith("/") || host === "localhost" || host === "::1" || /^127\./.test(host);
+  return host.startsWith("/") || host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
 }
 
 export function withDatabase(connection: Connection, database: string): Connection {

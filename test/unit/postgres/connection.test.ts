@@ -58,6 +58,7 @@ describe("a database URL", () => {
   test("people are told host and port, nothing else", () => {
     expect(describeServer(parse("postgresql://u:p@h:1234/d"))).toBe("h:1234");
     expect(["/tmp", "127.0.0.1", "::1", "localhost"].every(isLocal)).toBe(true);
+    expect(["127.0.0.1.example.org", "127.example.org", "10.0.0.1"].some(isLocal)).toBe(false);
     expect(["10.0.0.1", "localhost.example.org", "h"].some(isLocal)).toBe(false);
   });
 });
