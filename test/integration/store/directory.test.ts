@@ -66,6 +66,31 @@ describe("a directory store", () => {
     }
   });
 
+  it("sweeps a draft whose writer was killed while it removed the draft itself", async () => {
+    // The first thing that goes is what says whose the draft was.
+    const dyingRemoval = `
+      import fs from "node:fs";
+      import { syncBuiltinESMExports } from "node:module";
+      fs.promises.rm = async (path) => {
+        fs.unlinkSync(path + "/owner.json");
+        process.kill(process.pid, "SIGKILL");
+        await new Promise(() => {});
+      };
+      syncBuiltinESMExports();`;
+    const preload = `data:text/javascript,${encodeURIComponent(dyingRemoval)}`;
+    const child = spawn(process.execPath, ["--import", preload, writer, root], { stdio: "ignore" });
+    expect(await once(child, "close")).toEqual([null, "SIGKILL"]);
+    const [left, ...more] = await incoming();
+    expect(more).toEqual([]);
+    expect(await readdir(join(root, "incoming", left!))).toEqual([]);
+
+    // Its snapshot had been committed, so it is neither damage nor a backup that was interrupted.
+    const { snapshots, findings } = await store.snapshots(source);
+    expect([`${source}.${snapshots[0]!.id}`, findings]).toEqual([left, []]);
+    await (await store.begin({ source, id: nextId() })).abandon();
+    expect(await incoming()).toEqual([]);
+  });
+
   it("leaves the drafts of living processes alone, and those of other machines for seven days", async () => {
     const child = spawn(process.execPath, [writer, root], { stdio: ["ignore", "pipe", "inherit"] });
     await once(child.stdout, "data");
