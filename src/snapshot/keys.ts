@@ -9,6 +9,7 @@ export const snapshotJsonName = "snapshot.json";
 export const contentsName = "contents.json.zst.age";
 /** Storage snapshots: every object's name, hash and place. */
 export const indexName = "index.zst.age";
+const shardShape = /^([1-9]\d*)-of-([1-9]\d*)\.jsonl\.zst\.age$/;
 const packEnding = ".tar.zst.age";
 const packMarkEnding = ".unreferenced.json";
 
@@ -83,6 +84,15 @@ export function shardKey(source: string, group: string, number: number, count: n
   const numbered = `${number}-of-${count}`;
   const good = Number.isInteger(number) && number >= 1 && number <= count && Number.isInteger(count);
   return `${shardPrefix(source, group)}${checked(numbered, good)}.jsonl.zst.age`;
+}
+
+/** The shard that a key names; undefined for other keys. */
+export function shardOfKey(key: string): { readonly source: string; readonly group: string } | undefined {
+  const [root, source = "", group = "", name = "", ...more] = key.split("/");
+  const numbers = shardShape.exec(name)?.slice(1).map(Number) ?? [];
+  const [number = 0, count = 0] = numbers;
+  if (root !== "shards" || more.length > 0 || !isSourceName(source) || !isShardGroup(group)) return undefined;
+  return number >= 1 && number <= count ? { source, group } : undefined;
 }
 
 export function isShardGroup(text: string): boolean {

@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { packKey, packMarkKey, packOfKey, packPrefix, shardKey } from "../../../src/snapshot/keys.ts";
+import {
+  packKey,
+  packMarkKey,
+  packOfKey,
+  packPrefix,
+  shardKey,
+  shardOfKey,
+} from "../../../src/snapshot/keys.ts";
 
 const pack = "20261123T031500Z-0123456789ab";
 
@@ -20,6 +27,22 @@ describe("keys of packs", () => {
     `packs/Ünï/${pack}.tar.zst.age`,
   ])("take %s for none", (key) => {
     expect(packOfKey(key)).toBeUndefined();
+  });
+
+  it("know shards again", () => {
+    expect(shardOfKey(shardKey("storage", "run-1", 10, 20))).toEqual({ source: "storage", group: "run-1" });
+  });
+
+  it.each([
+    "shards/storage/run-1/0-of-2.jsonl.zst.age",
+    "shards/storage/run-1/3-of-2.jsonl.zst.age",
+    "shards/storage/run-1/01-of-2.jsonl.zst.age",
+    "shards/storage/run-1/1-of-2.jsonl.zst.age/x",
+    "shards/storage/../1-of-2.jsonl.zst.age",
+    "shards/storage/1-of-2.jsonl.zst.age",
+    "packs/storage/run-1/1-of-2.jsonl.zst.age",
+  ])("take %s for no shard", (key) => {
+    expect(shardOfKey(key)).toBeUndefined();
   });
 
   it("are never built from anything else", () => {
