@@ -133,6 +133,20 @@ describe("packs among artifacts", () => {
     });
   });
 
+  it("of two that were stored at the same moment under one name: every reader takes the first", async () => {
+    const runs = [place.github.state.addRun(), place.github.state.addRun()];
+    const [key] = plant(runs[0]!, 1, "the first");
+    plant(runs[1]!, 1);
+    place.github.state.addArtifact(runs[1]!, sharedName(key!)!, Buffer.from("the second"));
+    const [byKey, byListing] = [place.open(), place.open()];
+    expect(await byListing.files(prefix)).toMatchObject([{ key, length: 9 }, {}]);
+    for (const store of [byKey, byListing]) {
+      expect((await readAll(store, key!)).toString()).toBe("the first");
+    }
+    await place.open().delete(key!);
+    expect(await listed(place.open())).not.toContain(key);
+  });
+
   it("stay apart in two backups at once", async () => {
     const runs = [place.run, place.github.state.addRun()];
     const stores = runs.map((run) => ({ run, store: place.open(run) }));
@@ -278,6 +292,17 @@ describe("many packs", () => {
     const restoring = place.open(state.addRun());
     for (const key of keys.slice(0, 20)) expect((await readAll(restoring, key)).toString()).toBe("planted");
     expect(place.github.count("rest")).toBeLessThan(20 + 10);
+  });
+
+  it("are not looked for in the runs of other groups' shards", async () => {
+    const shard = (group: string): string => shardKey(source, group, 1, 1);
+    for (let run = 0; run < 12; run += 1) {
+      await place.open(place.github.state.addRun()).putStream(shard(`run-1${run}`), streamOf("shard"));
+    }
+    await place.open(place.run).putStream(shard("run-1"), streamOf("shard"));
+    place.github.requests.length = 0;
+    expect(await listed(place.open(), shardPrefix(source, "run-1"))).toEqual([shard("run-1")]);
+    expect(place.github.requests.filter(({ path }) => path.includes("/runs/"))).toHaveLength(2);
   });
 
   it("cost two requests each to write, after the first", async () => {
