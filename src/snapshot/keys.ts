@@ -10,6 +10,10 @@ export const contentsName = "contents.json.zst.age";
 /** Storage snapshots: every object's name, hash and place. */
 export const indexName = "index.zst.age";
 const packEnding = ".tar.zst.age";
+const shardIndexEnding = ".index.zst.age";
+const shardContentsEnding = ".contents.json.zst.age";
+const shardShape =
+  /^([1-9]\d{0,8})-of-([1-9]\d{0,8})\.([^.]+)(\.index\.zst\.age|\.contents\.json\.zst\.age)$/;
 const packMarkEnding = ".unreferenced.json";
 
 export function isSourceName(text: string): boolean {
@@ -78,11 +82,38 @@ export function shardPrefix(source: string, group: string): string {
   return `shards/${checked(source, isSourceName(source))}/${checked(group, isShardGroup(group))}/`;
 }
 
-/** Shard `number` (from 1) of `count`. */
-export function shardKey(source: string, group: string, number: number, count: number): string {
-  const numbered = `${number}-of-${count}`;
+export interface ShardName {
+  /** From 1. */
+  readonly number: number;
+  readonly count: number;
+  /** Like a snapshot's: a job that runs again stores its shard beside the first. */
+  readonly id: string;
+}
+
+/** `index`: its part of the index. `contents`: what else it knows, written last, so a shard without it is none. */
+export function shardKey(
+  source: string,
+  group: string,
+  { number, count, id }: ShardName,
+  part: "index" | "contents",
+): string {
   const good = Number.isInteger(number) && number >= 1 && number <= count && Number.isInteger(count);
-  return `${shardPrefix(source, group)}${checked(numbered, good)}.jsonl.zst.age`;
+  const name = checked(`${number}-of-${count}.${id}`, good && isSnapshotId(id));
+  return `${shardPrefix(source, group)}${name}${part === "index" ? shardIndexEnding : shardContentsEnding}`;
+}
+
+/** What a key of a shard names; undefined for other keys. */
+export function shardOfKey(
+  key: string,
+):
+  | (ShardName & { readonly source: string; readonly group: string; readonly part: "index" | "contents" })
+  | undefined {
+  const [root, source = "", group = "", name = "", ...more] = key.split("/");
+  const [, of, over, id = "", ending] = shardShape.exec(name) ?? [];
+  const [number, count] = [Number(of), Number(over)];
+  if (root !== "shards" || more.length > 0 || !isSourceName(source) || !isShardGroup(group)) return undefined;
+  if (!(number <= count) || !isSnapshotId(id)) return undefined;
+  return { source, group, number, count, id, part: ending === shardContentsEnding ? "contents" : "index" };
 }
 
 export function isShardGroup(text: string): boolean {

@@ -14,7 +14,7 @@ const hex64 = z.string().regex(/^[0-9a-f]{64}$/);
 const bytes = z.int().nonnegative();
 const moment = z.iso.datetime();
 
-const extent = z.looseObject({
+export const extentSchema = z.looseObject({
   /** Bytes. */
   length: bytes,
   sha256: hex64,
@@ -23,20 +23,20 @@ const extent = z.looseObject({
 const sealedFile = z.looseObject({
   name: z.string().refine(isFileName),
   /** The age header, replaced by rotation. */
-  header: extent,
+  header: extentSchema,
   /** Nonce and chunks: what never changes. */
-  payload: extent,
+  payload: extentSchema,
 });
 
-const sharedPack = z.looseObject({
+export const sharedPack = z.looseObject({
   id: z.string().refine(isSnapshotId),
   /** Bytes of objects in it that this snapshot uses, before compression. */
   liveBytes: bytes,
   /** Bytes of all objects in it, before compression. */
   rawBytes: bytes,
   /** The age header when the pack was written. */
-  header: extent,
-  payload: extent,
+  header: extentSchema,
+  payload: extentSchema,
 });
 
 // Loose objects: fields that a later minor version adds must survive a round trip through this one.
@@ -69,7 +69,7 @@ const snapshotSchema = z.looseObject({
 export type SnapshotJson = z.infer<typeof snapshotSchema>;
 export type SealedFile = z.infer<typeof sealedFile>;
 export type SharedPack = z.infer<typeof sharedPack>;
-export type Extent = z.infer<typeof extent>;
+export type Extent = z.infer<typeof extentSchema>;
 export type SnapshotFields = Omit<SnapshotJson, "sha256" | "signature" | "formatVersion">;
 
 /** The bytes to store: fields in a fixed order, signed where a key is given, ending with their own hash. */

@@ -9,13 +9,13 @@ const bucket = z.looseObject({
   public: z.boolean(),
   /** Bytes; null: the project's own limit. */
   fileSizeLimit: count.nullable(),
-  allowedMimeTypes: z.array(z.string()).nullable(),
-  owner: z.string().nullable().optional(),
-  ownerId: z.string().nullable().optional(),
-  createdAt: z.string().optional(),
-  updatedAt: z.string().optional(),
-  avifAutodetection: z.boolean().optional(),
-  type: z.string().optional(),
+  allowedMimeTypes: z.array(z.string()).readonly().nullable(),
+  owner: z.string().nullable().exactOptional(),
+  ownerId: z.string().nullable().exactOptional(),
+  createdAt: z.string().exactOptional(),
+  updatedAt: z.string().exactOptional(),
+  avifAutodetection: z.boolean().exactOptional(),
+  type: z.string().exactOptional(),
 });
 
 const objectName = z.looseObject({ bucket: z.string(), name: z.string() });
@@ -27,9 +27,9 @@ export const storageContents = z.looseObject({
   listing: z.enum(["sql", "list-v2", "list-walk"]),
   /** What was asked for; absent means everything. */
   selection: z.looseObject({
-    buckets: z.array(z.string()).optional(),
-    include: z.array(z.string()).optional(),
-    exclude: z.array(z.string()).optional(),
+    buckets: z.array(z.string()).readonly().exactOptional(),
+    include: z.array(z.string()).readonly().exactOptional(),
+    exclude: z.array(z.string()).readonly().exactOptional(),
   }),
   /** Every object of the inventory is in exactly one of these. */
   account: z.looseObject({
@@ -45,7 +45,7 @@ export const storageContents = z.looseObject({
       rowsWithoutBytes: z.array(objectName),
       bytesWithoutRows: z.array(objectName),
     })
-    .optional(),
+    .exactOptional(),
   /** Buckets that hold no objects of the Storage API (analytics, vectors) and are in no backup. */
   notCovered: z.array(z.looseObject({ kind: z.string(), name: z.string() })),
 });

@@ -12,7 +12,6 @@ import type { ArtifactTrust } from "./artifacts-trust.ts";
 import type { ArtifactUploads } from "./artifacts-upload.ts";
 import { proofOfBytes } from "./proof.ts";
 import type { Lifetime, StoredFile, StoreFinding } from "./store.ts";
-import type { Sleep } from "./with-retries.ts";
 
 export interface CatalogueFile {
   readonly key: string;
@@ -40,17 +39,15 @@ export interface CatalogueSettings {
   readonly rest: ArtifactsRest;
   readonly trust: ArtifactTrust;
   readonly downloads: ArtifactDownloads;
-  readonly sleep: Sleep;
 }
 
 /** Deletions leave gaps among the slots; a listing ends after so many empty ones in a row. */
 const emptySlotsInARow = 3;
 const mostSlots = 500;
-const visibilityTries = 6;
 /** A longer artifact under our name holds nothing of ours. */
 const longestEnvelope = 32 * 1024 * 1024;
 
-export function artifactCatalogue({ rest, trust, downloads, sleep }: CatalogueSettings): ArtifactCatalogue {
+export function artifactCatalogue({ rest, trust, downloads }: CatalogueSettings): ArtifactCatalogue {
   // Artifacts never change: what was downloaded and judged once is known.
   const known = new Map<number, CatalogueFile>();
   const firstFreeSlot = new Map<FamilyName, number>();
@@ -136,7 +133,6 @@ export function artifactCatalogue({ rest, trust, downloads, sleep }: CatalogueSe
     const earlier = files.map((file) => ({ ...file, artifactId: file.artifact.id }));
     const envelope = writeEnvelope({ key, bytes, earlier });
     const artifact = await uploadIntoFreeSlot(uploads, family, envelope, lifetime);
-    await waitUntilListed(artifact);
     known.set(artifact.id, { key, bytes, artifact, digest: `sha256:${proofOfBytes(envelope).sha256}` });
     return { key, ...proofOfBytes(bytes) };
   }
@@ -154,15 +150,6 @@ export function artifactCatalogue({ rest, trust, downloads, sleep }: CatalogueSe
       return uploaded.artifact;
     }
     throw new LifeboatError("store-write-failed", `This run has used all ${mostSlots} slots of ${family}.`);
-  }
-
-  /** The listing is what makes a file visible, and it may lag behind the upload. */
-  async function waitUntilListed({ id, name }: ListedArtifact): Promise<void> {
-    for (let attempt = 1; attempt <= visibilityTries; attempt += 1) {
-      if ((await rest.list({ name })).some((artifact) => artifact.id === id)) return;
-      await sleep(500 * 2 ** attempt);
-    }
-    throw new LifeboatError("store-write-unproven", `${name} was uploaded, but GitHub does not list it.`);
   }
 
   return {

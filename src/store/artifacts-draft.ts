@@ -4,7 +4,7 @@ import { snapshotFileKey, snapshotJsonKey } from "../snapshot/keys.ts";
 import type { Logger } from "../system/logger.ts";
 import type { ArtifactCatalogue } from "./artifacts-catalogue.ts";
 import { partName } from "./artifacts-names.ts";
-import type { ArtifactUploads } from "./artifacts-upload.ts";
+import { type ArtifactUploads, nameRefused } from "./artifacts-upload.ts";
 import { wordsOf } from "./local-files.ts";
 import type { Draft, DraftIdentity, StoredFile } from "./store.ts";
 
@@ -31,18 +31,7 @@ export class ArtifactDraft implements Draft {
     if (this.#committed) throw new LifeboatError("unexpected", `${key} comes after the commit.`);
     const artifactName = partName(this.#identity, name);
     const uploaded = await this.#settings.uploads.store(artifactName, bytes, lifetime);
-    if (uploaded === "taken") {
-      throw new LifeboatError("store-key-exists", `${key} is already in the store with other bytes.`);
-    }
-    if (uploaded === "unfinished") {
-      throw new LifeboatError(
-        "store-write-failed",
-        `An interrupted upload of ${key} blocks its name in this run.`,
-        {
-          hint: "Run again: a new backup has a new id.",
-        },
-      );
-    }
+    if (typeof uploaded === "string") throw nameRefused(key, uploaded);
     this.#stored.add(artifactName);
     return { key, ...uploaded.proof };
   }

@@ -53,7 +53,7 @@ export interface ArtifactsRestSettings {
 }
 
 const perPage = 100;
-const listingTries = 3;
+const listingTries = 5;
 const answerWithinMs = 60_000;
 
 const moment = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
@@ -134,18 +134,20 @@ export function artifactsRest({ repository, token, apiUrl }: ArtifactsRestSettin
     list: async (filter) => {
       for (let attempt = 1; ; attempt += 1) {
         const found = new Map<number, ListedArtifact>();
-        let total = 0;
+        const totals = new Set<number>();
         for (let number = 1; ; number += 1) {
           const { total_count, artifacts } = await page(filter, number);
-          total = total_count;
+          totals.add(total_count);
           for (const artifact of artifacts) found.set(artifact.id, listed(artifact));
-          if (artifacts.length < perPage || number * perPage >= total) break;
+          if (artifacts.length < perPage || number * perPage >= total_count) break;
         }
-        // Somebody's upload between two pages moves the rest: then the listing starts over.
-        if (found.size === total)
+        // An upload or a deletion between two pages moves the rest, and may move it past us: then all starts over.
+        if (totals.size === 1 && totals.has(found.size)) {
           return [...found.values()].filter((one) => one.name === (filter.name ?? one.name));
+        }
         if (attempt < listingTries) continue;
-        throw new LifeboatError("store-list-failed", `GitHub listed ${found.size} of ${total} artifacts.`);
+        const all = [...totals].join(", then ");
+        throw new LifeboatError("store-list-failed", `GitHub listed ${found.size} of ${all} artifacts.`);
       }
     },
     get: async (id) => {

@@ -19,14 +19,24 @@ export interface UploadedArtifact {
   readonly artifact: ListedArtifact;
   /** Of the bytes read back. */
   readonly proof: Proof;
+  /** Whatever else the repository lists under this name: other runs', forks' among them, expired ones too. */
+  readonly namesakes: readonly ListedArtifact[];
 }
 
 /** Another file of this run has the name, or an upload that was interrupted and now blocks it. */
 export type NameConflict = "taken" | "unfinished";
 
+export function nameRefused(key: string, conflict: NameConflict): LifeboatError {
+  if (conflict === "taken") {
+    return new LifeboatError("store-key-exists", `${key} is already in the store with other bytes.`);
+  }
+  const sentence = `An interrupted upload of ${key} blocks its name in this run.`;
+  return new LifeboatError("store-write-failed", sentence, { hint: "Run again: a new backup has a new id." });
+}
+
 export interface ArtifactUploads {
   /**
-   * Stores and proves one artifact of the current run. The same bytes under the same name are taken for this upload.
+   * Stores and proves one artifact of the current run, which the repository's listing shows then. The same bytes under the same name are taken for this upload.
    * An error of `bytes` passes through unchanged.
    */
   store(
@@ -50,6 +60,8 @@ export interface UploadSettings {
   readonly uploadLimitMs?: (bytes: number) => number;
 }
 
+type Shown = Omit<UploadedArtifact, "proof">;
+
 const uploadTries = 3;
 const visibilityTries = 6;
 const dayMs = 24 * 3600 * 1000;
@@ -71,8 +83,8 @@ export function artifactUploads(settings: UploadSettings): ArtifactUploads {
       const proof = await writeNewFile(spool, bytes, { durable: false });
       const uploaded = await upload(spool, name, proof, lifetime);
       if (typeof uploaded === "string") return uploaded;
-      warnOfShortRetention(uploaded, lifetime);
-      return { artifact: uploaded, proof };
+      warnOfShortRetention(uploaded.artifact, lifetime);
+      return { ...uploaded, proof };
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
@@ -83,7 +95,7 @@ export function artifactUploads(settings: UploadSettings): ArtifactUploads {
     name: string,
     proof: Proof,
     lifetime: Lifetime | undefined,
-  ): Promise<ListedArtifact | NameConflict> {
+  ): Promise<Shown | NameConflict> {
     const options = { skipArchive: true, ...lifetime };
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -97,7 +109,7 @@ export function artifactUploads(settings: UploadSettings): ArtifactUploads {
         if (!conflict && failure.code !== "store-temporary") throw failure;
         // The answer to an upload that succeeded may have been lost: then what it stored is there.
         const own = await findOwn(name, proof);
-        if (typeof own !== "string") return own;
+        if (typeof own !== "string") return await shown(own.id, name);
         if (conflict) return own;
         if (attempt === uploadTries) throw failure;
         await sleep(2000 * 2 ** attempt);
@@ -105,11 +117,11 @@ export function artifactUploads(settings: UploadSettings): ArtifactUploads {
     }
   }
 
-  async function proved(id: number, name: string, proof: Proof): Promise<ListedArtifact> {
+  async function proved(id: number, name: string, proof: Proof): Promise<Shown> {
     try {
-      const artifact = await visible(id);
+      const uploaded = await shown(id, name);
       const stored = await proofOf(await downloads.read({ id, length: proof.length }));
-      if (artifact.name === name && sameBytes(stored, proof)) return artifact;
+      if (sameBytes(stored, proof)) return uploaded;
       throw unproven(name, "GitHub gives back other bytes than were sent");
     } catch (thrown) {
       await remove(name).catch((cause: unknown) =>
@@ -121,14 +133,15 @@ export function artifactUploads(settings: UploadSettings): ArtifactUploads {
     }
   }
 
-  /** Artifacts appear in the REST interface a little after the upload. */
-  async function visible(id: number): Promise<ListedArtifact> {
+  /** Artifacts appear in listings a little after the upload; only then can other jobs find them. */
+  async function shown(id: number, name: string): Promise<Shown> {
     for (let attempt = 1; attempt <= visibilityTries; attempt += 1) {
-      const artifact = await rest.get(id);
-      if (artifact !== undefined) return artifact;
+      const listed = await rest.list({ name });
+      const artifact = listed.find((one) => one.id === id);
+      if (artifact !== undefined) return { artifact, namesakes: listed.filter((one) => one !== artifact) };
       await sleep(500 * 2 ** attempt);
     }
-    throw unproven(`Artifact ${id}`, "GitHub does not show it");
+    throw unproven(name, "GitHub does not list it");
   }
 
   async function findOwn(name: string, proof: Proof): Promise<ListedArtifact | NameConflict> {

@@ -4,16 +4,26 @@
  */
 import { LifeboatError } from "../errors.ts";
 import { snapshotJsonName, snapshotPrefix } from "../snapshot/keys.ts";
+import { streamOf } from "../system/stream-of.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
 import { type ArtifactCatalogue, artifactCatalogue, type CatalogueFile } from "./artifacts-catalogue.ts";
 import { type ArtifactDownloads, artifactDownloads } from "./artifacts-download.ts";
 import { ArtifactDraft } from "./artifacts-draft.ts";
-import { familyOfKey, familyOfPrefix, partName, partPrefix, snapshotFamily } from "./artifacts-names.ts";
+import {
+  familyOfKey,
+  familyOfPrefix,
+  isSharedPrefix,
+  partName,
+  partPrefix,
+  sharedName,
+  snapshotFamily,
+} from "./artifacts-names.ts";
 import { type ArtifactsRest, artifactsRest, type ListedArtifact, type Repository } from "./artifacts-rest.ts";
+import { type SharedArtifacts, sharedArtifacts } from "./artifacts-shared.ts";
 import { artifactTrust, type TrustSettings } from "./artifacts-trust.ts";
 import { type ArtifactUploads, artifactUploads } from "./artifacts-upload.ts";
-import { cutRange, missing, snapshotOfKey, type SnapshotPlace } from "./store-key.ts";
+import { checkStreamedKey, cutRange, missing, snapshotOfKey, type SnapshotPlace } from "./store-key.ts";
 import type { ByteRange, ListedFile, SnapshotListing, Store } from "./store.ts";
 import { realSleep, type Sleep } from "./with-retries.ts";
 
@@ -45,20 +55,21 @@ export function artifactStore(settings: ArtifactStoreSettings): Store {
   const rest = artifactsRest(settings);
   const downloads = artifactDownloads(rest, { ...settings, sleep });
   const trust = artifactTrust(rest, settings);
-  const catalogue = artifactCatalogue({ rest, trust, downloads, sleep });
-  const reader = new ArtifactReader(rest, catalogue, downloads);
+  const catalogue = artifactCatalogue({ rest, trust, downloads });
+  const shared = sharedArtifacts({ ...settings, rest, trust, downloads, catalogue });
+  const reader = new ArtifactReader(rest, catalogue, downloads, shared);
   const uploads =
     run && artifactUploads({ ...settings, ...run, runId: run.id, rest, downloads, sleep, logger });
 
   /** Also refuses a run whose backups no reader would count, before it has dumped anything. */
-  async function writable(): Promise<ArtifactUploads> {
+  async function writable(): Promise<{ readonly id: number; readonly uploads: ArtifactUploads }> {
     if (run === undefined || uploads === undefined) {
       throw new LifeboatError("input-invalid", `The store ${address} can only be read from here.`, {
         hint: "Artifacts are written by workflow runs of that repository; from a terminal use file:///path.",
       });
     }
     const judgement = await trust.judgeRun(run.id);
-    if (judgement.ours) return uploads;
+    if (judgement.ours) return { id: run.id, uploads };
     throw new LifeboatError(
       "input-invalid",
       `Backups of run ${run.id} would not count: it ${judgement.because}.`,
@@ -75,8 +86,17 @@ export function artifactStore(settings: ArtifactStoreSettings): Store {
     snapshots: async (source) => await reader.snapshots(source),
     files: async (prefix) => await reader.files(prefix),
     read: async (key, range) => await reader.read(key, range),
-    begin: async (identity) => new ArtifactDraft(identity, { uploads: await writable(), catalogue, logger }),
-    put: async (key, bytes, lifetime) => await catalogue.add(await writable(), key, bytes, lifetime),
+    begin: async (identity) => new ArtifactDraft(identity, { ...(await writable()), catalogue, logger }),
+    put: async (key, bytes, lifetime) => {
+      const writer = await writable();
+      return sharedName(key) === undefined
+        ? await catalogue.add(writer.uploads, key, bytes, lifetime)
+        : await shared.put(writer, key, streamOf(bytes), lifetime);
+    },
+    putStream: async (key, bytes, lifetime) => {
+      checkStreamedKey(key);
+      return await shared.put(await writable(), key, bytes, lifetime);
+    },
     delete: async (key) => {
       await writable();
       for (const artifact of await reader.artifactsOf(key)) await deleteProven(rest, artifact, key, sleep);
@@ -89,13 +109,20 @@ class ArtifactReader {
   readonly #rest: ArtifactsRest;
   readonly #catalogue: ArtifactCatalogue;
   readonly #downloads: ArtifactDownloads;
+  readonly #shared: SharedArtifacts;
   /** Where a key's bytes are. A deleted artifact answers 404 for ever, so nothing here goes stale unnoticed. */
   readonly #places = new Map<string, ListedArtifact>();
 
-  constructor(rest: ArtifactsRest, catalogue: ArtifactCatalogue, downloads: ArtifactDownloads) {
+  constructor(
+    rest: ArtifactsRest,
+    catalogue: ArtifactCatalogue,
+    downloads: ArtifactDownloads,
+    shared: SharedArtifacts,
+  ) {
     this.#rest = rest;
     this.#catalogue = catalogue;
     this.#downloads = downloads;
+    this.#shared = shared;
   }
 
   async snapshots(source: string): Promise<SnapshotListing> {
@@ -103,13 +130,13 @@ class ArtifactReader {
     const snapshots = files.map(({ key, bytes, artifact }) => ({
       id: snapshotOfKey(key)?.id ?? "",
       snapshotJson: bytes,
-      storedAt: artifact.createdAt,
-      ...(artifact.expiresAt === undefined ? {} : { expiresAt: artifact.expiresAt }),
+      ...timesOf(artifact),
     }));
     return { snapshots: snapshots.sort((one, other) => (one.id < other.id ? -1 : 1)), findings };
   }
 
   async files(prefix: string): Promise<readonly ListedFile[]> {
+    if (isSharedPrefix(prefix)) return await this.#shared.list(prefix);
     const place = snapshotOfKey(`${prefix.replace(/\/$/, "")}/${snapshotJsonName}`);
     if (place !== undefined) return await this.#filesOfSnapshot(place);
     const { files } = await this.#list(familyOfPrefix(prefix));
@@ -120,6 +147,11 @@ class ArtifactReader {
   }
 
   async read(key: string, range?: ByteRange): Promise<AsyncIterable<Uint8Array>> {
+    if (sharedName(key) !== undefined) {
+      const artifact = await this.#shared.find(key);
+      if (artifact === undefined) throw missing(key);
+      return await this.#downloads.read(artifact, range);
+    }
     const family = familyOfKey(key);
     const artifact = family === undefined ? await this.#partOf(key) : await this.#catalogued(key);
     if (artifact === undefined) throw missing(key);
@@ -135,6 +167,7 @@ class ArtifactReader {
 
   /** Everything that holds a key, also when its snapshot's commit has been deleted already. */
   async artifactsOf(key: string): Promise<readonly ListedArtifact[]> {
+    if (sharedName(key) !== undefined) return await this.#shared.all(key);
     const place = snapshotOfKey(key);
     if (familyOfKey(key) !== undefined || place === undefined) {
       const artifact = await this.#catalogued(key);
@@ -146,6 +179,7 @@ class ArtifactReader {
 
   forget(key: string): void {
     this.#places.delete(key);
+    this.#shared.forget(key);
   }
 
   async #filesOfSnapshot(place: SnapshotPlace): Promise<readonly ListedFile[]> {
@@ -158,7 +192,7 @@ class ArtifactReader {
     const listed = parts.map((artifact) => {
       const key = prefix + artifact.name.slice(partPrefix(place).length);
       this.#places.set(key, artifact);
-      return { key, length: artifact.length, storedAt: artifact.createdAt };
+      return { key, length: artifact.length, ...timesOf(artifact) };
     });
     return [...listed, listedFile(commit)].sort(byKey);
   }
@@ -204,7 +238,11 @@ async function deleteProven(
 }
 
 function listedFile({ key, bytes, artifact }: CatalogueFile): ListedFile {
-  return { key, length: bytes.length, storedAt: artifact.createdAt };
+  return { key, length: bytes.length, ...timesOf(artifact) };
+}
+
+function timesOf({ createdAt, expiresAt }: ListedArtifact): Pick<ListedFile, "storedAt" | "expiresAt"> {
+  return { storedAt: createdAt, ...(expiresAt === undefined ? {} : { expiresAt }) };
 }
 
 function byKey(one: ListedFile, other: ListedFile): number {

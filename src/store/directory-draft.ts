@@ -79,13 +79,17 @@ class DirectoryDraft implements Draft {
 }
 
 /** One file outside a snapshot, prepared in a folder of its own and linked into place. */
-export async function putDirectoryFile(root: string, key: string, bytes: Uint8Array): Promise<StoredFile> {
+export async function putDirectoryFile(
+  root: string,
+  key: string,
+  bytes: AsyncIterable<Uint8Array>,
+): Promise<StoredFile> {
   const segments = keySegments(key);
   const staging = await newStagingFolder(root);
   try {
     const parent = await makeFolders(root, segments.slice(0, -1));
     const target = join(parent, segments.at(-1) ?? "");
-    return await placeFile({ bytes: streamOf(bytes), key, temporary: join(staging, "file"), target });
+    return await placeFile({ bytes, key, temporary: join(staging, "file"), target });
   } finally {
     await rm(staging, { recursive: true, force: true }).catch(() => {});
   }

@@ -77,9 +77,8 @@ export async function abandonedDrafts(
 ): Promise<readonly string[]> {
   const ids: string[] = [];
   for (const path of await stagedFolders(root)) {
-    const [owner, id, ...more] = (path.split("/").at(-1) ?? "").split(".");
-    if (owner !== source || id === undefined || more.length > 0 || !isSnapshotId(id)) continue;
-    if (await isAbandoned(path, clock)) ids.push(id);
+    const place = draftOfName(path);
+    if (place?.source === source && (await isAbandoned(path, clock))) ids.push(place.id);
   }
   return ids.sort();
 }
@@ -92,6 +91,7 @@ async function stagedFolders(root: string): Promise<readonly string[]> {
 }
 
 async function isAbandoned(path: string, clock: Clock): Promise<boolean> {
+  if (await isHalfRemoved(path)) return true;
   const owner = await ownerOf(path);
   const gone = owner === undefined ? undefined : await ownerIsGone(owner);
   if (gone !== undefined) return gone;
@@ -100,6 +100,17 @@ async function isAbandoned(path: string, clock: Clock): Promise<boolean> {
   );
   const latest = Math.max(0, ...(await Promise.all(touched)).map((moment) => moment ?? 0));
   return latest > 0 && clock.now().getTime() - latest > strangerPatienceMs;
+}
+
+/** A folder becomes a draft with its owner file inside: one without was being removed when its remover was killed. */
+async function isHalfRemoved(path: string): Promise<boolean> {
+  return draftOfName(path) !== undefined && (await lstat(join(path, ownerFile)).catch(absent)) === undefined;
+}
+
+function draftOfName(path: string): SnapshotPlace | undefined {
+  const [source, id, ...more] = (path.split("/").at(-1) ?? "").split(".");
+  if (source === undefined || id === undefined || more.length > 0 || !isSnapshotId(id)) return undefined;
+  return { source, id };
 }
 
 async function ownerOf(path: string): Promise<DraftOwner | undefined> {

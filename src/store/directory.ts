@@ -8,10 +8,11 @@ import { isSnapshotId } from "../snapshot/ids.ts";
 import { isSourceName, snapshotJsonName, sourcePrefix } from "../snapshot/keys.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
+import { streamOf } from "../system/stream-of.ts";
 import { beginDirectoryDraft, putDirectoryFile } from "./directory-draft.ts";
 import { absent, readFileAt, refuseLinks, syncFolder, wordsOf, writing } from "./local-files.ts";
 import { abandonedDrafts, sweep } from "./directory-staging.ts";
-import { keySegments } from "./store-key.ts";
+import { checkStreamedKey, keySegments } from "./store-key.ts";
 import type { ListedFile, ListedSnapshot, SnapshotListing, Store, StoreFinding } from "./store.ts";
 
 export interface DirectoryStoreSettings {
@@ -43,6 +44,11 @@ export function directoryStore({ path: root, clock, logger }: DirectoryStoreSett
       return await beginDirectoryDraft(root, draft);
     },
     put: async (key, bytes) => {
+      await checkRoot(root, constants.R_OK | constants.W_OK);
+      return await putDirectoryFile(root, key, streamOf(bytes));
+    },
+    putStream: async (key, bytes) => {
+      checkStreamedKey(key);
       await checkRoot(root, constants.R_OK | constants.W_OK);
       return await putDirectoryFile(root, key, bytes);
     },

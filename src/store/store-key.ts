@@ -1,7 +1,7 @@
 /** What a store may be asked for: keys that cannot leave it, and ranges cut to what is there. */
 import { LifeboatError } from "../errors.ts";
 import { isSnapshotId } from "../snapshot/ids.ts";
-import { isSourceName } from "../snapshot/keys.ts";
+import { isSourceName, packOfKey, shardOfKey } from "../snapshot/keys.ts";
 import type { ByteRange } from "./store.ts";
 
 const segmentShape = /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/;
@@ -25,6 +25,12 @@ export function snapshotOfKey(key: string): (SnapshotPlace & { readonly name: st
     return undefined;
   if (!isSourceName(source) || !isSnapshotId(id) || more.length > 0) return undefined;
   return { source, id, name };
+}
+
+/** Refuses everything but packs and shards: other files have their own way into the store. */
+export function checkStreamedKey(key: string): void {
+  if (packOfKey(key)?.kind === "pack" || shardOfKey(key) !== undefined) return;
+  throw new LifeboatError("unexpected", `${JSON.stringify(key)} is neither a pack nor a shard.`);
 }
 
 /** First byte and the byte after the last one, both inside a file of `length` bytes. */

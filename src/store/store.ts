@@ -14,8 +14,8 @@
  * - `read` streams exactly the stored bytes of the asked range, or fails (`store-object-missing`,
  *   `store-read-failed`). A body that ends early is an error, never a short success.
  * - `delete` is explicit, resolves only when a second look proves the key gone, and is idempotent.
- * - Only `store-temporary` errors may be tried again; src/store/with-retries.ts does so. It cannot put a part whose
- *   source has given bytes; only a store that keeps them (GitHub artifacts spool) may try again by itself, and only a
+ * - Only `store-temporary` errors may be tried again; src/store/with-retries.ts does so. It cannot put a part or a pack
+ *   whose source has given bytes; only a store that keeps them (GitHub artifacts spool) may try again by itself, and only a
  *   store that knows the byte it reached may resume a broken download.
  * - A store that cannot be used at all (no such folder, no right, no token) says so as a user's error, before any work;
  *   it is never taken for an empty one.
@@ -34,7 +34,8 @@ export interface Store {
   snapshots(source: string): Promise<SnapshotListing>;
 
   /**
-   * Every committed file below one snapshot's prefix (`snapshots/<source>/<id>/`, `evidence/<source>/<id>/`).
+   * Every committed file below a prefix: one snapshot's (`snapshots/<source>/<id>/`, `evidence/<source>/<id>/`), a
+   * source's packs and their marks (`packs/<source>/`), one group of shards (`shards/<source>/<group>/`).
    * To delete a snapshot, list first and delete snapshot.json before the rest: without it, parts may be unlisted.
    */
   files(prefix: string): Promise<readonly ListedFile[]>;
@@ -51,8 +52,16 @@ export interface Store {
    */
   begin(draft: DraftIdentity): Promise<Draft>;
 
-  /** One small file outside a snapshot (evidence, tombstone, rewrap): atomic, read back, never overwriting. */
+  /** One small file outside a snapshot (evidence, tombstone, rewrap, mark): atomic, read back, never overwriting. */
   put(key: string, bytes: Uint8Array, lifetime?: Lifetime): Promise<StoredFile>;
+
+  /**
+   * Streams one sealed file that stands beside the snapshots: a pack or a shard, by its key of src/snapshot/keys.ts;
+   * every other key is refused (`unexpected`). As atomic as `put`, read back, never overwriting; listed once this has
+   * resolved. If `bytes` throws, nothing remains and the error passes through unchanged; a process that dies here
+   * leaves nothing visible.
+   */
+  putStream(key: string, bytes: AsyncIterable<Uint8Array>, lifetime?: Lifetime): Promise<StoredFile>;
 
   delete(key: string): Promise<void>;
 }
@@ -113,6 +122,8 @@ export interface ListedFile {
   /** Bytes. */
   readonly length: number;
   readonly storedAt: Date;
+  /** When the store will remove it, or stop listing it, by itself; absent where it never does. */
+  readonly expiresAt?: Date;
 }
 
 export interface StoreFinding {

@@ -1,5 +1,5 @@
 /**
- * Any store, with `store-temporary` errors tried again. A part whose source has given its first bytes is not put again
+ * Any store, with `store-temporary` errors tried again. A part or pack whose source has given its first bytes is not put again
  * from here, because its bytes are gone; a store that spools may try again by itself. A read that has begun is not
  * resumed here either: stores that can, do.
  */
@@ -36,22 +36,30 @@ export function withRetries(store: Store, settings: RetrySettings = {}): Store {
     read: (key, range) => attempt(() => store.read(key, range)),
     begin: async (identity) => draftWithRetries(await attempt(() => store.begin(identity)), attempt),
     put: (key, bytes, lifetime) => attempt(() => store.put(key, bytes, lifetime)),
+    putStream: (key, bytes, lifetime) =>
+      attemptStream(bytes, (source) => store.putStream(key, source, lifetime), attempt),
     delete: (key) => attempt(() => store.delete(key)),
   };
 }
 
 function draftWithRetries(draft: Draft, attempt: Attempt): Draft {
   return {
-    put: (name, bytes) => {
-      const source = watched(bytes);
-      return attempt(
-        () => draft.put(name, source.bytes),
-        () => !source.begun(),
-      );
-    },
+    put: (name, bytes) => attemptStream(bytes, (source) => draft.put(name, source), attempt),
     commit: (snapshotJson) => attempt(() => draft.commit(snapshotJson)),
     abandon: () => draft.abandon(),
   };
+}
+
+function attemptStream<T>(
+  bytes: AsyncIterable<Uint8Array>,
+  work: (bytes: AsyncIterable<Uint8Array>) => Promise<T>,
+  attempt: Attempt,
+): Promise<T> {
+  const source = watched(bytes);
+  return attempt(
+    () => work(source.bytes),
+    () => !source.begun(),
+  );
 }
 
 function attempts({

@@ -9,7 +9,7 @@ storeContract(
     const place = await artifactsIn();
     return { store: place.open(), another: () => place.open(), close: place.close };
   },
-  { tellsSources: false },
+  { tellsSources: false, expires: true },
 );
 
 storeContract(
@@ -30,5 +30,5 @@ storeContract(
       );
     return { store: retrying(), another: retrying, close: place.close };
   },
-  { tellsSources: false },
+  { tellsSources: false, expires: true },
 );

@@ -9,6 +9,7 @@ export type FaultyMethod =
   | "read"
   | "begin"
   | "put"
+  | "putStream"
   | "delete"
   | "draft.put"
   | "draft.commit"
@@ -21,7 +22,7 @@ export interface StoreFault {
   /** How many calls in a row fail. Default 1. */
   readonly times?: number;
   /**
-   * `midway`: of `read`, after its first chunk; of `draft.put`, after the source's first chunk; elsewhere like `before`.
+   * `midway`: of `read`, after its first chunk; of `draft.put` and `putStream`, after the source's first chunk; elsewhere like `before`.
    * `after`: the work is done and its answer lost.
    */
   readonly when: "before" | "midway" | "after";
@@ -78,6 +79,8 @@ export function faultyStore(store: Store, faults: readonly StoreFault[]): Faulty
     read: (key, range) => streaming("read", async (broken) => broken(await store.read(key, range))),
     begin: async (identity) => faultyDraft(await call("begin", () => store.begin(identity))),
     put: (key, bytes, lifetime) => call("put", () => store.put(key, bytes, lifetime)),
+    putStream: (key, bytes, lifetime) =>
+      streaming("putStream", (broken) => store.putStream(key, broken(bytes), lifetime)),
     delete: (key) => call("delete", () => store.delete(key)),
     calls: (method) => counts.get(method) ?? 0,
   };

@@ -108,6 +108,12 @@ export class RestApi {
   }
 
   #list(exchange: Exchange, filter: { name?: string; runId?: number }): void {
+    // A listing is a look, too.
+    for (const artifact of this.#state.artifacts.values()) {
+      if (artifact.finalized && artifact.name === (filter.name ?? artifact.name) && artifact.hiddenFor > 0) {
+        artifact.hiddenFor -= 1;
+      }
+    }
     const found = this.#state.finished(filter).filter((artifact) => artifact.unlistedFor-- <= 0);
     const perPage = Math.min(Number(exchange.url.searchParams.get("per_page") ?? 30), 100);
     const start = (Number(exchange.url.searchParams.get("page") ?? 1) - 1) * perPage;

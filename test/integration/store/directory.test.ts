@@ -16,16 +16,26 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { evidenceKey, snapshotFileKey, snapshotJsonKey, snapshotPrefix } from "../../../src/snapshot/keys.ts";
+import {
+  evidenceKey,
+  packKey,
+  packPrefix,
+  shardPrefix,
+  snapshotFileKey,
+  snapshotJsonKey,
+  snapshotPrefix,
+} from "../../../src/snapshot/keys.ts";
 import { directoryStore } from "../../../src/store/directory.ts";
 import type { Store, StoredFile } from "../../../src/store/store.ts";
 import { systemClock } from "../../../src/system/clock.ts";
 import { silentLogger } from "../../../src/system/logger.ts";
+import { packBytes } from "./pack-bytes.ts";
 import { backUp, nextId, readAll, sha256, streamOf } from "../../contract/store.ts";
 
 const source = "database";
 const dayMs = 24 * 3600 * 1000;
 const writer = join(import.meta.dirname, "directory-writer.ts");
+const packWriter = join(import.meta.dirname, "pack-writer.ts");
 
 let root: string;
 let store: Store;
@@ -64,6 +74,68 @@ describe("a directory store", () => {
       expect(await incoming()).toEqual([]);
       await rm(join(root, "snapshots"), { recursive: true, force: true });
     }
+  });
+
+  it("sweeps a draft whose writer was killed while it removed the draft itself", async () => {
+    // The first thing that goes is what says whose the draft was.
+    const dyingRemoval = `
+      import fs from "node:fs";
+      import { syncBuiltinESMExports } from "node:module";
+      fs.promises.rm = async (path) => {
+        fs.unlinkSync(path + "/owner.json");
+        process.kill(process.pid, "SIGKILL");
+        await new Promise(() => {});
+      };
+      syncBuiltinESMExports();`;
+    const preload = `data:text/javascript,${encodeURIComponent(dyingRemoval)}`;
+    const child = spawn(process.execPath, ["--import", preload, writer, root], { stdio: "ignore" });
+    expect(await once(child, "close")).toEqual([null, "SIGKILL"]);
+    const [left, ...more] = await incoming();
+    expect(more).toEqual([]);
+    expect(await readdir(join(root, "incoming", left!))).toEqual([]);
+
+    // Its snapshot had been committed, so it is neither damage nor a backup that was interrupted.
+    const { snapshots, findings } = await store.snapshots(source);
+    expect([`${source}.${snapshots[0]!.id}`, findings]).toEqual([left, []]);
+    await (await store.begin({ source, id: nextId() })).abandon();
+    expect(await incoming()).toEqual([]);
+  });
+
+  it("shows only whole packs, wherever their writer was killed, and sweeps the rest", async () => {
+    const whole = sha256(packBytes());
+    let interrupted = 0;
+    for (let kill = 0; kill < 20; kill += 1) {
+      const child = spawn(process.execPath, [packWriter, root], { stdio: ["ignore", "pipe", "inherit"] });
+      await once(child.stdout, "data");
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 80));
+      child.kill("SIGKILL");
+      await once(child, "close");
+
+      for (const prefix of [packPrefix(source), shardPrefix(source, "a")]) {
+        for (const { key } of await store.files(prefix))
+          expect(sha256(await readAll(store, key))).toBe(whole);
+      }
+      // Killed very early, the writer has not even made the folder.
+      interrupted += (await readdir(join(root, "incoming")).catch(() => [])).length;
+      expect(await store.snapshots(source)).toEqual({ snapshots: [], findings: [] });
+      await (await store.begin({ source, id: nextId() })).abandon();
+      expect(await incoming()).toEqual([]);
+    }
+    expect(interrupted).toBeGreaterThan(0);
+  });
+
+  it("leaves nothing of a pack whose source broke, and the packs of living processes alone", async () => {
+    const error = new Error("the object was shorter than it said");
+    const key = packKey(source, nextId());
+    async function* breaking(): AsyncGenerator<Uint8Array> {
+      yield Buffer.alloc(2 * 1024 * 1024);
+      // Another backup begins, and sweeps.
+      await (await store.begin({ source, id: nextId() })).abandon();
+      expect(await incoming()).toHaveLength(1);
+      throw error;
+    }
+    await expect(store.putStream(key, breaking())).rejects.toBe(error);
+    expect([await incoming(), await store.files(packPrefix(source))]).toEqual([[], []]);
   });
 
   it("leaves the drafts of living processes alone, and those of other machines for seven days", async () => {

@@ -25,6 +25,7 @@ function emptyStore(): Store & { readonly received: string[] } {
     read: () => Promise.reject(new LifeboatError("store-object-missing", "nothing here")),
     begin: () => Promise.resolve(draft),
     put: (key) => Promise.resolve({ key, length: 0, sha256: "" }),
+    putStream: (key, bytes) => draft.put(key, bytes),
     delete: () => Promise.resolve(),
   };
 }
@@ -76,6 +77,19 @@ describe("withRetries", () => {
       const draft = await begun.store.begin({ source, id });
       await expect(draft.put("a.zst.age", once("bytes"))).rejects.toMatchObject({ code: "store-temporary" });
       expect(begun.faulty.calls("draft.put")).toBe(1);
+    }
+  });
+
+  it("puts a pack again only while its source is untouched", async () => {
+    const untouched = retrying({ method: "putStream", when: "before", error: "temporary", times: 2 });
+    await untouched.store.putStream("a", once("bytes"));
+    expect([untouched.inner.received, untouched.waits.length]).toEqual([["bytes"], 2]);
+    for (const when of ["midway", "after"] as const) {
+      const begun = retrying({ method: "putStream", when, error: "temporary" });
+      await expect(begun.store.putStream("a", once("bytes"))).rejects.toMatchObject({
+        code: "store-temporary",
+      });
+      expect(begun.faulty.calls("putStream")).toBe(1);
     }
   });
 
