@@ -30,6 +30,12 @@ export const errorCatalogue = {
     meaning: "Verification proved that the backup is not what was backed up.",
     cure: "Do not rely on this snapshot: verify older ones, take a new one now, and find out what went wrong.",
   },
+  "bucket-missing": {
+    family: "user",
+    exitCode: 2,
+    meaning: "A bucket that was chosen does not exist, or is not in the snapshot. Nothing was started.",
+    cure: "Correct the name; the message lists what is there where names may be shown.",
+  },
   "client-tools-missing": {
     family: "user",
     exitCode: 2,
@@ -134,6 +140,13 @@ export const errorCatalogue = {
     exitCode: 1,
     meaning: "An object's body was shorter or longer than the server had announced; it was not stored.",
     cure: "Run again; if it repeats, the object's row in storage.objects and its bytes do not agree.",
+  },
+  "pack-not-usable": {
+    family: "ours",
+    exitCode: 1,
+    meaning:
+      "A pack that the new snapshot was to share is gone or was marked for deletion while the backup ran. Nothing became visible.",
+    cure: "Run again: what cannot be shared is copied or fetched again. If it repeats, look for a second prune on this store.",
   },
   "pack-void": {
     family: "ours",
@@ -281,6 +294,12 @@ export const errorCatalogue = {
     meaning: "The server is older than PostgreSQL 13.",
     cure: "Upgrade the server; older ones have been without security fixes for years.",
   },
+  "shard-missing": {
+    family: "ours",
+    exitCode: 1,
+    meaning: "The shards of a backup are not all there, so no snapshot was made of them.",
+    cure: "Look at the failed jobs of the matrix and run them again, then join again.",
+  },
   "snapshot-damaged": {
     family: "ours",
     exitCode: 3,
@@ -323,6 +342,12 @@ export const errorCatalogue = {
     exitCode: 2,
     meaning: "The project has no bucket of this name. The Storage API lists such a bucket as an empty one.",
     cure: "Check the bucket's name (upper case counts) and that the URL is the right project's.",
+  },
+  "storage-incomplete": {
+    family: "ours",
+    exitCode: 1,
+    meaning: "Some objects could not be read. All others are safe in a snapshot that is marked incomplete.",
+    cure: "See the findings; the sealed contents name the objects (`lifeboat show` with the identity). Cure or exclude them, and run again.",
   },
   "storage-key-refused": {
     family: "user",

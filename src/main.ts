@@ -1,12 +1,18 @@
 /** The bundle's two doors: an action by its name, and the command line. */
 import { dbBackup } from "./actions/db-backup/run.ts";
 import { restore } from "./actions/restore/run.ts";
+import { storageBackup } from "./actions/storage-backup/run.ts";
 import { verify } from "./actions/verify/run.ts";
 import { type Action, runAction as run } from "./runner/run-action.ts";
 
 export { runCli } from "./cli/run-cli.ts";
 
-const actions = { "db-backup": dbBackup, restore, verify } as const satisfies Record<string, Action>;
+const actions = {
+  "db-backup": dbBackup,
+  restore,
+  "storage-backup": storageBackup,
+  verify,
+} as const satisfies Record<string, Action>;
 
 /** Runs the action of this name to the end of the process. */
 export function runAction(name: keyof typeof actions): Promise<never> {

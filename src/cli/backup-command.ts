@@ -1,25 +1,36 @@
 import { availableParallelism } from "node:os";
 import { dbBackupInputs } from "../actions/db-backup/inputs.ts";
+import { storageBackupInputs } from "../actions/storage-backup/inputs.ts";
+import { incompleteError } from "../actions/storage-backup/report.ts";
+import { withStorageApi } from "../actions/project.ts";
 import { backUpDatabase } from "../operations/back-up-database.ts";
+import { backUpStorage } from "../operations/back-up-storage.ts";
+import type { StorageBackupReport } from "../operations/storage-backup.ts";
+import { joinStorageShards } from "../operations/join-storage.ts";
+import { backUpStorageShard } from "../operations/shard-storage.ts";
+import type { Finding } from "../verification/findings.ts";
 import { cliSurroundings } from "./cli-surroundings.ts";
-import { needingStore, repeatable, withPostgres, withStore } from "./flag-sets.ts";
+import {
+  chosenObjectFlags,
+  fileFlag,
+  needingStore,
+  withChosenObjects,
+  withPostgres,
+  withProject,
+  withSealing,
+  withStore,
+} from "./flag-sets.ts";
 import type { CliCommand } from "./cli-command.ts";
+import type { Cli, CommandResult } from "./exit.ts";
 import { formatBytes } from "./terminal.ts";
 
 export const backupCommand: CliCommand = {
   path: ["backup", "database"],
   summary: "back up one PostgreSQL database, sealed",
   configure: (command) =>
-    repeatable(
-      withPostgres(withStore(command))
-        .option("--database-url <env:NAME|file:PATH>", "postgresql://… of the database")
-        .option("--passphrase <env:NAME|file:PATH>", "seal with a passphrase instead of recipients")
-        .option("--tiers <list>", "hourly, daily, weekly, monthly, yearly (default: daily)")
-        .option("--content-hashes <auto|always|never>", "hash the content of every table (default: auto)")
-        .option("--signing-key <env:NAME|file:PATH>", "Ed25519 key in PEM form to sign the snapshot with"),
-      "--recipients, --recipient <age1…>",
-      "who can open it; may be repeated",
-    ),
+    withSealing(withPostgres(withStore(command)))
+      .option("--database-url <env:NAME|file:PATH>", "postgresql://… of the database")
+      .option("--content-hashes <auto|always|never>", "hash the content of every table (default: auto)"),
   async run(cli, flags) {
     const inputs = cli.readInputs(
       { ...flags, recipients: flags["recipient"] },
@@ -29,9 +40,7 @@ export const backupCommand: CliCommand = {
     const report = await backUpDatabase({ ...inputs, cores: availableParallelism() }, surroundings);
     const { snapshot, seconds } = report;
     const { tables, rows, rawBytes, sealedBytes } = snapshot.totals;
-    for (const { level, sentence, remedy } of report.findings) {
-      if (level !== "info") cli.logger.warning(`${sentence} ${remedy}`);
-    }
+    tell(cli, report.findings);
     return {
       document: { snapshot, findings: report.findings, seconds },
       text:
@@ -40,3 +49,64 @@ export const backupCommand: CliCommand = {
     };
   },
 };
+
+export const backupStorageCommand: CliCommand = {
+  path: ["backup", "storage"],
+  summary: "back up a project's Storage buckets, only changed objects fetched, sealed",
+  configure: (command) =>
+    withChosenObjects(withProject(withSealing(withStore(command))))
+      .option("--database-url <env:NAME|file:PATH>", "list by SQL: complete, with owners and user metadata")
+      .option(
+        "--index-identity-file <path>",
+        "age identity that opens indexes: without it every object is fetched",
+      )
+      .option("--jobs <number>", "objects fetched at once (default: 8)")
+      .option("--pack-size <MiB>", "bytes of objects in one pack, about (default: 128)")
+      .option("--rows-without-bytes <fail|report>", "objects that the API cannot read (default: fail)")
+      .option("--shard <number/count>", "store this machine's share only")
+      .option("--shard-group <name>", "name of the backup that the shards belong to")
+      .option("--join", "make one snapshot of all shards of the group"),
+  async run(cli, flags) {
+    const named = {
+      ...flags,
+      ...chosenObjectFlags(flags),
+      recipients: flags["recipient"],
+      indexIdentity: fileFlag(flags["indexIdentityFile"]),
+    };
+    const inputs = cli.readInputs(named, needingStore(flags, storageBackupInputs));
+    const surroundings = await cliSurroundings(cli, inputs);
+    const { part } = inputs;
+    if (part.kind === "join") {
+      return describeStorage(cli, await joinStorageShards(inputs, part.group, surroundings));
+    }
+    const means = withStorageApi(surroundings, inputs.connection, inputs.jobs);
+    if (part.kind === "whole") return describeStorage(cli, await backUpStorage(inputs, means));
+    const { shard, findings, seconds } = await backUpStorageShard(inputs, part.shard, means);
+    tell(cli, findings);
+    return {
+      document: { shard, findings, seconds },
+      text: `Shard ${shard.number} of ${shard.count} is stored: ${shard.numbers.objects} objects. Join all of them with --join.`,
+    };
+  },
+};
+
+function describeStorage(cli: Cli, report: StorageBackupReport): CommandResult {
+  const { snapshot, account, findings, seconds } = report;
+  const { objects, rawBytes } = snapshot.totals;
+  tell(cli, findings);
+  const error = incompleteError(report);
+  return {
+    document: { snapshot, account, findings, seconds },
+    text:
+      `Snapshot ${snapshot.id} of "${snapshot.source}" is stored and read back (${snapshot.state}): ${objects} objects, ` +
+      `${formatBytes(rawBytes)}; fetched ${account.stored} (${formatBytes(account.fetchedBytes)}), unchanged ${account.carried}, ` +
+      `vanished ${account.vanished}, failed ${account.failed}; ${seconds.toFixed(1)} s.`,
+    ...(error === undefined ? {} : { error }),
+  };
+}
+
+function tell(cli: Cli, findings: readonly Finding[]): void {
+  for (const { level, sentence, remedy } of findings) {
+    if (level !== "info") cli.logger.warning(`${sentence} ${remedy}`);
+  }
+}

@@ -1,7 +1,7 @@
 import { createWriteStream } from "node:fs";
 import { rename, unlink } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
-import { parseSource } from "../actions/db-backup/inputs.ts";
+import { parseSource } from "../actions/backup-inputs.ts";
 import { optionalIdentities, snapshotChoice } from "../actions/snapshot-inputs.ts";
 import { storeInputs } from "../actions/surroundings.ts";
 import { LifeboatError } from "../errors.ts";
@@ -39,7 +39,11 @@ export const exportCommand: CliCommand = {
     if (identities === undefined) throw new LifeboatError("unexpected", "The identity was not read.");
     const surroundings = await cliSurroundings(cli, inputs);
     const { store } = surroundings;
-    const { snapshot } = await locateSnapshot(store, await onlySource(store, inputs.source), inputs.choice);
+    const { snapshot } = await locateSnapshot(
+      store,
+      await onlySource(store, inputs.source, "database"),
+      inputs.choice,
+    );
     const unfinished = `${out}.unfinished`;
     try {
       const file = createWriteStream(unfinished, { flags: "wx", mode: 0o600 });

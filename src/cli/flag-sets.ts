@@ -32,6 +32,42 @@ export function withPostgres(command: Command): Command {
     .option("--jobs <number>", "connections at once");
 }
 
+/** For whom a backup is sealed, and why it is kept. */
+export function withSealing(command: Command): Command {
+  return repeatable(
+    command
+      .option("--passphrase <env:NAME|file:PATH>", "seal with a passphrase instead of recipients")
+      .option("--tiers <list>", "hourly, daily, weekly, monthly, yearly (default: daily)")
+      .option("--signing-key <env:NAME|file:PATH>", "Ed25519 key in PEM form to sign the snapshot with"),
+    "--recipients, --recipient <age1…>",
+    "who can open it; may be repeated",
+  );
+}
+
+export function withProject(command: Command): Command {
+  return command
+    .option("--supabase-url <url>", "https://<ref>.supabase.co")
+    .option("--supabase-key <env:NAME|file:PATH>", "secret key (sb_secret_…) or service_role key");
+}
+
+export function withChosenObjects(command: Command): Command {
+  repeatable(command, "--buckets, --bucket <name>", "only this bucket; may be repeated");
+  repeatable(command, "--include <glob>", "only objects like bucket/folder/**; may be repeated");
+  return repeatable(command, "--exclude <glob>", "no objects like this; may be repeated");
+}
+
+/** The flags of `withChosenObjects` under the names that actions have for them. */
+export function chosenObjectFlags<T>(flags: Readonly<Record<string, T>>): {
+  readonly buckets: T | undefined;
+} {
+  return { buckets: flags["bucket"] };
+}
+
+/** `--something-file PATH` as a secret input's `file:PATH`. */
+export function fileFlag(path: unknown): string | undefined {
+  return typeof path === "string" ? `file:${path.replace(/^file:/, "")}` : undefined;
+}
+
 /** A flag that may be given several times. */
 export function repeatable(command: Command, flags: string, description: string): Command {
   return command.option(flags, description, collect);
@@ -39,8 +75,8 @@ export function repeatable(command: Command, flags: string, description: string)
 
 /** `--identity-file PATH` as the secret input `identity` that actions have. */
 export function identityFromFile<T extends Record<string, unknown>>(flags: T): T & { identity?: string } {
-  const path = flags["identityFile"];
-  return typeof path === "string" ? { ...flags, identity: `file:${path.replace(/^file:/, "")}` } : flags;
+  const identity = fileFlag(flags["identityFile"]);
+  return identity === undefined ? flags : { ...flags, identity };
 }
 
 /**

@@ -1,5 +1,5 @@
 import { optionalIdentities, snapshotChoice } from "../actions/snapshot-inputs.ts";
-import { parseSource } from "../actions/db-backup/inputs.ts";
+import { parseSource } from "../actions/backup-inputs.ts";
 import { storeInputs } from "../actions/surroundings.ts";
 import { listSnapshots, onlySource, type OverviewEntry } from "../operations/list-snapshots.ts";
 import { locateSnapshot } from "../operations/locate-snapshot.ts";

@@ -1,15 +1,21 @@
-import { restoreInputs } from "../actions/restore/inputs.ts";
+import { bucketRestoreInputs, databaseRestoreInputs } from "../actions/restore/inputs.ts";
+import { bucketTarget } from "../actions/project.ts";
 import { onlySource } from "../operations/list-snapshots.ts";
+import { renderStoragePlan } from "../operations/render-storage-plan.ts";
+import { type BucketRestoreReport, restoreBuckets } from "../operations/restore-buckets.ts";
 import { renderPlan } from "../operations/render-restore-plan.ts";
 import { restoreSnapshot, type SnapshotRestoreReport } from "../operations/restore-snapshot.ts";
 import { runnerHook } from "../runner/hook.ts";
 import { cliSurroundings } from "./cli-surroundings.ts";
 import {
+  chosenObjectFlags,
   identityFromFile,
   needingStore,
   repeatable,
+  withChosenObjects,
   withKey,
   withPostgres,
+  withProject,
   withSnapshot,
 } from "./flag-sets.ts";
 import type { CliCommand } from "./cli-command.ts";
@@ -42,9 +48,9 @@ export const restoreCommand: CliCommand = {
     ),
   async run(cli, flags) {
     const named = { ...identityFromFile(flags), tables: flags["table"], schemas: flags["schema"] };
-    const inputs = cli.readInputs(named, needingStore(flags, restoreInputs));
+    const inputs = cli.readInputs(named, needingStore(flags, databaseRestoreInputs));
     const surroundings = await cliSurroundings(cli, inputs);
-    const source = await onlySource(surroundings.store, inputs.source);
+    const source = await onlySource(surroundings.store, inputs.source, inputs.kind);
     const runHook = runnerHook(cli.logger);
     const report = await restoreSnapshot({ ...inputs, source }, { ...surroundings, runHook });
     return { document: report, text: describe(report) };
@@ -60,5 +66,45 @@ function describe({ plan, restored, seconds }: SnapshotRestoreReport): string {
       ? []
       : [`What stood before is kept as "${restored.keptDatabase}".`]),
     `Restored snapshot ${plan.snapshot.id} into "${restored.database}" and compared it with the backup, ${seconds.toFixed(1)} s.`,
+  ].join("\n");
+}
+
+export const restoreStorageCommand: CliCommand = {
+  path: ["restore", "storage"],
+  summary: "restore objects into a project's buckets, or into a directory",
+  configure: (command) =>
+    withChosenObjects(withProject(withKey(withSnapshot(command))))
+      .option("--target-directory <path>", "write files here instead of into a project")
+      .option("--replace-files", "replace files of the directory that are different")
+      .option(
+        "--database-url <env:NAME|file:PATH>",
+        "the project's database: repairs owners and times by SQL",
+      )
+      .option("--delete-extraneous", "delete chosen objects that are not in the backup")
+      .option(
+        "--confirm <name>",
+        "the project's ref (or host): needed where something is replaced or deleted",
+      )
+      .option("--dry-run", "show the plan and its hash, change nothing")
+      .option("--plan-hash <hash>", "perform only the plan that a dry run showed")
+      .option("--jobs <number>", "objects at once (default: 8)"),
+  async run(cli, flags) {
+    const named = { ...identityFromFile(flags), ...chosenObjectFlags(flags) };
+    const inputs = cli.readInputs(named, needingStore(flags, bucketRestoreInputs));
+    const surroundings = await cliSurroundings(cli, inputs);
+    const source = await onlySource(surroundings.store, inputs.source, inputs.kind);
+    const target = bucketTarget(inputs.target, inputs.jobs, surroundings);
+    const report = await restoreBuckets({ ...inputs, source, target }, surroundings);
+    return { document: report, text: describeBuckets(report) };
+  },
+};
+
+function describeBuckets({ snapshot, plan, restored, seconds }: BucketRestoreReport): string {
+  if (restored === undefined) return plan === undefined ? "Nothing was written." : renderStoragePlan(plan);
+  const findings = restored.findings.filter(({ level }) => level !== "info");
+  return [
+    ...findings.map(({ level, sentence, remedy }) => `${level}: ${sentence} ${remedy}`),
+    `Restored from snapshot ${snapshot.id}: ${restored.uploaded} objects written, ${restored.kept} were there already, ` +
+      `${restored.deleted} deleted, ${restored.compared} compared byte for byte, ${seconds.toFixed(1)} s.`,
   ].join("\n");
 }

@@ -1,22 +1,24 @@
 /** `lifeboat`: the same operations from a terminal, for the day GitHub itself is down. */
 import { Command, CommanderError } from "commander";
 import { version } from "../runner/version.ts";
-import { backupCommand } from "./backup-command.ts";
+import { backupCommand, backupStorageCommand } from "./backup-command.ts";
 import type { CliCommand } from "./cli-command.ts";
 import { type CommandResult, runCommand } from "./exit.ts";
 import { exportCommand } from "./export-command.ts";
 import { keygenCommand } from "./keygen-command.ts";
 import { listCommand, showCommand } from "./list-command.ts";
-import { restoreCommand } from "./restore-command.ts";
+import { restoreCommand, restoreStorageCommand } from "./restore-command.ts";
 import { verifyCommand } from "./verify-command.ts";
 
 const commands: readonly CliCommand[] = [
   keygenCommand,
   backupCommand,
+  backupStorageCommand,
   listCommand,
   showCommand,
   verifyCommand,
   restoreCommand,
+  restoreStorageCommand,
   exportCommand,
 ];
 

@@ -5,7 +5,20 @@ import type { SealedFile, SnapshotJson } from "../snapshot/snapshot-json.ts";
 import type { Store } from "../store/store.ts";
 import type { ComponentVerdict, Finding } from "../verification/findings.ts";
 import { judge } from "../verification/compare-database.ts";
-import { readSealedFile } from "./sealed-files.ts";
+import { readSealedFile, readSealedPack } from "./sealed-files.ts";
+
+/** Reads all packs that the snapshot uses and names every one that is changed, cut or missing. */
+export async function checkStoredPacks(store: Store, snapshot: SnapshotJson): Promise<ComponentVerdict> {
+  const findings: Finding[] = [];
+  for (const pack of snapshot.packs) {
+    const finding = await tryReading(readSealedPack(store, snapshot.source, pack), {
+      ...pack,
+      name: `pack ${pack.id}`,
+    });
+    if (finding !== undefined) findings.push(finding);
+  }
+  return judge("packs", snapshot.packs.length, findings);
+}
 
 /** Reads all files and names every one that is changed, cut, missing, swapped or was added. */
 export async function checkStored(store: Store, snapshot: SnapshotJson): Promise<ComponentVerdict> {

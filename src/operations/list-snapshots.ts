@@ -36,15 +36,34 @@ function overviewOf(listed: ListedSnapshot, source: string): OverviewEntry {
   }
 }
 
-/** The source that is meant where none was named: the only one that the store has. */
-export async function onlySource(store: Store, named: string | undefined): Promise<string> {
+/** The source that is meant where none was named: the only one that the store has, or the only one of a kind. */
+export async function onlySource(
+  store: Store,
+  named: string | undefined,
+  kind?: SnapshotJson["kind"],
+): Promise<string> {
   if (named !== undefined) return named;
   const sources = await store.sources();
   // A store that cannot tell has ours under the name that a backup takes by default.
-  if (sources === undefined || sources.length === 0) return "database";
-  const [only, ...others] = sources;
+  if (sources === undefined || sources.length === 0) return kind ?? "database";
+  const fitting: string[] = [];
+  for (const source of sources) {
+    if (kind === undefined || (await kindOfSource(store, source)) === kind) fitting.push(source);
+  }
+  const [only, ...others] = fitting;
   if (only !== undefined && others.length === 0) return only;
-  throw new LifeboatError("input-invalid", `The store holds several sources: ${sources.join(", ")}.`, {
-    hint: "Name one with --source.",
-  });
+  const what = kind === undefined ? "sources" : `sources of kind ${kind}`;
+  throw new LifeboatError(
+    "input-invalid",
+    only === undefined
+      ? `The store holds no ${what}, only: ${sources.join(", ")}.`
+      : `The store holds several ${what}: ${fitting.join(", ")}.`,
+    { hint: "Name one with --source." },
+  );
+}
+
+/** By its newest snapshot that can be read. */
+async function kindOfSource(store: Store, source: string): Promise<SnapshotJson["kind"] | undefined> {
+  const { snapshots } = await listSnapshots(store, source);
+  return snapshots.findLast(({ snapshot }) => snapshot !== undefined)?.snapshot?.kind;
 }

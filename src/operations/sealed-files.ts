@@ -5,29 +5,34 @@ import type { PartSource } from "../postgres/restore-stream.ts";
 import type { Identities } from "../seal/identities.ts";
 import { unsealDocument, unsealStream } from "../seal/seal.ts";
 import { type Contents, readContents } from "../snapshot/contents.ts";
-import { contentsName, snapshotFileKey } from "../snapshot/keys.ts";
-import type { SealedFile, SnapshotJson } from "../snapshot/snapshot-json.ts";
+import { contentsName, packKey, snapshotFileKey } from "../snapshot/keys.ts";
+import type { Extent, SealedFile, SharedPack, SnapshotJson } from "../snapshot/snapshot-json.ts";
 import type { Store } from "../store/store.ts";
 
 /** contents.json of a database with a hundred thousand tables stays far below this. */
 const maxContentsBytes = 1024 * 1024 * 1024;
 
+/** A sealed file as a snapshot records it, wherever it lies. */
+export interface RecordedFile {
+  readonly key: string;
+  /** For sentences. */
+  readonly name: string;
+  readonly header: Extent;
+  readonly payload: Extent;
+}
+
 /**
  * The stored bytes of one file; throws `snapshot-damaged` naming it as soon as it is longer than recorded, and at its
  * end unless header and payload have the recorded hashes. What came before the error is not proven.
  */
-export async function* readSealedFile(
-  store: Store,
-  snapshot: SnapshotJson,
-  file: SealedFile,
-): AsyncGenerator<Uint8Array> {
+export async function* readSealed(store: Store, file: RecordedFile): AsyncGenerator<Uint8Array> {
   const damaged = (why: string): LifeboatError =>
-    new LifeboatError("snapshot-damaged", `${file.name} of ${snapshot.id} ${why}.`);
+    new LifeboatError("snapshot-damaged", `${file.name} ${why}.`);
   const header = createHash("sha256");
   const payload = createHash("sha256");
   const expectedLength = file.header.length + file.payload.length;
   let offset = 0;
-  for await (const bytes of await store.read(snapshotFileKey(snapshot.source, snapshot.id, file.name))) {
+  for await (const bytes of await store.read(file.key)) {
     splitInto(bytes, file.header.length - offset, header, payload);
     offset += bytes.length;
     if (offset > expectedLength)
@@ -39,6 +44,24 @@ export async function* readSealedFile(
     throw damaged("has a changed header: its SHA-256 does not match");
   if (payload.digest("hex") !== file.payload.sha256)
     throw damaged("has changed bytes: its SHA-256 does not match");
+}
+
+/** The stored bytes of one file of a snapshot, proven as by `readSealed`. */
+export function readSealedFile(
+  store: Store,
+  snapshot: SnapshotJson,
+  file: SealedFile,
+): AsyncGenerator<Uint8Array> {
+  return readSealed(store, {
+    ...file,
+    key: snapshotFileKey(snapshot.source, snapshot.id, file.name),
+    name: `${file.name} of ${snapshot.id}`,
+  });
+}
+
+/** The stored bytes of one pack, proven as by `readSealed`. */
+export function readSealedPack(store: Store, source: string, pack: SharedPack): AsyncGenerator<Uint8Array> {
+  return readSealed(store, { ...pack, key: packKey(source, pack.id), name: `pack ${pack.id}` });
 }
 
 function splitInto(bytes: Uint8Array, headerLeft: number, header: Hash, payload: Hash): void {
@@ -68,10 +91,8 @@ export async function readSealedContents(
   snapshot: SnapshotJson,
   identities: Identities,
 ): Promise<Contents> {
-  const chunks: Uint8Array[] = [];
-  for await (const bytes of readSealedFile(store, snapshot, fileNamed(snapshot, contentsName)))
-    chunks.push(bytes);
-  const document = await unsealDocument(Buffer.concat(chunks), identities, maxContentsBytes, {
+  const sealed = await wholeOf(readSealedFile(store, snapshot, fileNamed(snapshot, contentsName)));
+  const document = await unsealDocument(sealed, identities, maxContentsBytes, {
     sealedFor: snapshot.recipients,
   });
   const contents = readContents(document, snapshot);
@@ -98,4 +119,11 @@ export function fileNamed(snapshot: SnapshotJson, name: string): SealedFile {
   const file = snapshot.files.find((candidate) => candidate.name === name);
   if (file !== undefined) return file;
   throw new LifeboatError("snapshot-damaged", `Snapshot ${snapshot.id} lists no file ${name}.`);
+}
+
+/** A small stored file, whole. */
+export async function wholeOf(stored: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const bytes of stored) chunks.push(bytes);
+  return Buffer.concat(chunks);
 }

@@ -16,8 +16,9 @@ import type { Logger } from "../system/logger.ts";
 import { judge } from "../verification/compare-database.ts";
 import { type ComponentVerdict, type Finding, type Verdict, worstVerdict } from "../verification/findings.ts";
 import { applyWaivers } from "../verification/waivers.ts";
+import { checkRestoredBuckets, checkUnsealedBuckets } from "./check-buckets.ts";
 import { checkRestored } from "./check-restored.ts";
-import { checkStored, damageFinding } from "./check-stored.ts";
+import { checkStored, checkStoredPacks, damageFinding } from "./check-stored.ts";
 import { checkUnsealed } from "./check-unsealed.ts";
 import { locateSnapshot, type SnapshotChoice } from "./locate-snapshot.ts";
 import { fileNamed, readSealedContents } from "./sealed-files.ts";
@@ -76,7 +77,9 @@ export async function verifySnapshot(
   const stored = await checkStored(store, snapshot);
   logger.info(`stored: ${stored.checked} files, ${stored.verdict}.`);
   components.push(stored);
-  if (request.level !== "stored" && stored.verdict === "passed") {
+  const packs = await checkStoredPacks(store, snapshot);
+  if (packs.checked > 0) components.push(packs);
+  if (request.level !== "stored" && stored.verdict === "passed" && packs.verdict === "passed") {
     components.push(...(await checkInside(snapshot, request, surroundings)));
   }
   const judged = applyWaivers(components, request.waive);
@@ -117,6 +120,7 @@ async function checkInside(
   } catch (cause) {
     return [judge("contents", 1, [damageFinding(cause, fileNamed(snapshot, contentsName))])];
   }
+  if (snapshot.kind === "storage") return await checkBuckets(snapshot, identities, request, surroundings);
   const major = await serverMajor(contents, request);
   const tools = await surroundings.clientTools(major);
   const unsealed = await checkUnsealed(snapshot, contents, identities, { ...surroundings, tools });
@@ -129,6 +133,21 @@ async function checkInside(
     { ...surroundings, tools },
   );
   surroundings.logger.info(`restored: ${restored.length} components, ${verdictOf(restored)}.`);
+  return [...unsealed, ...restored];
+}
+
+async function checkBuckets(
+  snapshot: SnapshotJson,
+  identities: Identities,
+  { level, jobs }: VerifyRequest,
+  surroundings: VerifySurroundings,
+): Promise<readonly ComponentVerdict[]> {
+  const means = { ...surroundings, jobs };
+  const unsealed = await checkUnsealedBuckets(snapshot, identities, means);
+  surroundings.logger.info(`unsealed: ${snapshot.packs.length} packs, ${verdictOf(unsealed)}.`);
+  if (level === "unsealed" || verdictOf(unsealed) === "failed") return unsealed;
+  const restored = await checkRestoredBuckets(snapshot, identities, means);
+  surroundings.logger.info(`restored: ${snapshot.totals.objects} objects, ${verdictOf(restored)}.`);
   return [...unsealed, ...restored];
 }
 

@@ -12,6 +12,7 @@ export interface ObjectChoice {
 }
 
 export interface ObjectFilter {
+  readonly choice: ObjectChoice;
   wantsBucket(bucket: string): boolean;
   wants(object: Pick<InventoryObject, "bucket" | "name">): boolean;
 }
@@ -38,6 +39,7 @@ export function objectFilter(choice: ObjectChoice): ObjectFilter {
   const [wanted, unwanted] = [include.map(globMatcher), exclude.map(globMatcher)];
   const wantsBucket = (bucket: string): boolean => chosen.size === 0 || chosen.has(bucket);
   return {
+    choice,
     wantsBucket,
     wants: ({ bucket, name }) => {
       if (!wantsBucket(bucket)) return false;

@@ -1,81 +1,29 @@
 /** The inputs of `db-backup` and the flags of `lifeboat backup database`: one shape, read once. */
 import { availableParallelism } from "node:os";
-import { LifeboatError } from "../../errors.ts";
 import { type Connection, parseConnection } from "../../postgres/connection.ts";
 import type { InputReader } from "../../runner/input-reader.ts";
-import { parseRecipients, type Recipients } from "../../seal/recipients.ts";
-import { isSourceName, sourceNameRule } from "../../snapshot/keys.ts";
-import { type Tier, tiers } from "../../snapshot/snapshot-json.ts";
-import { parseSigningKey, type SigningKey } from "../../snapshot/signature.ts";
-import { storeInputs, type StoreInputs } from "../surroundings.ts";
+import { type BackupInputs, backupInputs } from "../backup-inputs.ts";
 
-export interface DbBackupInputs {
+export interface DbBackupInputs extends BackupInputs {
   readonly connection: Connection;
-  readonly source: string;
-  readonly store: StoreInputs;
-  readonly recipients: Recipients;
-  readonly tiers: readonly Tier[];
-  readonly retentionDays: number;
   readonly jobs: number;
   readonly hashes: boolean;
-  readonly signingKey: SigningKey | undefined;
   readonly postgresBin: string | undefined;
 }
 
-/** What the old procedure kept, as far as one store of artifacts can (docs/format.md). */
-const daysOfTier: Readonly<Record<Tier, number>> = {
-  hourly: 2,
-  daily: 30,
-  weekly: 90,
-  monthly: 366,
-  yearly: 400,
-};
 const mostJobs = 16;
 
 export function dbBackupInputs(read: InputReader): DbBackupInputs {
-  const chosen = read.parsed("tiers", parseTiers, ["daily"]);
+  const common = backupInputs(read, "database");
   const hashes = read.enum("content-hashes", ["auto", "always", "never"], "auto");
+  // Where `tiers` cannot be read there are none; the reader reports that.
+  const tiers = (common.tiers as typeof common.tiers | undefined) ?? [];
   return {
+    ...common,
     connection: read.secret("database-url", (text) => parseConnection(text, "database URL")),
-    source: read.parsed("source", parseSource, "database"),
-    store: storeInputs(read),
-    recipients: readRecipients(read),
-    tiers: chosen,
-    retentionDays: read.integer("retention-days", { min: 1, max: 400 }, longestTier(chosen)),
     jobs: read.integer("jobs", { min: 1, max: mostJobs }, Math.min(4, availableParallelism())),
     // Hourly snapshots are replaced soon; from daily on the content is what a restore will be judged by.
-    hashes: hashes === "always" || (hashes === "auto" && chosen.some((tier) => tier !== "hourly")),
-    signingKey: read.optional.secret("signing-key", parseSigningKey),
+    hashes: hashes === "always" || (hashes === "auto" && tiers.some((tier) => tier !== "hourly")),
     postgresBin: read.optional.string("postgres-bin"),
   };
-}
-
-function readRecipients(read: InputReader): Recipients {
-  const passphrase = read.optional.secret("passphrase");
-  const texts = read.optional.list("recipients") ?? [];
-  try {
-    return parseRecipients(texts, passphrase);
-  } catch (error) {
-    if (!(error instanceof LifeboatError)) throw error;
-    read.problem("recipients", error.message, error.hint);
-    return undefined as never;
-  }
-}
-
-export function parseSource(text: string): string {
-  if (isSourceName(text)) return text;
-  throw new LifeboatError("input-invalid", `not ${sourceNameRule}.`, { hint: "" });
-}
-
-function parseTiers(text: string): readonly Tier[] {
-  const words = text.split(/[\s,]+/).filter((word) => word !== "");
-  const unknown = words.filter((word) => !tiers.some((tier) => tier === word));
-  if (words.length === 0 || unknown.length > 0) {
-    throw new LifeboatError("input-invalid", `not a list of ${tiers.join(", ")}.`, { hint: "" });
-  }
-  return tiers.filter((tier) => words.includes(tier));
-}
-
-function longestTier(chosen: readonly Tier[] | undefined): number {
-  return Math.max(1, ...(chosen ?? []).map((tier) => daysOfTier[tier]));
 }

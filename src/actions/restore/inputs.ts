@@ -1,57 +1,147 @@
-/** The inputs of `restore` and the flags of `lifeboat restore database`. */
+/** The inputs of `restore` and the flags of `lifeboat restore database` and `lifeboat restore storage`. */
 import { availableParallelism } from "node:os";
+import { isAbsolute } from "node:path";
 import { LifeboatError } from "../../errors.ts";
 import type { RestoreHooks } from "../../operations/restore-hooks.ts";
 import type { RestoreRequest } from "../../operations/plan-database-restore.ts";
 import type { SnapshotChoice } from "../../operations/locate-snapshot.ts";
-import { parseConnection } from "../../postgres/connection.ts";
+import { type Connection, parseConnection } from "../../postgres/connection.ts";
 import { parseSchemaName, parseTableName, type TableName } from "../../postgres/toc-selection.ts";
 import type { InputReader } from "../../runner/input-reader.ts";
 import type { Identities } from "../../seal/identities.ts";
-import { parseSource } from "../db-backup/inputs.ts";
+import { parseSource } from "../backup-inputs.ts";
+import type { ObjectFilter } from "../../storage/object-filter.ts";
+import type { StorageConnection } from "../../supabase/storage-api.ts";
+import { chosenObjects, optionalStorageConnection } from "../storage-inputs.ts";
 import { optionalIdentities, snapshotChoice } from "../snapshot-inputs.ts";
 import { storeInputs, type StoreInputs } from "../surroundings.ts";
 
-export interface RestoreInputs {
+/** What every restore reads. */
+interface CommonInputs {
   readonly store: StoreInputs;
   readonly source: string | undefined;
   readonly choice: SnapshotChoice;
   readonly identities: Identities;
-  readonly request: RestoreRequest;
   readonly dryRun: boolean;
   /** A dry run's hash: the plan must still be that one. */
   readonly planHash: string | undefined;
-  readonly hooks: RestoreHooks;
+  readonly confirm: string | undefined;
+  readonly chosenJobs: number | undefined;
   readonly postgresBin: string | undefined;
 }
 
+export interface DatabaseRestoreInputs extends CommonInputs {
+  readonly kind: "database";
+  readonly request: RestoreRequest;
+  readonly hooks: RestoreHooks;
+}
+
+export interface BucketRestoreInputs extends CommonInputs {
+  readonly kind: "storage";
+  readonly filter: ObjectFilter;
+  readonly target: BucketTargetInputs;
+  readonly jobs: number;
+}
+
+export type BucketTargetInputs =
+  | {
+      readonly kind: "supabase";
+      readonly connection: StorageConnection;
+      readonly database: Connection | undefined;
+      readonly deleteExtraneous: boolean;
+    }
+  | { readonly kind: "directory"; readonly path: string; readonly replace: boolean };
+
+export type RestoreInputs = DatabaseRestoreInputs | BucketRestoreInputs;
+
 export function restoreInputs(read: InputReader): RestoreInputs {
+  const kind = read.enum("kind", ["database", "storage"], "database");
+  const common = commonInputs(read);
+  // Both are read: a value that does not fit is worth telling even where it belongs to the other kind.
+  const database = databaseInputs(read, common, kind === "database");
+  const buckets = bucketInputs(read, common, kind === "storage");
+  return kind === "storage" ? buckets : database;
+}
+
+/** The flags of `lifeboat restore database`. */
+export function databaseRestoreInputs(read: InputReader): DatabaseRestoreInputs {
+  return databaseInputs(read, commonInputs(read), true);
+}
+
+/** The flags of `lifeboat restore storage`. */
+export function bucketRestoreInputs(read: InputReader): BucketRestoreInputs {
+  return bucketInputs(read, commonInputs(read), true);
+}
+
+function commonInputs(read: InputReader): CommonInputs {
   const identities = optionalIdentities(read);
   if (identities === undefined) {
     read.problem("identity", "the backup is sealed.", "Give the identity that opens it, or the passphrase.");
   }
-  const dryRun = read.boolean("dry-run", false);
-  const target = read.secret("target-url", (text) => parseConnection(text, "target URL"));
-  const confirm = read.optional.string("confirm");
   return {
     store: storeInputs(read),
     source: read.optional.parsed("source", parseSource),
     choice: snapshotChoice(read),
     identities: identities as Identities,
-    request: {
-      target,
-      mode: restoreMode(read),
-      roles: read.enum("roles", ["without-login", "as-backed-up"], "without-login"),
-      jobs: read.integer("jobs", { min: 1, max: 16 }, Math.min(4, availableParallelism())),
-      acceptNotVerified: read.boolean("accept-not-verified", false),
-      // A dry run destroys nothing, so it needs no confirmation.
-      ...(dryRun ? { confirm: target.database } : confirm === undefined ? {} : { confirm }),
-    },
-    dryRun,
+    dryRun: read.boolean("dry-run", false),
     planHash: read.optional.string("plan-hash"),
-    hooks: hooks(read),
+    confirm: read.optional.string("confirm"),
+    chosenJobs: read.optional.integer("jobs", { min: 1, max: 64 }),
     postgresBin: read.optional.string("postgres-bin"),
   };
+}
+
+function databaseInputs(read: InputReader, common: CommonInputs, isMeant: boolean): DatabaseRestoreInputs {
+  const target = read.optional.secret("target-url", (text) => parseConnection(text, "target URL"));
+  if (isMeant && target === undefined) {
+    read.problem("target-url", "is missing.", "Give the postgresql:// URL of the database to restore into.");
+  }
+  const { chosenJobs, dryRun } = common;
+  // A dry run destroys nothing, so it needs no confirmation.
+  const confirm = dryRun ? target?.database : common.confirm;
+  return {
+    ...common,
+    kind: "database",
+    request: {
+      target: target as Connection,
+      mode: restoreMode(read),
+      roles: read.enum("roles", ["without-login", "as-backed-up"], "without-login"),
+      jobs: chosenJobs ?? Math.min(4, availableParallelism()),
+      acceptNotVerified: read.boolean("accept-not-verified", false),
+      ...(confirm === undefined ? {} : { confirm }),
+    },
+    hooks: hooks(read),
+  };
+}
+
+function bucketInputs(read: InputReader, common: CommonInputs, isMeant: boolean): BucketRestoreInputs {
+  const connection = optionalStorageConnection(read);
+  const path = read.optional.parsed("target-directory", parseDirectory);
+  if (isMeant && (connection === undefined) === (path === undefined)) {
+    read.problem(
+      "supabase-url",
+      path === undefined ? "no target is given." : "a directory is given as well.",
+      "Give a project (supabase-url, supabase-key) or a directory (target-directory).",
+    );
+  }
+  const database = read.optional.secret("database-url", (text) => parseConnection(text, "database URL"));
+  const deleteExtraneous = read.boolean("delete-extraneous", false);
+  const replace = read.boolean("replace-files", false);
+  return {
+    ...common,
+    kind: "storage",
+    filter: chosenObjects(read),
+    target:
+      path === undefined
+        ? { kind: "supabase", connection: connection as StorageConnection, database, deleteExtraneous }
+        : { kind: "directory", path, replace },
+    jobs: common.chosenJobs ?? 8,
+  };
+}
+
+function parseDirectory(text: string): string {
+  if (isAbsolute(text)) return text;
+  throw new LifeboatError("input-invalid", "not an absolute path.", { hint: "Write /path/to/folder." });
 }
 
 function restoreMode(read: InputReader): RestoreRequest["mode"] {

@@ -1,19 +1,29 @@
 import { onlySource } from "../../operations/list-snapshots.ts";
+import { restoreBuckets } from "../../operations/restore-buckets.ts";
 import { restoreSnapshot } from "../../operations/restore-snapshot.ts";
 import { runnerHook } from "../../runner/hook.ts";
 import type { ActionResult, Runner } from "../../runner/run-action.ts";
+import { bucketTarget } from "../project.ts";
 import { runnerSurroundings } from "../surroundings.ts";
 import { restoreInputs } from "./inputs.ts";
+import { reportBucketRestore } from "./report-buckets.ts";
 import { reportRestore } from "./report.ts";
 
 export async function restore(runner: Runner): Promise<ActionResult> {
   const inputs = runner.readInputs(restoreInputs);
   const surroundings = await runnerSurroundings(runner, inputs);
-  const source = await onlySource(surroundings.store, inputs.source);
-  runner.about({ source, kind: "database" });
+  const { address } = surroundings.store;
+  const source = await onlySource(surroundings.store, inputs.source, inputs.kind);
+  runner.about({ source, kind: inputs.kind });
+  const { disclosure } = runner.context;
+  if (inputs.kind === "storage") {
+    const target = bucketTarget(inputs.target, inputs.jobs, surroundings);
+    const report = await restoreBuckets({ ...inputs, source, target }, surroundings);
+    return reportBucketRestore(report, address, disclosure);
+  }
   const report = await restoreSnapshot(
     { ...inputs, source },
     { ...surroundings, runHook: runnerHook(runner.logger) },
   );
-  return reportRestore(report, surroundings.store.address, runner.context.disclosure);
+  return reportRestore(report, address, disclosure);
 }

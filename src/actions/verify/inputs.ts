@@ -4,7 +4,7 @@ import type { SnapshotChoice } from "../../operations/locate-snapshot.ts";
 import { type Connection, parseConnection } from "../../postgres/connection.ts";
 import type { InputReader } from "../../runner/input-reader.ts";
 import type { Identities } from "../../seal/identities.ts";
-import { parseSource } from "../db-backup/inputs.ts";
+import { parseSource } from "../backup-inputs.ts";
 import { optionalIdentities, snapshotChoice } from "../snapshot-inputs.ts";
 import { storeInputs, type StoreInputs } from "../surroundings.ts";
 

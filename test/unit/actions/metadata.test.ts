@@ -6,17 +6,19 @@ import { parse } from "yaml";
 import { dbBackupInputs } from "../../../src/actions/db-backup/inputs.ts";
 import { restoreInputs } from "../../../src/actions/restore/inputs.ts";
 import { verifyInputs } from "../../../src/actions/verify/inputs.ts";
-import { backupCommand } from "../../../src/cli/backup-command.ts";
+import { storageBackupInputs } from "../../../src/actions/storage-backup/inputs.ts";
+import { backupCommand, backupStorageCommand } from "../../../src/cli/backup-command.ts";
 import type { CliCommand } from "../../../src/cli/cli-command.ts";
-import { restoreCommand } from "../../../src/cli/restore-command.ts";
+import { restoreCommand, restoreStorageCommand } from "../../../src/cli/restore-command.ts";
 import { verifyCommand } from "../../../src/cli/verify-command.ts";
 import { type InputReader, type InputSource, readInputs } from "../../../src/runner/input-reader.ts";
 import { createSecrets } from "../../../src/runner/secrets.ts";
 
 const actions = [
-  { name: "db-backup", shape: dbBackupInputs, command: backupCommand },
-  { name: "verify", shape: verifyInputs, command: verifyCommand },
-  { name: "restore", shape: restoreInputs, command: restoreCommand },
+  { name: "db-backup", shape: dbBackupInputs, commands: [backupCommand] },
+  { name: "storage-backup", shape: storageBackupInputs, commands: [backupStorageCommand] },
+  { name: "verify", shape: verifyInputs, commands: [verifyCommand] },
+  { name: "restore", shape: restoreInputs, commands: [restoreCommand, restoreStorageCommand] },
 ] as const;
 
 interface ActionYml {
@@ -78,12 +80,15 @@ test.each(actions)("$name's own defaults are accepted by its reader", ({ name, s
 });
 
 /** Other words of the terminal for the same thing. */
-const flagOfInput: Readonly<Record<string, string>> = { identity: "identity-file" };
-/** A terminal reads its token from GITHUB_TOKEN; retention days are GitHub's. */
-const notOnTerminal = ["github-token", "retention-days"];
+const flagOfInput: Readonly<Record<string, string>> = {
+  identity: "identity-file",
+  "index-identity": "index-identity-file",
+};
+/** A terminal reads its token from GITHUB_TOKEN; retention days are GitHub's; a kind is a command's own name. */
+const notOnTerminal = ["github-token", "retention-days", "kind"];
 
-test.each(actions)("the command line offers every input of $name", ({ shape, command }) => {
-  const flags = flagsOf(command);
+test.each(actions)("the command line offers every input of $name", ({ shape, commands }) => {
+  const flags = commands.flatMap(flagsOf);
   for (const name of namesRead(shape)) {
     if (!notOnTerminal.includes(name)) expect(flags).toContain(flagOfInput[name] ?? name);
   }

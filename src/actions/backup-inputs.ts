@@ -1,0 +1,68 @@
+/** Inputs of every backup: where it is kept, for whom it is sealed, why and how long it is kept. */
+import { LifeboatError } from "../errors.ts";
+import type { InputReader } from "../runner/input-reader.ts";
+import { parseRecipients, type Recipients } from "../seal/recipients.ts";
+import { isSourceName, sourceNameRule } from "../snapshot/keys.ts";
+import { type Tier, tiers } from "../snapshot/snapshot-json.ts";
+import { parseSigningKey, type SigningKey } from "../snapshot/signature.ts";
+import { storeInputs, type StoreInputs } from "./surroundings.ts";
+
+export interface BackupInputs {
+  readonly source: string;
+  readonly store: StoreInputs;
+  readonly recipients: Recipients;
+  readonly tiers: readonly Tier[];
+  readonly retentionDays: number;
+  readonly signingKey: SigningKey | undefined;
+}
+
+/** What the old procedure kept, as far as one store of artifacts can (docs/format.md). */
+const daysOfTier: Readonly<Record<Tier, number>> = {
+  hourly: 2,
+  daily: 30,
+  weekly: 90,
+  monthly: 366,
+  yearly: 400,
+};
+
+export function backupInputs(read: InputReader, defaultSource: string): BackupInputs {
+  const chosen = read.parsed("tiers", parseTiers, ["daily"]);
+  return {
+    source: read.parsed("source", parseSource, defaultSource),
+    store: storeInputs(read),
+    recipients: readRecipients(read),
+    tiers: chosen,
+    retentionDays: read.integer("retention-days", { min: 1, max: 400 }, longestTier(chosen)),
+    signingKey: read.optional.secret("signing-key", parseSigningKey),
+  };
+}
+
+function readRecipients(read: InputReader): Recipients {
+  const passphrase = read.optional.secret("passphrase");
+  const texts = read.optional.list("recipients") ?? [];
+  try {
+    return parseRecipients(texts, passphrase);
+  } catch (error) {
+    if (!(error instanceof LifeboatError)) throw error;
+    read.problem("recipients", error.message, error.hint);
+    return undefined as never;
+  }
+}
+
+export function parseSource(text: string): string {
+  if (isSourceName(text)) return text;
+  throw new LifeboatError("input-invalid", `not ${sourceNameRule}.`, { hint: "" });
+}
+
+function parseTiers(text: string): readonly Tier[] {
+  const words = text.split(/[\s,]+/).filter((word) => word !== "");
+  const unknown = words.filter((word) => !tiers.some((tier) => tier === word));
+  if (words.length === 0 || unknown.length > 0) {
+    throw new LifeboatError("input-invalid", `not a list of ${tiers.join(", ")}.`, { hint: "" });
+  }
+  return tiers.filter((tier) => words.includes(tier));
+}
+
+function longestTier(chosen: readonly Tier[] | undefined): number {
+  return Math.max(1, ...(chosen ?? []).map((tier) => daysOfTier[tier]));
+}

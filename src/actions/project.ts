@@ -1,0 +1,35 @@
+/** The Supabase project that an operation on buckets talks to. */
+import { LifeboatError } from "../errors.ts";
+import type { BucketTarget } from "../operations/restore-buckets.ts";
+import { storageApi, type StorageApi, type StorageConnection } from "../supabase/storage-api.ts";
+import { AdaptiveLimit } from "../system/adaptive-limit.ts";
+import type { BucketTargetInputs } from "./restore/inputs.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+/** The surroundings of an operation on buckets. */
+export function withStorageApi<T extends Pick<Surroundings, "logger" | "signal">>(
+  surroundings: T,
+  connection: StorageConnection | undefined,
+  /** Requests at once. */
+  jobs: number,
+): T & { readonly api: StorageApi } {
+  if (connection === undefined) throw new LifeboatError("unexpected", "No project is given.");
+  const { logger, signal } = surroundings;
+  return {
+    ...surroundings,
+    api: storageApi(connection, { logger, signal, limiter: new AdaptiveLimit(jobs) }),
+  };
+}
+
+/** Where objects are restored to; a project is confirmed by its ref, or by its host if it is not one of Supabase's. */
+export function bucketTarget(
+  target: BucketTargetInputs,
+  jobs: number,
+  surroundings: Pick<Surroundings, "logger" | "signal">,
+): BucketTarget {
+  if (target.kind === "directory") return target;
+  const { api } = withStorageApi(surroundings, target.connection, jobs);
+  const { host } = new URL(target.connection.url);
+  const [, ref] = /^([a-z0-9]+)\.supabase\.(?:co|in|red)$/.exec(host) ?? [];
+  return { ...target, api, name: ref ?? host };
+}

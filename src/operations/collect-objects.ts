@@ -1,0 +1,335 @@
+/** From the inventory to stored objects, in the index's order: carried where unchanged, else fetched into packs. */
+import { LifeboatError } from "../errors.ts";
+import { newSnapshotId } from "../snapshot/ids.ts";
+import { packKey } from "../snapshot/keys.ts";
+import type { SharedPack } from "../snapshot/snapshot-json.ts";
+import type { StorageContents } from "../snapshot/storage-contents.ts";
+import { type Carry, carryObjects } from "../storage/carry.ts";
+import type { Bucket, InventoryObject, StoredObject } from "../storage/objects.ts";
+import { packWriter } from "../storage/pack-writer.ts";
+import { slots } from "../system/slots.ts";
+import type { Finding } from "../verification/findings.ts";
+import type { StorageBackupRequest, StorageSurroundings } from "./storage-backup.ts";
+import { fetchObject, type Outcome } from "./fetch-objects.ts";
+import { inOrder } from "./in-order.ts";
+import { PackLanes } from "./pack-lanes.ts";
+import { CarriedPacks } from "./shared-packs.ts";
+import { previousIndex, type PreviousIndex } from "./storage-index.ts";
+import { type Inventory, takeInventory } from "./storage-inventory.ts";
+
+/** Results that may wait for an older one: bounds memory to some tens of megabytes. */
+const window = 50_000;
+/** All of them are fetched again where one breaks off and takes its pack along. */
+const maxObjectsPerPack = 5000;
+/** The names of failed objects are kept to be listed; a backup that fails more often has another problem. */
+const maxFailures = 10_000;
+/** GitHub's longest for public repositories. Packs outlive the snapshots that first use them, for the next ones. */
+const packDays = 90;
+/** A pack is older than the snapshot that it is written for, and its expiry may be told a day too early. */
+const slackDays = 2;
+const dayMs = 24 * 3600 * 1000;
+
+export interface CollectRequest extends Pick<
+  StorageBackupRequest,
+  | "source"
+  | "recipients"
+  | "indexIdentities"
+  | "filter"
+  | "database"
+  | "jobs"
+  | "packBytes"
+  | "rowsWithoutBytes"
+  | "retentionDays"
+> {
+  readonly started: Date;
+  readonly shard: { readonly number: number; readonly count: number } | undefined;
+}
+
+/** Read `entries` to its end, then the rest. Disposing of it before `keep` removes the packs that were written. */
+export interface Collection extends AsyncDisposable {
+  readonly buckets: readonly Bucket[];
+  readonly entries: AsyncIterable<StoredObject>;
+  packs(): readonly SharedPack[];
+  contents(): Pick<StorageContents, "listing" | "account" | "consistency" | "notCovered">;
+  numbers(): CollectionNumbers;
+  findings(): readonly Finding[];
+  /** The packs now belong to a committed snapshot. */
+  keep(): void;
+}
+
+export interface CollectionNumbers {
+  readonly objects: number;
+  readonly rawBytes: number;
+  readonly fetchedBytes: number;
+  readonly newPacks: number;
+  readonly copiedPacks: number;
+}
+
+export async function collectObjects(
+  request: CollectRequest,
+  surroundings: StorageSurroundings,
+): Promise<Collection> {
+  const { api, logger } = surroundings;
+  const inventory = await takeInventory({ ...request, api });
+  const { previous, findings } = await findPrevious(request, surroundings).catch(async (cause: unknown) => {
+    await inventory[Symbol.asyncDispose]();
+    throw cause;
+  });
+  logger.info(
+    previous === undefined
+      ? `${inventory.buckets.length} buckets, all objects are fetched.`
+      : `${inventory.buckets.length} buckets, unchanged objects are carried over from ${previous.snapshot.id}.`,
+  );
+  return await new ObjectCollection(request, surroundings, inventory, previous, findings).opened();
+}
+
+async function findPrevious(
+  { source, indexIdentities }: CollectRequest,
+  surroundings: StorageSurroundings,
+): Promise<{ readonly previous: PreviousIndex | undefined; readonly findings: readonly Finding[] }> {
+  if (indexIdentities !== undefined) return await previousIndex(surroundings, source, indexIdentities);
+  const sentence = "Every object was fetched, because no index identity was given.";
+  return {
+    previous: undefined,
+    findings: [
+      {
+        level: "warning",
+        code: "backup-not-incremental",
+        sentence,
+        publicSentence: sentence,
+        remedy:
+          "Give an index identity (`lifeboat keygen`): it opens indexes, never an object, and saves the egress.",
+      },
+    ],
+  };
+}
+
+class ObjectCollection implements Collection {
+  readonly buckets: readonly Bucket[];
+  readonly entries: AsyncIterable<StoredObject>;
+  readonly #request: CollectRequest;
+  readonly #surroundings: StorageSurroundings;
+  readonly #inventory: Inventory;
+  readonly #previous: PreviousIndex | undefined;
+  readonly #findings: readonly Finding[];
+  readonly #lanes: PackLanes;
+  readonly #used = new Map<string, SharedPack & { liveBytes: number }>();
+  readonly #account = { stored: 0, carried: 0, vanished: [] as Name[], failed: [] as Failure[] };
+  readonly #rowsWithoutBytes: Name[] = [];
+  #carriedPacks: CarriedPacks | undefined;
+  #rawBytes = 0;
+  #fetchedBytes = 0;
+  #kept = false;
+
+  constructor(
+    request: CollectRequest,
+    surroundings: StorageSurroundings,
+    inventory: Inventory,
+    previous: PreviousIndex | undefined,
+    findings: readonly Finding[],
+  ) {
+    this.#request = request;
+    this.#surroundings = surroundings;
+    this.#inventory = inventory;
+    this.#previous = previous;
+    this.#findings = findings;
+    this.buckets = inventory.buckets;
+    const { source, recipients, packBytes } = request;
+    this.#lanes = new PackLanes({
+      maxObjects: maxObjectsPerPack,
+      openPack: () =>
+        packWriter({
+          recipients,
+          maxBytes: packBytes,
+          newId: () => this.#newId(),
+          put: (pack, bytes) =>
+            surroundings.store.putStream(packKey(source, pack), bytes, this.#packLifetime()),
+        }),
+    });
+    this.entries = this.#collect();
+  }
+
+  async opened(): Promise<this> {
+    const { retentionDays, source } = this.#request;
+    const { clock, store, logger } = this.#surroundings;
+    if (this.#previous === undefined) return this;
+    this.#carriedPacks = await CarriedPacks.open({
+      store,
+      source,
+      logger,
+      recorded: this.#previous.snapshot.packs,
+      neededUntil:
+        retentionDays === undefined ? undefined : new Date(clock.now().getTime() + retentionDays * dayMs),
+      packLifetime: this.#packLifetime(),
+      newId: () => this.#newId(),
+    });
+    return this;
+  }
+
+  async *#collect(): AsyncGenerator<StoredObject, void, undefined> {
+    const { api, signal } = this.#surroundings;
+    const means = {
+      api,
+      lanes: this.#lanes,
+      slots: slots(this.#request.jobs),
+      inventoryIsComplete: this.#inventory.isComplete,
+    };
+    const settled = inOrder(
+      stillThere(carryObjects(this.#inventory.objects, this.#previous?.entries() ?? nothing())),
+      async (carry): Promise<Outcome> => {
+        signal.throwIfAborted();
+        if (carry.kind !== "carried") return await fetchObject(carry.object, means);
+        return (await this.#carry(carry.stored)) ?? (await fetchObject(carry.stored, means));
+      },
+      { window, stalled: (isStalled) => this.#lanes.stalled(isStalled) },
+    );
+    for await (const outcome of settled) {
+      const entry = this.#count(outcome);
+      if (entry !== undefined) yield entry;
+    }
+    this.#nameNewPacks();
+  }
+
+  async #carry(entry: StoredObject): Promise<Outcome | undefined> {
+    const pack = await this.#carriedPacks?.resolve(entry.pack);
+    if (pack === undefined) return undefined;
+    if (!this.#used.has(pack.id)) this.#used.set(pack.id, { ...pack, liveBytes: 0 });
+    return { kind: "carried", entry: { ...entry, pack: pack.id } };
+  }
+
+  #count(outcome: Outcome): StoredObject | undefined {
+    if (outcome.kind === "vanished") {
+      this.#account.vanished.push(nameOf(outcome.object));
+      return undefined;
+    }
+    if (outcome.kind === "failed") {
+      this.#countFailure(outcome.object, outcome.error);
+      return undefined;
+    }
+    const { entry, kind } = outcome;
+    this.#account[kind] += 1;
+    this.#rawBytes += entry.size;
+    if (kind === "stored") this.#fetchedBytes += entry.size;
+    const pack = this.#used.get(entry.pack);
+    if (pack !== undefined) pack.liveBytes += entry.size;
+    return entry;
+  }
+
+  #countFailure(object: InventoryObject, error: LifeboatError): void {
+    const { failed } = this.#account;
+    if (error.code === "storage-object-unreadable") {
+      this.#rowsWithoutBytes.push(nameOf(object));
+      if (this.#request.rowsWithoutBytes === "report") return;
+    }
+    failed.push({ ...nameOf(object), code: error.code, sentence: error.message });
+    if (failed.length <= maxFailures) return;
+    throw new LifeboatError("storage-read-failed", `More than ${maxFailures} objects could not be read.`, {
+      cause: error,
+    });
+  }
+
+  /** Everything in a new pack is live: objects whose pack was lost are in another one. */
+  #nameNewPacks(): void {
+    for (const { id, rawBytes, header, payload } of this.#lanes.stored) {
+      this.#used.set(id, { id, rawBytes, header, payload, liveBytes: rawBytes });
+    }
+  }
+
+  packs(): readonly SharedPack[] {
+    return [...this.#used.values()].toSorted((one, other) => (one.id < other.id ? -1 : 1));
+  }
+
+  contents(): Pick<StorageContents, "listing" | "account" | "consistency" | "notCovered"> {
+    const { bytesWithoutRows, isComplete, notCovered } = this.#inventory;
+    return {
+      listing: this.#inventory.listing(),
+      account: this.#account,
+      ...(isComplete || this.#rowsWithoutBytes.length > 0
+        ? {
+            consistency: {
+              rowsWithoutBytes: this.#rowsWithoutBytes,
+              bytesWithoutRows: [...bytesWithoutRows],
+            },
+          }
+        : {}),
+      notCovered: [...notCovered],
+    };
+  }
+
+  numbers(): CollectionNumbers {
+    return {
+      objects: this.#account.stored + this.#account.carried,
+      rawBytes: this.#rawBytes,
+      fetchedBytes: this.#fetchedBytes,
+      newPacks: this.#lanes.stored.length,
+      copiedPacks: this.#carriedPacks?.copied.length ?? 0,
+    };
+  }
+
+  findings(): readonly Finding[] {
+    const { bytesWithoutRows } = this.#inventory;
+    return [
+      ...this.#findings,
+      ...this.#inventory.findings(),
+      ...disagreement(
+        "row-without-bytes",
+        this.#rowsWithoutBytes.length,
+        "rows of storage.objects have no bytes",
+      ),
+      ...disagreement("bytes-without-row", bytesWithoutRows.length, "objects of the Storage API have no row"),
+    ];
+  }
+
+  keep(): void {
+    this.#kept = true;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lanes.abandon();
+    await this.#inventory[Symbol.asyncDispose]();
+    if (this.#kept) return;
+    const { store, logger } = this.#surroundings;
+    const written = [...this.#lanes.stored.map(({ id }) => id), ...(this.#carriedPacks?.copied ?? [])];
+    for (const id of written) {
+      // The error that led here matters more, and a pack that nobody uses is swept later.
+      await store.delete(packKey(this.#request.source, id)).catch((cause: unknown) => {
+        logger.debug(`Pack ${id} could not be removed: ${cause instanceof Error ? cause.message : ""}`);
+      });
+    }
+  }
+
+  #newId(): string {
+    return newSnapshotId(this.#surroundings.clock.now());
+  }
+
+  #packLifetime(): { readonly retentionDays: number } | undefined {
+    const { retentionDays } = this.#request;
+    return retentionDays === undefined
+      ? undefined
+      : { retentionDays: Math.max(packDays, retentionDays + slackDays) };
+  }
+}
+
+type Name = Pick<InventoryObject, "bucket" | "name">;
+type Failure = Name & { readonly code: string; readonly sentence: string };
+
+function nameOf({ bucket, name }: InventoryObject): Name {
+  return { bucket, name };
+}
+
+async function* stillThere(
+  carries: AsyncIterable<Carry>,
+): AsyncGenerator<Exclude<Carry, { kind: "gone" }>, void, undefined> {
+  for await (const carry of carries) if (carry.kind !== "gone") yield carry;
+}
+
+async function* nothing(): AsyncGenerator<StoredObject, void, undefined> {
+  // There is no previous snapshot.
+}
+
+function disagreement(code: string, count: number, what: string): readonly Finding[] {
+  if (count === 0) return [];
+  const sentence = `${count} ${what}; the sealed contents name them.`;
+  const remedy = "Look at them with `lifeboat show` and the identity, then delete or upload them again.";
+  return [{ level: "warning", code, sentence, publicSentence: sentence, remedy }];
+}

@@ -1,0 +1,133 @@
+/** The end of every storage backup: index, contents, a last look at the packs, and the commit. */
+import { sealDocument } from "../seal/seal.ts";
+import type { SigningKey } from "../snapshot/signature.ts";
+import { type Contents, writeContents } from "../snapshot/contents.ts";
+import { newSnapshotId } from "../snapshot/ids.ts";
+import { contentsName, indexName } from "../snapshot/keys.ts";
+import {
+  readSnapshotJson,
+  type SnapshotJson,
+  type Tier,
+  writeSnapshotJson,
+} from "../snapshot/snapshot-json.ts";
+import type { Identities } from "../seal/identities.ts";
+import type { Recipients } from "../seal/recipients.ts";
+import type { ObjectFilter } from "../storage/object-filter.ts";
+import { streamOf } from "../system/stream-of.ts";
+import type { StorageAccount, StorageSurroundings } from "./storage-backup.ts";
+import type { Collection } from "./collect-objects.ts";
+import { provePacksUsable } from "./shared-packs.ts";
+import { indexRecipients, storeIndex } from "./storage-index.ts";
+
+export interface StorageCommit {
+  readonly source: string;
+  readonly tiers: readonly Tier[];
+  readonly recipients: Recipients;
+  readonly indexIdentities: Identities | undefined;
+  readonly signingKey: SigningKey | undefined;
+  readonly filter: ObjectFilter;
+  readonly started: Date;
+  readonly heads: readonly string[];
+  readonly retentionDays?: number;
+}
+
+export async function commitStorageSnapshot(
+  request: StorageCommit,
+  collection: Collection,
+  { clock, lifeboatVersion, store }: Pick<StorageSurroundings, "clock" | "lifeboatVersion" | "store">,
+): Promise<{ readonly snapshot: SnapshotJson; readonly account: StorageAccount }> {
+  const { source, recipients, started } = request;
+  const id = newSnapshotId(started);
+  const lifetime =
+    request.retentionDays === undefined ? {} : { lifetime: { retentionDays: request.retentionDays } };
+  const draft = await store.begin({ source, id, ...lifetime });
+  try {
+    const { rawBytes, ...extents } = await storeIndex(
+      draft,
+      { source, id },
+      collection.entries,
+      await indexRecipients(request),
+    );
+    const packs = collection.packs();
+    const numbers = collection.numbers();
+    const inside = collection.contents();
+    const index = { name: indexName, role: "index" as const, ...extents, rawBytes };
+    const contents: Contents = {
+      formatVersion: 1,
+      id,
+      source,
+      files: [index],
+      storage: {
+        buckets: collection.buckets.map((bucket) => ({ ...bucket })),
+        selection: { ...request.filter.choice },
+        ...inside,
+      },
+    };
+    const sealed = await sealDocument(writeContents(contents), recipients);
+    await draft.put(contentsName, streamOf(sealed.bytes));
+    const bytes = writeSnapshotJson(
+      {
+        id,
+        source,
+        kind: "storage",
+        state: inside.account.failed.length === 0 ? "whole" : "incomplete",
+        tiers: [...request.tiers],
+        times: {
+          started: started.toISOString(),
+          snapshot: started.toISOString(),
+          finished: clock.now().toISOString(),
+        },
+        versions: { lifeboat: lifeboatVersion },
+        recipients: [...recipients.fingerprints],
+        totals: {
+          tables: 0,
+          rows: 0,
+          objects: numbers.objects,
+          rawBytes: numbers.rawBytes,
+          sealedBytes: sealedBytes([extents, sealed.extents, ...packs]),
+        },
+        packs: [...packs],
+        heads: [...request.heads],
+        files: [
+          { name: indexName, ...extents },
+          { name: contentsName, ...sealed.extents },
+        ],
+      },
+      request.signingKey,
+    );
+    await provePacksUsable(
+      store,
+      source,
+      packs.map((pack) => pack.id),
+    );
+    // From here on the packs may belong to a visible snapshot, even if the commit's answer gets lost.
+    collection.keep();
+    await draft.commit(bytes);
+    const { stored, carried, vanished, failed } = inside.account;
+    const { fetchedBytes, newPacks, copiedPacks } = numbers;
+    return {
+      snapshot: readSnapshotJson(bytes, { source, id }),
+      account: {
+        stored,
+        carried,
+        vanished: vanished.length,
+        failed: failed.length,
+        fetchedBytes,
+        newPacks,
+        copiedPacks,
+      },
+    };
+  } catch (cause) {
+    await draft.abandon();
+    throw cause;
+  }
+}
+
+function sealedBytes(
+  files: readonly {
+    readonly header: { readonly length: number };
+    readonly payload: { readonly length: number };
+  }[],
+): number {
+  return files.reduce((sum, { header, payload }) => sum + header.length + payload.length, 0);
+}

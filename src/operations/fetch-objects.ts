@@ -1,0 +1,101 @@
+/** Fetches objects into packs, several at once, until each is stored, proven gone, or has failed for good. */
+import { asLifeboatError, LifeboatError } from "../errors.ts";
+import type { InventoryObject, StoredObject } from "../storage/objects.ts";
+import { isWorthSqueezing } from "../storage/squeezing.ts";
+import type { StorageApi } from "../supabase/storage-api.ts";
+import { wholeOf } from "./sealed-files.ts";
+import { type AddedObject, type PackLanes, PackVoided } from "./pack-lanes.ts";
+import type { Slots } from "../system/slots.ts";
+
+export type Outcome =
+  | { readonly kind: "stored" | "carried"; readonly entry: StoredObject }
+  | { readonly kind: "vanished"; readonly object: InventoryObject }
+  | { readonly kind: "failed"; readonly object: InventoryObject; readonly error: LifeboatError };
+
+export interface FetchMeans {
+  readonly api: StorageApi;
+  readonly lanes: PackLanes;
+  /** Objects at once; each holds at most `smallBytes` of its body. */
+  readonly slots: Slots;
+  /** The inventory has user metadata and version already: SQL does, listings do not. */
+  readonly inventoryIsComplete: boolean;
+}
+
+/** Up to here an object is held in memory, beyond it streams. */
+export const smallBytes = 1024 * 1024;
+/** Objects that change while they are read, and packs that are lost with others' objects, are tried again. */
+const tries = 5;
+
+/** What is wrong with one object; everything else (the store, the key, the network) ends the backup. */
+const objectErrors = new Set<string>([
+  "object-size-wrong",
+  "storage-object-changed",
+  "storage-object-missing",
+  "storage-object-unreadable",
+  "storage-read-failed",
+  "storage-temporary",
+]);
+
+export async function fetchObject(wanted: InventoryObject, means: FetchMeans): Promise<Outcome> {
+  let object = wanted;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return { kind: "stored", entry: await fetchOnce(object, means, attempt > 1) };
+    } catch (cause) {
+      if (cause instanceof PackVoided && attempt < tries) continue;
+      const error = asLifeboatError(cause);
+      if (!objectErrors.has(error.code)) throw cause;
+      // A second look: only what the API no longer knows has vanished.
+      const now = await means.api.info(object.bucket, object.name);
+      if (now === undefined) return { kind: "vanished", object: wanted };
+      if (attempt >= tries || error.code === "storage-object-unreadable") {
+        return { kind: "failed", object: wanted, error };
+      }
+      object = { ...object, ...now };
+    }
+  }
+}
+
+async function fetchOnce(
+  object: InventoryObject,
+  means: FetchMeans,
+  isSecondLook: boolean,
+): Promise<StoredObject> {
+  means.lanes.expect();
+  let added: { readonly object: InventoryObject; readonly size: number; readonly pack: AddedObject };
+  try {
+    added = await means.slots.run(() => takeObject(object, means, isSecondLook));
+  } finally {
+    means.lanes.taken();
+  }
+  const { place, sha256 } = await added.pack.proven;
+  return { ...added.object, size: added.size, ...place, sha256 };
+}
+
+async function takeObject(
+  listed: InventoryObject,
+  { api, lanes, inventoryIsComplete }: FetchMeans,
+  isSecondLook: boolean,
+): Promise<{ readonly object: InventoryObject; readonly size: number; readonly pack: AddedObject }> {
+  const looksAgain = isSecondLook || !inventoryIsComplete;
+  const asking = looksAgain ? api.info(listed.bucket, listed.name) : Promise.resolve(undefined);
+  // Asked first, because the body holds a slot that it might wait for; awaited once the body is somebody's to close.
+  asking.catch(() => {});
+  await using body = await api.download(listed.bucket, listed.name, listed);
+  const info = await asking;
+  const object = { ...listed, ...info };
+  // Another version than the one whose metadata is at hand: such a pair has never existed.
+  if (looksAgain && (info === undefined || info.size !== body.size || info.etag !== body.etag))
+    throw changed();
+  const { size } = body;
+  const announced = { ...object, size, squeeze: isWorthSqueezing(object) };
+  const pack =
+    size > smallBytes
+      ? await lanes.addBig(announced, body.bytes)
+      : await lanes.addSmall(announced, await wholeOf(body.bytes));
+  return { object, size, pack };
+}
+
+function changed(): LifeboatError {
+  return new LifeboatError("storage-object-changed", "An object was replaced while the backup read it.");
+}

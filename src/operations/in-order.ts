@@ -1,0 +1,33 @@
+/** Work on many items side by side whose results are wanted in the items' order, with a bounded number under way. */
+
+export interface InOrderOptions {
+  /** At most so many results are awaited or kept at once. */
+  readonly window: number;
+  /**
+   * Called with true when nothing more is started until the oldest result is there (the window is full, or the items
+   * are at their end), and with false when starting goes on: work that waits for company must not wait for ever.
+   */
+  readonly stalled: (isStalled: boolean) => void;
+}
+
+/** The first error, of an item or of its work, ends it; whoever started work that is still running must stop it. */
+export async function* inOrder<T, R>(
+  items: AsyncIterable<T>,
+  start: (item: T) => Promise<R>,
+  { window, stalled }: InOrderOptions,
+): AsyncGenerator<R, void, undefined> {
+  const started: Promise<R>[] = [];
+  for await (const item of items) {
+    const work = start(item);
+    // It is awaited below in its turn; until then its failure must not count as unhandled.
+    work.catch(() => {});
+    started.push(work);
+    if (started.length < window) continue;
+    stalled(true);
+    // By half at once: whatever was closed for want of company shall not be closed again for a single item.
+    for (const work of started.splice(0, Math.ceil(window / 2))) yield await work;
+    stalled(false);
+  }
+  stalled(true);
+  for (const work of started) yield await work;
+}

@@ -1,0 +1,135 @@
+/** Restores a chosen storage snapshot: locate, read, plan, and, unless it is a dry run, perform that same plan. */
+import { LifeboatError } from "../errors.ts";
+import type { Connection } from "../postgres/connection.ts";
+import type { Identities } from "../seal/identities.ts";
+import { storageOf } from "../snapshot/contents.ts";
+import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
+import type { ObjectFilter } from "../storage/object-filter.ts";
+import { type Bucket, compareUtf8 } from "../storage/objects.ts";
+import type { StorageApi } from "../supabase/storage-api.ts";
+import type { Store } from "../store/store.ts";
+import type { Clock } from "../system/clock.ts";
+import type { Logger } from "../system/logger.ts";
+import { requireChosenBuckets } from "./chosen-buckets.ts";
+import { locateSnapshot, type SnapshotChoice } from "./locate-snapshot.ts";
+import {
+  chosenEntries,
+  type Decision,
+  decide,
+  planStorageRestore,
+  requireStorageConfirmation,
+  storagePlanHash,
+  type StorageRestorePlan,
+} from "./plan-storage-restore.ts";
+import { restoreIntoDirectory } from "./restore-into-directory.ts";
+import { hasBytesOf, presentObjects, restoreStorage, type StorageRestoreReport } from "./restore-storage.ts";
+import { readSealedContents } from "./sealed-files.ts";
+import { indexOf } from "./storage-index.ts";
+
+export interface BucketRestoreRequest {
+  readonly source: string;
+  readonly choice: SnapshotChoice;
+  readonly identities: Identities;
+  readonly filter: ObjectFilter;
+  readonly target: BucketTarget;
+  readonly jobs: number;
+  readonly dryRun: boolean;
+  readonly planHash: string | undefined;
+  readonly confirm: string | undefined;
+}
+
+export type BucketTarget =
+  | {
+      readonly kind: "supabase";
+      readonly api: StorageApi;
+      /** The project's ref, or the host where it is none of Supabase's. */
+      readonly name: string;
+      readonly database: Connection | undefined;
+      readonly deleteExtraneous: boolean;
+    }
+  | { readonly kind: "directory"; readonly path: string; readonly replace: boolean };
+
+export interface BucketRestoreSurroundings {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly zstd: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+export interface BucketRestoreReport {
+  readonly snapshot: SnapshotJson;
+  /** Absent where the target is a directory, which is only added to. */
+  readonly plan?: StorageRestorePlan;
+  readonly planHash?: string;
+  /** Absent after a dry run. */
+  readonly restored?: StorageRestoreReport;
+  readonly seconds: number;
+}
+
+export async function restoreBuckets(
+  wanted: BucketRestoreRequest,
+  surroundings: BucketRestoreSurroundings,
+): Promise<BucketRestoreReport> {
+  const { clock, logger, store } = surroundings;
+  const startedMs = clock.elapsedMs();
+  const { snapshot, storeFindings } = await locateSnapshot(store, wanted.source, wanted.choice);
+  for (const { sentence, remedy } of storeFindings) logger.warning(`${sentence} ${remedy}`);
+  requireWholeBuckets(snapshot);
+  const contents = storageOf(await readSealedContents(store, snapshot, wanted.identities));
+  requireChosenBuckets(
+    wanted.filter,
+    contents.buckets.map(({ id }) => id),
+  );
+  const seconds = (): number => (clock.elapsedMs() - startedMs) / 1000;
+  const entries = () => chosenEntries(indexOf(surroundings, snapshot, wanted.identities), wanted.filter);
+  const means = { ...surroundings, snapshot, identities: wanted.identities, jobs: wanted.jobs };
+  const { target } = wanted;
+
+  if (target.kind === "directory") {
+    if (wanted.dryRun) return { snapshot, seconds: seconds() };
+    const restored = await restoreIntoDirectory(entries, { ...means, ...target });
+    return { snapshot, restored, seconds: seconds() };
+  }
+  const buckets = contents.buckets
+    .filter(({ id }) => wanted.filter.wantsBucket(id))
+    .toSorted((one, other) => compareUtf8(one.id, other.id)) as readonly Bucket[];
+  const present = await target.api.buckets();
+  const existing = buckets.filter(({ id }) => present.some((bucket) => bucket.id === id)).map(({ id }) => id);
+  const decisions = (): AsyncIterable<Decision> =>
+    decide(
+      entries(),
+      presentObjects(target.api, existing, (object) => wanted.filter.wants(object)),
+      (entry) => hasBytesOf(target.api, entry),
+    );
+  const { deleteExtraneous } = target;
+  const plan = await planStorageRestore({
+    snapshot,
+    target: target.name,
+    buckets,
+    present,
+    deleteExtraneous,
+    decisions: decisions(),
+  });
+  const planHash = storagePlanHash(plan);
+  if (wanted.planHash !== undefined && wanted.planHash !== planHash) {
+    throw new LifeboatError("plan-outdated", `The plan is now ${planHash}, not the one that was agreed to.`);
+  }
+  if (wanted.dryRun) return { snapshot, plan, planHash, seconds: seconds() };
+  requireStorageConfirmation(plan, wanted.confirm);
+  const restored = await restoreStorage(plan, { ...means, ...target, buckets, decisions });
+  return { snapshot, plan, planHash, restored, seconds: seconds() };
+}
+
+function requireWholeBuckets(snapshot: SnapshotJson): void {
+  if (snapshot.kind !== "storage") {
+    throw new LifeboatError(
+      "input-invalid",
+      `Snapshot ${snapshot.id} of "${snapshot.source}" is one of a ${snapshot.kind}.`,
+      { hint: `Restore it with kind ${snapshot.kind}, or name the source of the buckets.` },
+    );
+  }
+  if (snapshot.state !== "whole") {
+    throw new LifeboatError("snapshot-incomplete", `Snapshot ${snapshot.id} is not whole.`);
+  }
+}

@@ -1,0 +1,219 @@
+/** Puts a snapshot's objects back into a project: buckets, bytes, rows, extraneous objects, limits, and the comparison. */
+import { createHash } from "node:crypto";
+import { LifeboatError } from "../errors.ts";
+import type { Connection } from "../postgres/connection.ts";
+import type { Identities } from "../seal/identities.ts";
+import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
+import type { Bucket, InventoryObject, StoredObject } from "../storage/objects.ts";
+import type { StorageApi } from "../supabase/storage-api.ts";
+import { repairRows, type RowRepair } from "../supabase/storage-row-repair.ts";
+import type { Store } from "../store/store.ts";
+import type { Logger } from "../system/logger.ts";
+import { slots } from "../system/slots.ts";
+import type { Finding } from "../verification/findings.ts";
+import { inOrder } from "./in-order.ts";
+import type { Decision, StorageRestorePlan } from "./plan-storage-restore.ts";
+import { forEachObject } from "./read-objects.ts";
+
+export interface StorageRestoreMeans {
+  readonly snapshot: SnapshotJson;
+  /** Chosen buckets of the backup. */
+  readonly buckets: readonly Bucket[];
+  /** A fresh reading of the same decisions that made the plan. */
+  readonly decisions: () => AsyncIterable<Decision>;
+  readonly identities: Identities;
+  readonly api: StorageApi;
+  /** Repairs what the API cannot set: owner, times. */
+  readonly database: Connection | undefined;
+  readonly store: Store;
+  readonly logger: Logger;
+  readonly jobs: number;
+  readonly signal: AbortSignal;
+}
+
+export interface StorageRestoreReport {
+  readonly uploaded: number;
+  readonly uploadedBytes: number;
+  /** Found identical and left alone. */
+  readonly kept: number;
+  readonly deleted: number;
+  /** Compared by size and SHA-256 after the restore. */
+  readonly compared: number;
+  readonly rowsRepaired: number;
+  readonly findings: readonly Finding[];
+}
+
+export async function restoreStorage(
+  plan: StorageRestorePlan,
+  means: StorageRestoreMeans,
+): Promise<StorageRestoreReport> {
+  const { api, logger } = means;
+  const created = means.buckets.filter(({ id }) => plan.buckets.create.includes(id));
+  for (const bucket of created) await api.createBucket(bucket, "none");
+  const counts = { uploaded: 0, uploadedBytes: 0, kept: 0 };
+  const uploads = toUpload(means, () => (counts.kept += 1));
+  await forEachObject(uploads, means, async ({ object, open }) => {
+    await api.upload(object, object.size, open);
+    counts.uploaded += 1;
+    counts.uploadedBytes += object.size;
+  });
+  logger.info(`${counts.uploaded} objects are uploaded, ${counts.kept} were there already.`);
+  const deleted = plan.deleteExtraneous ? await deleteExtraneous(means) : 0;
+  const repair =
+    means.database === undefined
+      ? undefined
+      : await repairRows(means.database, restorable(means.decisions()));
+  for (const bucket of created) await api.updateBucket(bucket);
+  const compared = await compareAll(means);
+  const rowsRepaired = repair?.changed ?? 0;
+  return { ...counts, deleted, compared, rowsRepaired, findings: findingsOf(plan, repair) };
+}
+
+async function* restorable(
+  decisions: AsyncIterable<Decision>,
+): AsyncGenerator<StoredObject, void, undefined> {
+  for await (const decision of decisions) {
+    if (decision.kind !== "extraneous" && decision.kind !== "impossible") yield decision.entry;
+  }
+}
+
+/** What is not there already. */
+async function* toUpload(
+  { api, decisions, jobs }: StorageRestoreMeans,
+  kept: () => void,
+): AsyncGenerator<StoredObject, void, undefined> {
+  const looked = inOrder(
+    decisions(),
+    async (decision) => {
+      if (decision.kind === "extraneous" || decision.kind === "impossible") return undefined;
+      if (decision.kind !== "identical" || !(await isIdentical(decision.entry, api))) return decision.entry;
+      kept();
+      return undefined;
+    },
+    { window: jobs, stalled: () => {} },
+  );
+  for await (const entry of looked) if (entry !== undefined) yield entry;
+}
+
+/** Listings do not tell user metadata, so what looks identical in one is asked for once more. */
+async function isIdentical(entry: StoredObject, api: StorageApi): Promise<boolean> {
+  const now = await api.info(entry.bucket, entry.name);
+  if (now === undefined) return false;
+  return (
+    now.size === entry.size &&
+    JSON.stringify(now.userMetadata ?? {}) === JSON.stringify(entry.userMetadata ?? {})
+  );
+}
+
+async function deleteExtraneous({ api, decisions }: StorageRestoreMeans): Promise<number> {
+  let deleted = 0;
+  const waiting = new Map<string, string[]>();
+  const flush = async (bucket: string): Promise<void> => {
+    const names = waiting.get(bucket) ?? [];
+    waiting.delete(bucket);
+    if (names.length > 0) await api.remove(bucket, names);
+    deleted += names.length;
+  };
+  for await (const decision of decisions()) {
+    if (decision.kind !== "extraneous") continue;
+    const { bucket, name } = decision.object;
+    const names = waiting.get(bucket) ?? [];
+    names.push(name);
+    waiting.set(bucket, names);
+    if (names.length >= 1000) await flush(bucket);
+  }
+  for (const bucket of [...waiting.keys()]) await flush(bucket);
+  return deleted;
+}
+
+/** What the project now serves, every object of the plan, byte for byte. */
+async function compareAll({ api, decisions, jobs, signal }: StorageRestoreMeans): Promise<number> {
+  const places = slots(jobs);
+  let compared = 0;
+  let failure: { readonly cause: unknown } | undefined;
+  const running = new Set<Promise<void>>();
+  for await (const entry of restorable(decisions())) {
+    signal.throwIfAborted();
+    if (failure !== undefined) break;
+    const work = places
+      .run(async () => {
+        await compareOne(entry, api);
+        compared += 1;
+      })
+      .catch((cause: unknown) => void (failure ??= { cause }))
+      .finally(() => running.delete(work));
+    running.add(work);
+    if (running.size >= jobs * 2) await Promise.race(running);
+  }
+  await Promise.all(running);
+  if (failure !== undefined) throw failure.cause;
+  return compared;
+}
+
+async function compareOne(entry: StoredObject, api: StorageApi): Promise<void> {
+  if (await hasBytesOf(api, entry)) return;
+  throw new LifeboatError(
+    "restore-not-verified",
+    `The restored object ${JSON.stringify(`${entry.bucket}/${entry.name}`)} is not the backup's (${entry.size} bytes).`,
+    { publicSentence: `A restored object is not the backup's (${entry.size} bytes).` },
+  );
+}
+
+/** Whether the project serves the entry's bytes under its name. */
+export async function hasBytesOf(api: StorageApi, entry: StoredObject): Promise<boolean> {
+  await using body = await api.download(entry.bucket, entry.name);
+  if (body.size !== entry.size) return false;
+  const hash = createHash("sha256");
+  for await (const bytes of body.bytes) hash.update(bytes);
+  return hash.digest("hex") === entry.sha256;
+}
+
+function findingsOf(plan: StorageRestorePlan, repair: RowRepair | undefined): readonly Finding[] {
+  const { cannotRestore, buckets } = plan;
+  const findings: Finding[] = [];
+  const add = (code: string, sentence: string, publicSentence: string, remedy: string): void =>
+    void findings.push({ level: "warning", code, sentence, publicSentence, remedy });
+  if (cannotRestore.length > 0) {
+    const names = cannotRestore.map(({ bucket, name }) => JSON.stringify(`${bucket}/${name}`)).join(", ");
+    add(
+      "object-not-restorable",
+      `${cannotRestore.length} objects have keys that the Storage API no longer takes: ${names}.`,
+      `${cannotRestore.length} objects have keys that the Storage API no longer takes.`,
+      "Restore them into a directory and upload them under other keys.",
+    );
+  }
+  if (buckets.differing.length > 0) {
+    add(
+      "bucket-settings-differ",
+      `Buckets that exist have other settings than in the backup: ${buckets.differing.join(", ")}.`,
+      `${buckets.differing.length} buckets that exist have other settings than in the backup.`,
+      "Compare them in the dashboard; existing buckets are never changed.",
+    );
+  }
+  if (repair?.updatedAt === "kept") {
+    const sentence =
+      "The rows' updated_at is the restore's: the database role may not switch its trigger off.";
+    add(
+      "rows-not-repaired",
+      sentence,
+      sentence,
+      "Restore again with a role that may set session_replication_role.",
+    );
+  }
+  if (repair === undefined) {
+    const sentence = "Owners and times of objects were not restored: the Storage API cannot set them.";
+    add("rows-not-repaired", sentence, sentence, "Restore again with a database URL to repair the rows.");
+  }
+  return findings;
+}
+
+/** The target's objects that the choice covers, in order. */
+export async function* presentObjects(
+  api: StorageApi,
+  buckets: readonly string[],
+  takes: (object: InventoryObject) => boolean,
+): AsyncGenerator<InventoryObject, void, undefined> {
+  for (const bucket of buckets) {
+    for await (const object of api.list(bucket).objects) if (takes(object)) yield object;
+  }
+}

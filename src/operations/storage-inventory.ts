@@ -1,0 +1,184 @@
+/** What there is to back up: buckets and objects, by SQL where a database URL is given, else by the Storage API. */
+import { LifeboatError } from "../errors.ts";
+import type { Connection } from "../postgres/connection.ts";
+import type { StorageContents } from "../snapshot/storage-contents.ts";
+import { compareObjects, compareUtf8, type Bucket, type InventoryObject } from "../storage/objects.ts";
+import type { ObjectFilter } from "../storage/object-filter.ts";
+import { isOfShard } from "../storage/shards.ts";
+import type { StorageApi } from "../supabase/storage-api.ts";
+import { openStorageRows, type StorageRows } from "../supabase/storage-rows.ts";
+import type { Finding } from "../verification/findings.ts";
+import { requireChosenBuckets } from "./chosen-buckets.ts";
+
+export interface InventoryRequest {
+  readonly api: StorageApi;
+  readonly database: Connection | undefined;
+  readonly filter: ObjectFilter;
+  /** When the backup began: what is younger cannot be missed by it. */
+  readonly started: Date;
+  /** This machine's share of the objects: `number` of `count`, from 1. */
+  readonly shard: { readonly number: number; readonly count: number } | undefined;
+}
+
+export interface Inventory extends AsyncDisposable {
+  /** The chosen ones, in order. */
+  readonly buckets: readonly Bucket[];
+  readonly notCovered: StorageContents["notCovered"];
+  /** In the order of `compareObjects`; to be read once, before the rest is asked. */
+  readonly objects: AsyncIterable<InventoryObject>;
+  /** Whether version, owner and user metadata come with the inventory. */
+  readonly isComplete: boolean;
+  listing(): StorageContents["listing"];
+  /** Objects that the API shows and whose rows the database does not have. */
+  readonly bytesWithoutRows: readonly { readonly bucket: string; readonly name: string }[];
+  findings(): readonly Finding[];
+}
+
+const holdsObjects = ({ type }: Bucket): boolean => type === undefined || type === "STANDARD";
+
+export async function takeInventory(request: InventoryRequest): Promise<Inventory> {
+  const { api, database, filter } = request;
+  const offered = await api.buckets();
+  const rows = database === undefined ? undefined : await openStorageRows(database);
+  try {
+    const known = rows === undefined ? offered : await rows.buckets();
+    if (rows !== undefined) requireSameProject(offered, known);
+    requireChosenBuckets(
+      filter,
+      known.map(({ id }) => id),
+    );
+    const special = (await rows?.specialBuckets()) ?? known.filter((bucket) => !holdsObjects(bucket));
+    const notCovered = special.map(({ id, type }) => ({ kind: type ?? "", name: id }));
+    const buckets = known
+      .filter((bucket) => holdsObjects(bucket) && filter.wantsBucket(bucket.id))
+      .toSorted((one, other) => compareUtf8(one.id, other.id));
+    return new TakenInventory(request, buckets, notCovered, rows);
+  } catch (cause) {
+    await rows?.[Symbol.asyncDispose]();
+    throw cause;
+  }
+}
+
+class TakenInventory implements Inventory {
+  readonly buckets: readonly Bucket[];
+  readonly notCovered: StorageContents["notCovered"];
+  readonly objects: AsyncIterable<InventoryObject>;
+  readonly isComplete: boolean;
+  readonly bytesWithoutRows: { bucket: string; name: string }[] = [];
+  readonly #request: InventoryRequest;
+  readonly #rows: StorageRows | undefined;
+  #isWalked = false;
+  #unseen: string | undefined;
+
+  constructor(
+    request: InventoryRequest,
+    buckets: readonly Bucket[],
+    notCovered: StorageContents["notCovered"],
+    rows: StorageRows | undefined,
+  ) {
+    this.buckets = buckets;
+    this.notCovered = notCovered;
+    this.isComplete = rows !== undefined;
+    this.#request = request;
+    this.#rows = rows;
+    this.objects = chosen(this.#all(), request);
+  }
+
+  listing(): StorageContents["listing"] {
+    if (this.#rows !== undefined) return "sql";
+    return this.#isWalked ? "list-walk" : "list-v2";
+  }
+
+  findings(): readonly Finding[] {
+    const unseen = this.isComplete || this.#unseen === undefined ? [] : [unseenFinding(this.#unseen)];
+    return [...notCoveredFindings(this.notCovered.length), ...unseen];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#rows?.[Symbol.asyncDispose]();
+  }
+
+  #all(): AsyncIterable<InventoryObject> {
+    const listed = this.#listed();
+    if (this.#rows === undefined) return listed;
+    const ids = this.buckets.map(({ id }) => id);
+    return besideListing(this.#rows.objects(ids), listed, ({ bucket, name, createdAt }) => {
+      if (Date.parse(createdAt ?? "") >= this.#request.started.getTime()) return;
+      this.bytesWithoutRows.push({ bucket, name });
+    });
+  }
+
+  async *#listed(): AsyncGenerator<InventoryObject, void, undefined> {
+    for (const { id } of this.buckets) {
+      const listing = this.#request.api.list(id);
+      yield* listing.objects;
+      this.#isWalked ||= listing.how() === "list-walk";
+      this.#unseen ??= listing.unseen();
+    }
+  }
+}
+
+async function* chosen(
+  objects: AsyncIterable<InventoryObject>,
+  { filter, shard }: InventoryRequest,
+): AsyncGenerator<InventoryObject, void, undefined> {
+  for await (const object of objects) {
+    if (filter.wants(object) && (shard === undefined || isOfShard(object, shard))) yield object;
+  }
+}
+
+/** The rows, all of one moment, while the API's own listing is read beside them. */
+async function* besideListing(
+  rows: AsyncIterable<InventoryObject>,
+  listed: AsyncIterable<InventoryObject>,
+  withoutRow: (object: InventoryObject) => void,
+): AsyncGenerator<InventoryObject, void, undefined> {
+  const listing = listed[Symbol.asyncIterator]();
+  let next = await listing.next();
+  for await (const row of rows) {
+    while (next.done !== true && compareObjects(next.value, row) < 0) {
+      withoutRow(next.value);
+      next = await listing.next();
+    }
+    if (next.done !== true && compareObjects(next.value, row) === 0) next = await listing.next();
+    yield row;
+  }
+  for (; next.done !== true; next = await listing.next()) {
+    withoutRow(next.value);
+  }
+}
+
+/** A database of another project would give rows whose bytes this API does not have: every object would fail. */
+function requireSameProject(offered: readonly Bucket[], known: readonly Bucket[]): void {
+  const ids = new Set(known.map(({ id }) => id));
+  if (offered.length === 0 || known.length === 0 || offered.some(({ id }) => ids.has(id))) return;
+  throw new LifeboatError(
+    "input-invalid",
+    "The database and the Storage API do not belong together: none of their buckets is the same.",
+    { hint: "Give database-url and supabase-url of the same project." },
+  );
+}
+
+function notCoveredFindings(count: number): readonly Finding[] {
+  if (count === 0) return [];
+  const sentence = `${count} buckets for analytics or vectors are not in the backup: the Storage API does not serve them as objects.`;
+  return [
+    {
+      level: "warning",
+      code: "bucket-not-covered",
+      sentence,
+      publicSentence: sentence,
+      remedy: "Export them by their own tools if you need them; the sealed contents name them.",
+    },
+  ];
+}
+
+function unseenFinding(unseen: string): Finding {
+  return {
+    level: "warning",
+    code: "listing-incomplete",
+    sentence: unseen,
+    publicSentence: unseen,
+    remedy: "Give a database URL: rows of storage.objects show every key.",
+  };
+}

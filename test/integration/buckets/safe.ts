@@ -1,0 +1,158 @@
+/** A project with buckets, a store and two keys, and the operations as actions call them. */
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { backUpStorage } from "../../../src/operations/back-up-storage.ts";
+import type { StorageBackupReport, StorageBackupRequest } from "../../../src/operations/storage-backup.ts";
+import {
+  type BucketRestoreReport,
+  type BucketRestoreRequest,
+  restoreBuckets,
+} from "../../../src/operations/restore-buckets.ts";
+import { indexOf } from "../../../src/operations/storage-index.ts";
+import {
+  type VerifyReport,
+  type VerifyRequest,
+  verifySnapshot,
+} from "../../../src/operations/verify-snapshot.ts";
+import { generateIdentity, type Identities, parseIdentities } from "../../../src/seal/identities.ts";
+import { parseRecipients, type Recipients } from "../../../src/seal/recipients.ts";
+import { objectFilter } from "../../../src/storage/object-filter.ts";
+import type { StoredObject } from "../../../src/storage/objects.ts";
+import { directoryStore } from "../../../src/store/directory.ts";
+import type { Store } from "../../../src/store/store.ts";
+import { parseStorageConnection, storageApi, type StorageApi } from "../../../src/supabase/storage-api.ts";
+import { AdaptiveLimit } from "../../../src/system/adaptive-limit.ts";
+import { type Clock, systemClock } from "../../../src/system/clock.ts";
+import { silentLogger } from "../../../src/system/logger.ts";
+import {
+  startStorageServer,
+  type StorageServer,
+  type StorageServerOptions,
+} from "../../fakes/storage/index.ts";
+
+export interface BucketSafe extends AsyncDisposable {
+  readonly server: StorageServer;
+  readonly api: StorageApi;
+  readonly store: Store;
+  readonly folder: string;
+  readonly identities: Identities;
+  readonly indexIdentities: Identities;
+  readonly recipients: Recipients;
+  backUp(more?: Partial<StorageBackupRequest>, surroundings?: Partial<Around>): Promise<StorageBackupReport>;
+  verify(id: string, level: VerifyRequest["level"]): Promise<VerifyReport>;
+  restore(to: RestoreTo, surroundings?: Partial<Around>): Promise<BucketRestoreReport>;
+  entries(report: StorageBackupReport): Promise<StoredObject[]>;
+}
+
+export type RestoreTo = Pick<BucketRestoreRequest, "target"> & Partial<BucketRestoreRequest>;
+
+interface Around {
+  readonly store: Store;
+  readonly api: StorageApi;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+const noWaits = { sleep: () => Promise.resolve(), random: () => 0 };
+
+export function apiOf(server: StorageServer, jobs = 8): StorageApi {
+  const connection = parseStorageConnection(server.url, server.secretKey);
+  return storageApi(connection, {
+    logger: silentLogger,
+    limiter: new AdaptiveLimit(jobs),
+    idleMs: 2000,
+    ...noWaits,
+  });
+}
+
+export async function newBucketSafe(options: StorageServerOptions = {}): Promise<BucketSafe> {
+  const folder = await mkdtemp(join(tmpdir(), "lifeboat-buckets-"));
+  const server = await startStorageServer(options);
+  const [own, index] = await Promise.all(
+    [1, 2].map(() => generateIdentity({ postQuantum: false, created: new Date(0) })),
+  );
+  if (own === undefined || index === undefined) throw new Error("no keys");
+  const identities = parseIdentities(own.fileText);
+  const indexIdentities = parseIdentities(index.fileText);
+  const recipients = parseRecipients([own.recipient]);
+  await mkdir(join(folder, "store"));
+  const store = directoryStore({ path: join(folder, "store"), clock: systemClock, logger: silentLogger });
+  const api = apiOf(server);
+  const common = {
+    api,
+    store,
+    clock: systemClock,
+    logger: silentLogger,
+    lifeboatVersion: "0.0.0-test",
+    zstd: "zstd",
+    signal: new AbortController().signal,
+  };
+  return {
+    server,
+    api,
+    store,
+    folder,
+    identities,
+    indexIdentities,
+    recipients,
+    backUp: (more = {}, surroundings = {}) =>
+      backUpStorage(
+        {
+          source: "storage",
+          tiers: ["daily"],
+          recipients,
+          indexIdentities,
+          signingKey: undefined,
+          filter: objectFilter({}),
+          database: undefined,
+          jobs: 8,
+          packBytes: 4 * 1024 * 1024,
+          rowsWithoutBytes: "fail",
+          ...more,
+        },
+        { ...common, ...surroundings },
+      ),
+    verify: (id, level) =>
+      verifySnapshot(
+        {
+          source: "storage",
+          choice: { kind: "id", id },
+          level,
+          identities,
+          waive: [],
+          signer: undefined,
+          server: undefined,
+          jobs: 4,
+        },
+        {
+          ...common,
+          temporaryFolder: folder,
+          clientTools: () => Promise.reject(new Error("buckets need no PostgreSQL")),
+          serverPrograms: () => Promise.reject(new Error("buckets need no PostgreSQL")),
+          extensionPackages: () => Promise.reject(new Error("buckets need no PostgreSQL")),
+        },
+      ),
+    restore: (to, surroundings = {}) =>
+      restoreBuckets(
+        {
+          source: "storage",
+          choice: { kind: "latest" },
+          identities,
+          filter: objectFilter({}),
+          jobs: 8,
+          dryRun: false,
+          planHash: undefined,
+          confirm: undefined,
+          ...to,
+        },
+        { ...common, ...surroundings },
+      ),
+    entries: async ({ snapshot }) =>
+      await Array.fromAsync(indexOf({ store, zstd: "zstd" }, snapshot, identities)),
+    [Symbol.asyncDispose]: async () => {
+      await server[Symbol.asyncDispose]();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,61 @@
+import { expect, it } from "vitest";
+import { inOrder } from "../../../src/operations/in-order.ts";
+
+async function* numbers(count: number): AsyncGenerator<number> {
+  for (let number = 0; number < count; number += 1) yield await Promise.resolve(number);
+}
+
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  return await Array.fromAsync(items);
+}
+
+it("gives results in the items' order, whichever is ready first", async () => {
+  const waiting: (() => void)[] = [];
+  const results = all(
+    inOrder(numbers(5), (item) => new Promise<number>((resolve) => waiting.push(() => resolve(item * 10))), {
+      window: 10,
+      stalled: (isStalled) => {
+        if (isStalled) for (const finish of waiting.toReversed()) finish();
+      },
+    }),
+  );
+  expect(await results).toEqual([0, 10, 20, 30, 40]);
+});
+
+it("never has more under way than its window, and says when it waits", async () => {
+  let [underWay, most] = [0, 0];
+  const stalls: boolean[] = [];
+  const waiting: (() => void)[] = [];
+  const start = async (item: number): Promise<number> => {
+    most = Math.max(most, (underWay += 1));
+    await new Promise<void>((resolve) => waiting.push(resolve));
+    underWay -= 1;
+    return item;
+  };
+  const stalled = (isStalled: boolean): void => {
+    stalls.push(isStalled);
+    // Work that waits for company ends only now.
+    if (isStalled) for (const finish of waiting.splice(0)) finish();
+  };
+  expect(await all(inOrder(numbers(100), start, { window: 8, stalled }))).toHaveLength(100);
+  expect(most).toBe(8);
+  expect(stalls.filter(Boolean).length).toBeLessThan(100 / 4 + 2);
+});
+
+it("ends with the first failure in order, and leaves none unhandled", async () => {
+  const seen: number[] = [];
+  const failing = inOrder(
+    numbers(6),
+    async (item) => {
+      if (item >= 3) throw new Error(`no ${item}`);
+      return await Promise.resolve(item);
+    },
+    { window: 10, stalled: () => {} },
+  );
+  await expect(
+    (async () => {
+      for await (const item of failing) seen.push(item);
+    })(),
+  ).rejects.toThrow("no 3");
+  expect(seen).toEqual([0, 1, 2]);
+});
