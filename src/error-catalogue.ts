@@ -279,6 +279,13 @@ export const errorCatalogue = {
     meaning: "The snapshot was written by a later Lifeboat, in a format that this one does not know.",
     cure: "Use the version of Lifeboat that wrote it, or a later one.",
   },
+  "store-clock-skew": {
+    family: "user",
+    exitCode: 2,
+    meaning:
+      "This machine's clock and the store's are too far apart, so nothing that depends on dates is done.",
+    cure: "Set this machine's clock (NTP), then run again.",
+  },
   "store-key-exists": {
     family: "ours",
     exitCode: 1,
@@ -297,6 +304,12 @@ export const errorCatalogue = {
     exitCode: 1,
     meaning: "The store did not give a complete listing, so nothing was concluded from it.",
     cure: "Check the store's credentials and availability and run again.",
+  },
+  "store-object-locked": {
+    family: "user",
+    exitCode: 2,
+    meaning: "The store's Object Lock still protects this file, so it was not deleted.",
+    cure: "Wait until the date that the message names. A lock is never shortened by Lifeboat.",
   },
   "store-object-missing": {
     family: "ours",

@@ -27,6 +27,7 @@ type Attempt = <T>(work: () => Promise<T>, repeatable?: () => boolean) => Promis
 
 export function withRetries(store: Store, settings: RetrySettings = {}): Store {
   const attempt = attempts(settings);
+  const { extendLock, serverTime } = store;
   return {
     address: store.address,
     isReadOnly: store.isReadOnly,
@@ -37,6 +38,8 @@ export function withRetries(store: Store, settings: RetrySettings = {}): Store {
     begin: async (identity) => draftWithRetries(await attempt(() => store.begin(identity)), attempt),
     put: (key, bytes, lifetime) => attempt(() => store.put(key, bytes, lifetime)),
     delete: (key) => attempt(() => store.delete(key)),
+    ...(extendLock && { extendLock: (key, until) => attempt(() => extendLock.call(store, key, until)) }),
+    ...(serverTime && { serverTime: () => attempt(() => serverTime.call(store)) }),
   };
 }
 
