@@ -41,6 +41,13 @@ interface Connection {
   close(): void;
 }
 
+interface Span {
+  readonly from: number;
+  readonly to?: number | undefined;
+  readonly etag?: string | undefined;
+  readonly whole?: boolean;
+}
+
 const act = { right: "s3:GetObject", kind: "read" } as const;
 const mostBreaksWithoutProgress = 5;
 const progressBytes = 16 * 1024;
@@ -48,21 +55,15 @@ const progressBytes = 16 * 1024;
 export function s3Downloads(settings: S3DownloadSettings): S3Downloads {
   const { requests, sleep, idleTimeoutMs = 30_000, firstWaitMs = 250 } = settings;
 
-  async function connect(
-    key: string,
-    from: number,
-    to: number | undefined,
-    etag?: string,
-  ): Promise<Connection> {
+  async function connect(key: string, { from, to, etag, whole = false }: Span): Promise<Connection> {
     const controller = new AbortController();
     const output = await requests.open(act, controller, ({ sdk, client, signal }) =>
       client.send(
         new sdk.GetObjectCommand({
           Bucket: requests.bucket,
           Key: requests.full(key),
-          ...(from === 0 && to === undefined
-            ? {}
-            : { Range: `bytes=${from}-${to === undefined ? "" : to - 1}` }),
+          // Always a range: its answer says the whole length beside the body's own, so that a cut body shows.
+          ...(whole ? {} : { Range: `bytes=${from}-${to === undefined ? "" : to - 1}` }),
           ...(etag === undefined ? {} : { IfMatch: etag }),
         }),
         { abortSignal: signal },
@@ -113,7 +114,10 @@ export function s3Downloads(settings: S3DownloadSettings): S3Downloads {
       for (let breaks = 0; position < end;) {
         const before = position;
         try {
-          connection ??= await patiently(() => connect(key, position, end, first.etag), key);
+          connection ??= await patiently(
+            () => connect(key, { from: position, to: end, etag: first.etag }),
+            key,
+          );
           if (connection?.length !== first.length) throw changed(key);
           for await (const chunk of span(connection, position, end, idleTimeoutMs)) {
             position += chunk.length;
@@ -134,8 +138,9 @@ export function s3Downloads(settings: S3DownloadSettings): S3Downloads {
     }
   }
 
+  /** A range behind the end, of an object that must be there. */
   async function empty(key: string): Promise<S3Body> {
-    const connection = await patiently(() => connect(key, 0, undefined), key);
+    const connection = await patiently(() => connect(key, { from: 0, whole: true }), key);
     if (connection === undefined) throw missing(key, "is there, but its bytes cannot be asked for");
     connection.close();
     return { ...described(connection), bytes: nothing() };
@@ -146,7 +151,7 @@ export function s3Downloads(settings: S3DownloadSettings): S3Downloads {
       const { start: from, end: to } = cutRange(range, Number.MAX_SAFE_INTEGER);
       if (range?.length === 0) return await empty(key);
       const wanted = range === undefined ? undefined : to;
-      const connection = await patiently(() => connect(key, from, wanted), key);
+      const connection = await patiently(() => connect(key, { from, to: wanted }), key);
       if (connection === undefined) return await empty(key);
       const { start, end } = cutRange(range, connection.length);
       if (start >= end) {

@@ -1,4 +1,5 @@
 /** What a bucket holds below a prefix: complete, or an error. */
+import type { ListObjectsV2CommandOutput } from "@aws-sdk/client-s3";
 import { LifeboatError } from "../errors.ts";
 import { explained, type S3Requests } from "./s3-requests.ts";
 import type { ListedFile } from "./store.ts";
@@ -22,42 +23,41 @@ const act = { right: "s3:ListBucket", kind: "list" } as const;
 export function s3Listing(requests: S3Requests): S3Listing {
   async function page(prefix: string, how: { delimiter?: string; token?: string; most?: number }) {
     const full = requests.full(prefix);
-    const output = await explained(
-      requests,
-      act,
-      requests.ask(act, ({ sdk, client, signal }) =>
-        client.send(
-          new sdk.ListObjectsV2Command({
-            Bucket: requests.bucket,
-            Prefix: full,
-            ...(how.delimiter === undefined ? {} : { Delimiter: how.delimiter }),
-            ...(how.token === undefined ? {} : { ContinuationToken: how.token }),
-            ...(how.most === undefined ? {} : { MaxKeys: how.most }),
-          }),
-          { abortSignal: signal },
-        ),
-      ),
-    );
-    const { Contents = [], CommonPrefixes = [], KeyCount, IsTruncated, NextContinuationToken } = output;
-    // An answer that was cut on its way may still be read as a short one.
-    if (
-      IsTruncated === undefined ||
-      (KeyCount ?? Contents.length + CommonPrefixes.length) !== Contents.length + CommonPrefixes.length
-    ) {
-      throw incomplete("a page without an end");
-    }
+    let incomplete: LifeboatError | undefined;
+    const asked = requests.ask(act, async ({ sdk, client, signal }) => {
+      incomplete = undefined;
+      const output = await client.send(
+        new sdk.ListObjectsV2Command({
+          Bucket: requests.bucket,
+          Prefix: full,
+          ...(how.delimiter === undefined ? {} : { Delimiter: how.delimiter }),
+          ...(how.token === undefined ? {} : { ContinuationToken: how.token }),
+          ...(how.most === undefined ? {} : { MaxKeys: how.most }),
+        }),
+        { abortSignal: signal },
+      );
+      const what = whatIsMissing(output, full);
+      if (what === undefined) return output;
+      incomplete = notWhole(what);
+      // Asked again first: an answer that was cut on its way may still be read as a short one.
+      throw new LifeboatError("store-temporary", incomplete.message);
+    });
+    const {
+      Contents = [],
+      CommonPrefixes = [],
+      ...output
+    } = await explained(requests, act, asked).catch((thrown: unknown) => {
+      throw incomplete ?? thrown;
+    });
     const skipped = requests.full("").length;
-    const files = Contents.map(({ Key, Size, LastModified }) => {
-      if (Key?.startsWith(full) !== true || Size === undefined || LastModified === undefined) {
-        throw incomplete("an entry without its name, size or date");
-      }
-      return { key: Key.slice(skipped), length: Size, storedAt: LastModified };
-    });
-    const folders = CommonPrefixes.map(({ Prefix }) => {
-      if (Prefix?.startsWith(full) !== true) throw incomplete("an entry without its name");
-      return Prefix.slice(full.length).replace(/\/$/, "");
-    });
-    return { files, folders, isTruncated: IsTruncated, next: NextContinuationToken };
+    return {
+      files: Contents.map(({ Key = "", Size = 0, LastModified = new Date(0) }) => {
+        return { key: Key.slice(skipped), length: Size, storedAt: LastModified };
+      }),
+      folders: CommonPrefixes.map(({ Prefix = "" }) => Prefix.slice(full.length).replace(/\/$/, "")),
+      isTruncated: output.IsTruncated === true,
+      next: output.NextContinuationToken,
+    };
   }
 
   async function all(prefix: string, delimiter?: string): Promise<Page> {
@@ -72,7 +72,7 @@ export function s3Listing(requests: S3Requests): S3Listing {
       files.push(...one.files);
       folders.push(...one.folders);
       if (!one.isTruncated) return { files, folders };
-      if (one.next === undefined || tokens.has(one.next)) throw incomplete("a page that does not lead on");
+      if (one.next === undefined || tokens.has(one.next)) throw notWhole("a page that does not lead on");
       token = one.next;
       tokens.add(token);
     }
@@ -86,6 +86,27 @@ export function s3Listing(requests: S3Requests): S3Listing {
   };
 }
 
-function incomplete(what: string): LifeboatError {
+/** What a page lacks of a page. */
+function whatIsMissing(
+  {
+    Contents = [],
+    CommonPrefixes = [],
+    KeyCount,
+    IsTruncated,
+    NextContinuationToken,
+  }: ListObjectsV2CommandOutput,
+  prefix: string,
+): string | undefined {
+  const count = Contents.length + CommonPrefixes.length;
+  if (IsTruncated === undefined || (KeyCount ?? count) !== count) return "a page without its end";
+  if (IsTruncated && !NextContinuationToken) return "a page that does not lead on";
+  const whole =
+    Contents.every(
+      ({ Key, Size, LastModified }) => Key?.startsWith(prefix) === true && Size !== undefined && LastModified,
+    ) && CommonPrefixes.every(({ Prefix }) => Prefix?.startsWith(prefix) === true);
+  return whole ? undefined : "an entry without its name, size or date";
+}
+
+function notWhole(what: string): LifeboatError {
   return new LifeboatError("store-list-failed", `The store's listing is not complete: it sent ${what}.`);
 }
