@@ -50,10 +50,13 @@ export function answerOf(thrown: unknown): S3Answer {
   };
 }
 
-/** Undefined for what is no trouble: the caller asked about something that is not there. */
+/** What was asked for is not there; other things may be missing too, and those answers have other names. */
 export function isMissing(thrown: unknown): boolean {
   const { name, status } = answerOf(thrown);
-  return status === 404 && name !== "NoSuchBucket";
+  // An answer to HEAD has no body, so no name of its own.
+  return (
+    status === 404 && /^(NoSuchKey|NoSuchVersion|NoSuchUpload|NotFound|Unknown(Error)?|Error|404)$/.test(name)
+  );
 }
 
 /** A condition (`If-None-Match`, `If-Match`) did not hold. */

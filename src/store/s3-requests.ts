@@ -43,14 +43,17 @@ export interface S3RequestSettings {
   /** All tries of one request. Default 4. */
   readonly tries?: number;
   readonly firstWaitMs?: number;
-  /** For an answer without bytes. Default 60 s; bytes get a second for each 128 KiB more. */
+  /** For an answer without bytes. Default 60 s. */
   readonly answerWithinMs?: number;
+  /** What bytes may take beyond that. Default 128 KiB. */
+  readonly slowestBytesPerSecond?: number;
   /** Of the SDK, instead of its own chain: for tests. */
   readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
 }
 
 export function s3Requests(settings: S3RequestSettings): S3Requests {
-  const { address, sleep, tries = 4, firstWaitMs = 250, answerWithinMs = 60_000 } = settings;
+  const { address, sleep, tries = 4, firstWaitMs = 250 } = settings;
+  const { answerWithinMs = 60_000, slowestBytesPerSecond = 128 * 1024 } = settings;
   const { bucket, prefix } = address;
   let serverDate: Date | undefined;
   let loaded: Promise<{ sdk: Sdk; client: S3Client }> | undefined;
@@ -68,7 +71,7 @@ export function s3Requests(settings: S3RequestSettings): S3Requests {
     connection: AbortController,
     work: (asking: Asking) => Promise<T>,
   ): Promise<T> {
-    const limitMs = answerWithinMs + (bytes / (128 * 1024)) * 1000;
+    const limitMs = answerWithinMs + (bytes / slowestBytesPerSecond) * 1000;
     const late = (): void => connection.abort(new Error(`no answer within ${Math.round(limitMs)} ms`));
     const timer = setTimeout(late, limitMs);
     try {

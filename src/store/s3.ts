@@ -25,6 +25,7 @@ export interface S3StoreSettings {
   /** Instead of the SDK's own chain: for tests. */
   readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
   readonly answerWithinMs?: number;
+  readonly slowestBytesPerSecond?: number;
   readonly idleTimeoutMs?: number;
 }
 

@@ -1,0 +1,210 @@
+/** Between a store and its S3 server: passes everything on, and does harm to every n-th request. */
+import { once } from "node:events";
+import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+export const faultKinds = [
+  "reset before the server acts",
+  "reset after the server acted",
+  "no answer",
+  "no answer, but the server acted",
+  "429",
+  "500",
+  "503 SlowDown",
+  "403 expired",
+  "body cut off",
+  "body cut off with a fitting length",
+  "wrong ETag",
+  "200 with an error inside, nothing done",
+  "done twice",
+  "answer of the request before",
+  "one byte at a time",
+] as const;
+export type FaultKind = (typeof faultKinds)[number];
+
+export interface Harm {
+  readonly kind: FaultKind;
+  /** Every so many requests, from the `every`-th on. */
+  readonly every: number;
+  /** Only these; default all. */
+  readonly only?: (request: ProxiedRequest) => boolean;
+}
+
+export interface ProxiedRequest {
+  readonly method: string;
+  readonly url: string;
+}
+
+export interface S3Proxy {
+  readonly endpoint: string;
+  harm: Harm | undefined;
+  readonly seen: ProxiedRequest[];
+  /** Another answer than the server gave, where it returns something. */
+  change: ((request: ProxiedRequest, answer: Answer) => Answer | undefined) | undefined;
+  /** Answers instead of the server where it returns something. */
+  answer: ((request: ProxiedRequest, headers: Record<string, string>) => Answer | undefined) | undefined;
+  close(): Promise<void>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Record<string, string | string[]>;
+  readonly body: Buffer;
+}
+
+export async function startS3Proxy(upstream: string): Promise<S3Proxy> {
+  const { hostname, port } = new URL(upstream);
+  let count = 0;
+  let before: Answer | undefined;
+
+  const forward = (asked: IncomingMessage, headers: Record<string, string>, body: Buffer): Promise<Answer> =>
+    new Promise((resolve, reject) => {
+      const { method, url } = asked;
+      const sent = request({ hostname, port, method, path: url, headers, agent: false }, (response) => {
+        collect(response).then((bytes) => {
+          const kept = Object.entries(response.headers).filter(([name]) => !hopByHop.has(name));
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: Object.fromEntries(kept) as Record<string, string>,
+            body: bytes,
+          });
+        }, reject);
+      });
+      sent.on("error", reject);
+      sent.end(body);
+    });
+
+  async function serve(asked: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await collect(asked);
+    const seen = { method: asked.method ?? "", url: asked.url ?? "" };
+    const headers = { ...asked.headers } as Record<string, string>;
+    proxy.seen.push(seen);
+    const own = proxy.answer?.(seen, headers);
+    if (own !== undefined) return send(response, own, seen.method);
+    const { harm } = proxy;
+    const hit = harm !== undefined && (harm.only?.(seen) ?? true) && (count += 1) % harm.every === 0;
+    const act = (): Promise<Answer> => forward(asked, headers, body);
+    if (!hit) {
+      const answer = await act();
+      send(response, proxy.change?.(seen, answer) ?? answer, seen.method);
+      before = answer;
+      return;
+    }
+    await harmful(harm.kind, { act, response, before, ...seen });
+  }
+
+  const server = createServer((asked, response) => {
+    response.on("error", () => {});
+    serve(asked, response).catch(() => response.destroy());
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const proxy: S3Proxy = {
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    harm: undefined,
+    seen: [],
+    change: undefined,
+    answer: undefined,
+    close: async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+  return proxy;
+}
+
+const hopByHop = new Set(["connection", "keep-alive", "transfer-encoding", "content-length"]);
+
+interface Victim extends ProxiedRequest {
+  readonly act: () => Promise<Answer>;
+  readonly response: ServerResponse;
+  readonly before: Answer | undefined;
+}
+
+async function harmful(kind: FaultKind, { act, response, before, method, url }: Victim): Promise<void> {
+  const isObject = method === "GET" && !/[?&](list-type|uploads|retention|object-lock)/.test(url);
+  switch (kind) {
+    case "reset before the server acts":
+      return void response.socket?.resetAndDestroy();
+    case "reset after the server acted":
+      await act();
+      return void response.socket?.resetAndDestroy();
+    case "no answer":
+      return;
+    case "no answer, but the server acted":
+      await act();
+      return;
+    case "429":
+      return send(response, refusal(429, "TooManyRequests"), method);
+    case "500":
+      return send(response, refusal(500, "InternalError"), method);
+    case "503 SlowDown":
+      return send(response, refusal(503, "SlowDown"), method);
+    case "403 expired":
+      return send(response, refusal(403, "ExpiredToken"), method);
+    case "body cut off": {
+      const { status, headers, body } = await act();
+      response.writeHead(status, { ...headers, "content-length": body.length });
+      response.write(body.subarray(0, body.length >> 1), () => response.socket?.destroy());
+      return;
+    }
+    case "body cut off with a fitting length": {
+      const answer = await act();
+      return send(response, { ...answer, body: answer.body.subarray(0, answer.body.length >> 1) }, method);
+    }
+    case "wrong ETag": {
+      const answer = await act();
+      const headers = { ...answer.headers, etag: '"00000000000000000000000000000000"' };
+      return send(response, { ...answer, headers }, method);
+    }
+    case "200 with an error inside, nothing done":
+      // Of a read object nobody could tell; servers do this to writes and listings.
+      return send(
+        response,
+        isObject || method === "HEAD" ? await act() : { ...refusal(500, "InternalError"), status: 200 },
+        method,
+      );
+    case "done twice":
+      await act();
+      return send(response, await act(), method);
+    case "answer of the request before":
+      return send(
+        response,
+        before === undefined || isObject || method === "HEAD" ? await act() : before,
+        method,
+      );
+    case "one byte at a time": {
+      const answer = await act();
+      const { status, headers, body } = answer;
+      if (method === "HEAD" || body.length < 10) return send(response, answer, method);
+      response.writeHead(status, { ...headers, "content-length": body.length });
+      // So slow that it stands for standing still: nobody waits for the rest.
+      for (const byte of body.subarray(0, 10)) response.write(Buffer.of(byte));
+      return;
+    }
+  }
+}
+
+export function refusal(status: number, code: string, message = "Injected"): Answer {
+  const body = Buffer.from(
+    `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>${message}</Message></Error>`,
+  );
+  return { status, headers: { "content-type": "application/xml" }, body };
+}
+
+function send(response: ServerResponse, { status, headers, body }: Answer, method: string): void {
+  if (method === "HEAD") {
+    response.writeHead(status, headers);
+    response.end();
+    return;
+  }
+  response.writeHead(status, { ...headers, "content-length": body.length });
+  response.end(body);
+}
+
+async function collect(stream: AsyncIterable<Buffer>): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
