@@ -1,4 +1,5 @@
 /** A bucket of AWS S3 or a compatible service as a store: `s3://bucket/prefix`. docs/s3.md says how to set one up. */
+import { LifeboatError } from "../errors.ts";
 import { snapshotJsonKey } from "../snapshot/keys.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
@@ -10,7 +11,7 @@ import { s3Files } from "./s3-files.ts";
 import { s3Listing } from "./s3-listing.ts";
 import { checkLockable } from "./s3-lock.ts";
 import { partSizes } from "./s3-parts.ts";
-import { s3Requests } from "./s3-requests.ts";
+import { type S3Requests, s3Requests } from "./s3-requests.ts";
 import { listSnapshots, listSources } from "./s3-snapshots.ts";
 import { s3Uploads } from "./s3-upload.ts";
 import { keySegments, snapshotOfKey } from "./store-key.ts";
@@ -75,7 +76,7 @@ export function s3Store(settings: S3StoreSettings): S3Store {
       return (await downloads.open(key, range)).bytes;
     },
     begin: async (identity) => {
-      if (address.lock !== undefined) await checkLockable(requests);
+      if (address.lock !== undefined) await checkLock(requests, identity.lifetime);
       await sweep(tools);
       return await beginS3Draft(identity, tools);
     },
@@ -94,4 +95,18 @@ export function s3Store(settings: S3StoreSettings): S3Store {
       return requests.serverDate();
     },
   };
+}
+
+/** A lock that was asked for and would not come must be said before any work. */
+async function checkLock(requests: S3Requests, lifetime: Lifetime | undefined): Promise<void> {
+  if (lifetime === undefined) {
+    throw new LifeboatError(
+      "input-invalid",
+      "The store's address asks for a lock, but nobody said for how long.",
+      {
+        hint: "Give the backup its retention-days, or leave out lock= in the address.",
+      },
+    );
+  }
+  await checkLockable(requests);
 }

@@ -401,6 +401,12 @@ describe.skipIf(program === undefined)("an S3 store", () => {
       expect((await readAll(store, key)).toString()).toBe("objects");
     });
 
+    it("refuses to lock for nobody knows how long", async () => {
+      const started = openLocked().begin({ source, id: nextId() });
+      await expect(started).rejects.toMatchObject({ code: "input-invalid" });
+      await expect(started).rejects.toThrow("for how long");
+    });
+
     it("refuses a bucket that has no Object Lock before any work", async () => {
       const started = open("&lock=governance").begin({
         source,
