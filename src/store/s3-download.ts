@@ -38,7 +38,7 @@ interface Connection {
   /** Where in the object the body's first byte stands. */
   readonly start: number;
   readonly body: AsyncIterable<Uint8Array>;
-  close(): void;
+  readonly close: () => void;
 }
 
 interface Span {

@@ -1,12 +1,12 @@
 /** The way to one bucket: every request with a time limit, tried again where that can help, and its refusal explained. */
 import type { S3Client } from "@aws-sdk/client-s3";
-import { NodeHttpHandler } from "@smithy/node-http-handler";
+import type { NodeHttpHandler } from "@smithy/node-http-handler";
 import { LifeboatError } from "../errors.ts";
 import type { S3Address } from "./s3-address.ts";
 import { type Act, refusal } from "./s3-errors.ts";
 import type { Sleep } from "./with-retries.ts";
 
-/** The SDK as it is loaded on the first request: it would cost every start of the program 70 ms. */
+/** The SDK as it is loaded on the first request: every start of the program would pay for it. */
 export type Sdk = typeof import("@aws-sdk/client-s3");
 
 export interface Asking {
@@ -116,6 +116,7 @@ async function connect(
 ): Promise<{ sdk: Sdk; client: S3Client }> {
   // Eager: loaded from the same bundle, not from a file beside it.
   const sdk = await import(/* webpackMode: "eager" */ "@aws-sdk/client-s3");
+  const http = await import(/* webpackMode: "eager" */ "@smithy/node-http-handler");
   const { endpoint, region, pathStyle } = address;
   const config = {
     forcePathStyle: pathStyle,
@@ -123,7 +124,7 @@ async function connect(
     requestChecksumCalculation: "WHEN_REQUIRED" as const,
     responseChecksumValidation: "WHEN_REQUIRED" as const,
     maxAttempts: 1,
-    requestHandler: datedHandler(onDate),
+    requestHandler: dated(new http.NodeHttpHandler({ connectionTimeout: 10_000 }), onDate),
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(region === undefined ? {} : { region }),
     ...(credentials === undefined ? {} : { credentials }),
@@ -136,8 +137,8 @@ async function connect(
   return { sdk, client: new sdk.S3Client({ ...config, region: "us-east-1" }) };
 }
 
-function datedHandler(onDate: (date: Date) => void): NodeHttpHandler {
-  const handler = new NodeHttpHandler({ connectionTimeout: 10_000 });
+/** The handler, which also tells the date of every answer. */
+function dated(handler: NodeHttpHandler, onDate: (date: Date) => void): NodeHttpHandler {
   const handle = handler.handle.bind(handler);
   handler.handle = async (...sent) => {
     const answer = await handle(...sent);

@@ -43,6 +43,14 @@ interface SentPart {
   readonly ChecksumSHA256?: string;
 }
 
+/** Whether a request was sent again, so that an earlier one may have acted already. */
+class Tries {
+  repeated = false;
+  again(): void {
+    this.repeated = true;
+  }
+}
+
 export function s3Uploads({ requests, sizes, storageClass, logger }: S3UploadSettings): S3Uploads {
   /** Turned off for good where the server says that it does not know them. */
   const known = { checksum: true, condition: true };
@@ -65,8 +73,8 @@ export function s3Uploads({ requests, sizes, storageClass, logger }: S3UploadSet
     storageClass === undefined || bytes < smallestClassedBytes ? {} : { StorageClass: storageClass as never };
 
   async function single(key: string, body: Buffer, lock: Lock | undefined): Promise<Uploaded["outcome"]> {
-    let repeated = false;
-    const request = { ...putting, bytes: body.length, onRetry: () => (repeated = true) };
+    const tries = new Tries();
+    const request = { ...putting, bytes: body.length, onRetry: () => tries.again() };
     try {
       await adapting(() =>
         requests.ask(request, ({ sdk, client, signal }) =>
@@ -90,7 +98,7 @@ export function s3Uploads({ requests, sizes, storageClass, logger }: S3UploadSet
       if (!isConditionFailed(thrown)) throw thrown;
       return "unclear";
     }
-    return repeated ? "unclear" : "created";
+    return tries.repeated ? "unclear" : "created";
   }
 
   async function multipart(
@@ -98,11 +106,11 @@ export function s3Uploads({ requests, sizes, storageClass, logger }: S3UploadSet
     parts: AsyncIterable<{ readonly number: number; readonly bytes: Buffer }>,
     lock: Lock | undefined,
   ): Promise<Uploaded["outcome"]> {
-    let repeated = false;
+    const tries = new Tries();
     let withChecksums = true;
     const { UploadId } = await adapting(() => {
       withChecksums = known.checksum;
-      return requests.ask({ ...putting, onRetry: () => (repeated = true) }, ({ sdk, client, signal }) =>
+      return requests.ask({ ...putting, onRetry: () => tries.again() }, ({ sdk, client, signal }) =>
         client.send(
           new sdk.CreateMultipartUploadCommand({
             Bucket: requests.bucket,
@@ -127,7 +135,7 @@ export function s3Uploads({ requests, sizes, storageClass, logger }: S3UploadSet
     } finally {
       if (!done) await abortOne(key, UploadId);
       // An answer was lost: the store may have begun an upload that nobody knows by its id.
-      if (repeated) await abort(key, key);
+      if (tries.repeated) await abort(key, key);
     }
   }
 
@@ -182,10 +190,10 @@ export function s3Uploads({ requests, sizes, storageClass, logger }: S3UploadSet
     uploadId: string,
     parts: readonly SentPart[],
   ): Promise<Uploaded["outcome"]> {
-    let repeated = false;
+    const tries = new Tries();
     try {
       await adapting(() =>
-        requests.ask({ ...putting, onRetry: () => (repeated = true) }, ({ sdk, client, signal }) =>
+        requests.ask({ ...putting, onRetry: () => tries.again() }, ({ sdk, client, signal }) =>
           client.send(
             new sdk.CompleteMultipartUploadCommand({
               Bucket: requests.bucket,
@@ -204,9 +212,9 @@ export function s3Uploads({ requests, sizes, storageClass, logger }: S3UploadSet
         return "unclear";
       }
       // The upload is gone because an earlier try has completed it, though its answer was lost.
-      if (!repeated || !isMissing(thrown)) throw thrown;
+      if (!tries.repeated || !isMissing(thrown)) throw thrown;
     }
-    return repeated ? "unclear" : "created";
+    return tries.repeated ? "unclear" : "created";
   }
 
   async function abortOne(key: string, uploadId: string): Promise<void> {

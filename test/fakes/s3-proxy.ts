@@ -80,17 +80,21 @@ export async function startS3Proxy(upstream: string): Promise<S3Proxy> {
     const headers = { ...asked.headers } as Record<string, string>;
     proxy.seen.push(seen);
     const own = proxy.answer?.(seen, headers);
-    if (own !== undefined) return send(response, own, seen.method);
+    if (own !== undefined) {
+      send(response, own, seen.method);
+      return;
+    }
     const { harm } = proxy;
     const hit = harm !== undefined && (harm.only?.(seen) ?? true) && (count += 1) % harm.every === 0;
     const act = (): Promise<Answer> => forward(asked, headers, body);
-    if (!hit) {
-      const answer = await act();
-      send(response, proxy.change?.(seen, answer) ?? answer, seen.method);
-      before = answer;
+    if (hit) {
+      const answer = await harmful(harm.kind, { act, response, before, ...seen });
+      if (answer !== undefined) send(response, answer, seen.method);
       return;
     }
-    await harmful(harm.kind, { act, response, before, ...seen });
+    const answer = await act();
+    before = answer;
+    send(response, proxy.change?.(seen, answer) ?? answer, seen.method);
   }
 
   const server = createServer((asked, response) => {
@@ -122,66 +126,63 @@ interface Victim extends ProxiedRequest {
   readonly before: Answer | undefined;
 }
 
-async function harmful(kind: FaultKind, { act, response, before, method, url }: Victim): Promise<void> {
-  const isObject = method === "GET" && !/[?&](list-type|uploads|retention|object-lock)/.test(url);
+/** Does what the kind says; what it then answers, or undefined where it has dealt with the connection itself. */
+async function harmful(
+  kind: FaultKind,
+  { act, response, before, method, url }: Victim,
+): Promise<Answer | undefined> {
+  // Of a read object's bytes nobody could tell that they are another answer's; servers do this to writes and listings.
+  const isBlind = method === "HEAD" || (method === "GET" && !/[?&](list-type|uploads|retention)/.test(url));
   switch (kind) {
     case "reset before the server acts":
-      return void response.socket?.resetAndDestroy();
+      response.socket?.resetAndDestroy();
+      return undefined;
     case "reset after the server acted":
       await act();
-      return void response.socket?.resetAndDestroy();
+      response.socket?.resetAndDestroy();
+      return undefined;
     case "no answer":
-      return;
+      return undefined;
     case "no answer, but the server acted":
       await act();
-      return;
+      return undefined;
     case "429":
-      return send(response, refusal(429, "TooManyRequests"), method);
+      return refusal(429, "TooManyRequests");
     case "500":
-      return send(response, refusal(500, "InternalError"), method);
+      return refusal(500, "InternalError");
     case "503 SlowDown":
-      return send(response, refusal(503, "SlowDown"), method);
+      return refusal(503, "SlowDown");
     case "403 expired":
-      return send(response, refusal(403, "ExpiredToken"), method);
+      return refusal(403, "ExpiredToken");
     case "body cut off": {
       const { status, headers, body } = await act();
       response.writeHead(status, { ...headers, "content-length": body.length });
       response.write(body.subarray(0, body.length >> 1), () => response.socket?.destroy());
-      return;
+      return undefined;
     }
     case "body cut off with a fitting length": {
       const answer = await act();
-      return send(response, { ...answer, body: answer.body.subarray(0, answer.body.length >> 1) }, method);
+      return { ...answer, body: answer.body.subarray(0, answer.body.length >> 1) };
     }
     case "wrong ETag": {
       const answer = await act();
-      const headers = { ...answer.headers, etag: '"00000000000000000000000000000000"' };
-      return send(response, { ...answer, headers }, method);
+      return { ...answer, headers: { ...answer.headers, etag: '"00000000000000000000000000000000"' } };
     }
     case "200 with an error inside, nothing done":
-      // Of a read object nobody could tell; servers do this to writes and listings.
-      return send(
-        response,
-        isObject || method === "HEAD" ? await act() : { ...refusal(500, "InternalError"), status: 200 },
-        method,
-      );
+      return isBlind ? await act() : { ...refusal(500, "InternalError"), status: 200 };
     case "done twice":
       await act();
-      return send(response, await act(), method);
+      return await act();
     case "answer of the request before":
-      return send(
-        response,
-        before === undefined || isObject || method === "HEAD" ? await act() : before,
-        method,
-      );
+      return isBlind || before === undefined ? await act() : before;
     case "one byte at a time": {
       const answer = await act();
       const { status, headers, body } = answer;
-      if (method === "HEAD" || body.length < 10) return send(response, answer, method);
+      if (method === "HEAD" || body.length < 10) return answer;
       response.writeHead(status, { ...headers, "content-length": body.length });
       // So slow that it stands for standing still: nobody waits for the rest.
       for (const byte of body.subarray(0, 10)) response.write(Buffer.of(byte));
-      return;
+      return undefined;
     }
   }
 }

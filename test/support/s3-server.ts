@@ -26,7 +26,7 @@ export interface S3Server {
   readonly client: S3Client;
   /** A new bucket; `lock` ones are versioned too. */
   bucket(kind?: "plain" | "versioned" | "lock"): Promise<string>;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** The program; undefined (and a warning) where there is no Go, or no way to its module. */

@@ -7,6 +7,7 @@ import { parseRecipients, type Recipients } from "../../seal/recipients.ts";
 import { isSourceName, sourceNameRule } from "../../snapshot/keys.ts";
 import { type Tier, tiers } from "../../snapshot/snapshot-json.ts";
 import { parseSigningKey, type SigningKey } from "../../snapshot/signature.ts";
+import type { StoreAddress } from "../../store/open-store.ts";
 import { storeInputs, type StoreInputs } from "../surroundings.ts";
 
 export interface DbBackupInputs {
@@ -22,26 +23,31 @@ export interface DbBackupInputs {
   readonly postgresBin: string | undefined;
 }
 
-/** What the old procedure kept, as far as one store of artifacts can (docs/format.md). */
+/** What the old procedure kept; artifacts end earlier (docs/format.md). */
 const daysOfTier: Readonly<Record<Tier, number>> = {
   hourly: 2,
   daily: 30,
   weekly: 90,
   monthly: 366,
-  yearly: 400,
+  yearly: 7 * 366,
 };
+const mostDays = { artifacts: 400, s3: 100 * 366, directory: 100 * 366 } as const;
 const mostJobs = 16;
 
 export function dbBackupInputs(read: InputReader): DbBackupInputs {
   const chosen = read.parsed("tiers", parseTiers, ["daily"]);
+  const store = storeInputs(read);
+  // Undefined after a problem with the address, which is reported with the others.
+  const address = store.address as StoreAddress | undefined;
+  const most = mostDays[address?.kind ?? "artifacts"];
   const hashes = read.enum("content-hashes", ["auto", "always", "never"], "auto");
   return {
     connection: read.secret("database-url", (text) => parseConnection(text, "database URL")),
     source: read.parsed("source", parseSource, "database"),
-    store: storeInputs(read),
+    store,
     recipients: readRecipients(read),
     tiers: chosen,
-    retentionDays: read.integer("retention-days", { min: 1, max: 400 }, longestTier(chosen)),
+    retentionDays: read.integer("retention-days", { min: 1, max: most }, Math.min(most, longestTier(chosen))),
     jobs: read.integer("jobs", { min: 1, max: mostJobs }, Math.min(4, availableParallelism())),
     // Hourly snapshots are replaced soon; from daily on the content is what a restore will be judged by.
     hashes: hashes === "always" || (hashes === "auto" && chosen.some((tier) => tier !== "hourly")),
