@@ -415,6 +415,13 @@ export const errorCatalogue = {
     meaning: "The Storage API was busy or the connection broke, also after several tries.",
     cure: "Run again later; fewer requests at once may help.",
   },
+  "store-clock-skew": {
+    family: "user",
+    exitCode: 2,
+    meaning:
+      "This machine's clock and the store's are too far apart, so nothing that depends on dates is done.",
+    cure: "Set this machine's clock (NTP), then run again.",
+  },
   "store-key-exists": {
     family: "ours",
     exitCode: 1,
@@ -433,6 +440,12 @@ export const errorCatalogue = {
     exitCode: 1,
     meaning: "The store did not give a complete listing, so nothing was concluded from it.",
     cure: "Check the store's credentials and availability and run again.",
+  },
+  "store-object-locked": {
+    family: "user",
+    exitCode: 2,
+    meaning: "The store's Object Lock still protects this file, so it was not deleted.",
+    cure: "Wait until the date that the message names. A lock is never shortened by Lifeboat.",
   },
   "store-object-missing": {
     family: "ours",

@@ -5,6 +5,7 @@ import { parseRecipients, type Recipients } from "../seal/recipients.ts";
 import { isSourceName, sourceNameRule } from "../snapshot/keys.ts";
 import { type Tier, tiers } from "../snapshot/snapshot-json.ts";
 import { parseSigningKey, type SigningKey } from "../snapshot/signature.ts";
+import type { StoreAddress } from "../store/open-store.ts";
 import { storeInputs, type StoreInputs } from "./surroundings.ts";
 
 export interface BackupInputs {
@@ -16,23 +17,28 @@ export interface BackupInputs {
   readonly signingKey: SigningKey | undefined;
 }
 
-/** What the old procedure kept, as far as one store of artifacts can (docs/format.md). */
+/** What the old procedure kept; artifacts end earlier (docs/format.md). */
 const daysOfTier: Readonly<Record<Tier, number>> = {
   hourly: 2,
   daily: 30,
   weekly: 90,
   monthly: 366,
-  yearly: 400,
+  yearly: 7 * 366,
 };
+const mostDays = { artifacts: 400, s3: 100 * 366, directory: 100 * 366 } as const;
 
 export function backupInputs(read: InputReader, defaultSource: string): BackupInputs {
   const chosen = read.parsed("tiers", parseTiers, ["daily"]);
+  const store = storeInputs(read);
+  // Undefined after a problem with the address, which is reported with the others.
+  const address = store.address as StoreAddress | undefined;
+  const most = mostDays[address?.kind ?? "artifacts"];
   return {
     source: read.parsed("source", parseSource, defaultSource),
-    store: storeInputs(read),
+    store,
     recipients: readRecipients(read),
     tiers: chosen,
-    retentionDays: read.integer("retention-days", { min: 1, max: 400 }, longestTier(chosen)),
+    retentionDays: read.integer("retention-days", { min: 1, max: most }, Math.min(most, longestTier(chosen))),
     signingKey: read.optional.secret("signing-key", parseSigningKey),
   };
 }

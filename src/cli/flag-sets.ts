@@ -9,7 +9,10 @@ const collect = (value: string, previous: readonly string[] | undefined): readon
 
 export function withStore(command: Command): Command {
   return command
-    .option("--store <address>", "file:///path or artifacts:owner/repo (with GITHUB_TOKEN, reading only)")
+    .option(
+      "--store <address>",
+      "file:///path, s3://bucket/prefix, or artifacts:owner/repo (with GITHUB_TOKEN, reading only)",
+    )
     .option("--allowed-branches <list>", "branches whose artifacts count, besides the default one")
     .option("--source <name>", "name of the source (default: the only one)");
 }
@@ -89,7 +92,11 @@ export function needingStore<T>(
 ): (read: InputReader) => T {
   return (read) => {
     if (flags["store"] === undefined) {
-      read.problem("store", "is missing.", "Add --store file:///path or --store artifacts:owner/repo.");
+      read.problem(
+        "store",
+        "is missing.",
+        "Add --store file:///path, s3://bucket/prefix or artifacts:owner/repo.",
+      );
     }
     return shape(read);
   };

@@ -6,13 +6,16 @@ import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
 import { artifactStore, type Repository, type WritingRun } from "./artifacts.ts";
 import { directoryStore } from "./directory.ts";
+import { s3Store } from "./s3.ts";
+import { parseS3Address, type S3Address } from "./s3-address.ts";
 import type { Store } from "./store.ts";
 import { type Sleep, withRetries } from "./with-retries.ts";
 
 export type StoreAddress =
   | { readonly kind: "directory"; readonly path: string }
   /** Without a repository: that of the current workflow run. */
-  | { readonly kind: "artifacts"; readonly repository?: Repository };
+  | { readonly kind: "artifacts"; readonly repository?: Repository }
+  | ({ readonly kind: "s3" } & S3Address);
 
 export interface StoreSurroundings {
   readonly clock: Clock;
@@ -32,13 +35,13 @@ export interface GitHubSurroundings {
   readonly allowedBranches?: readonly string[];
 }
 
-const spellings = "Write file:///absolute/path, artifacts: or artifacts:owner/repo.";
+const spellings = "Write file:///absolute/path, s3://bucket/prefix, artifacts: or artifacts:owner/repo.";
 
 export function parseStoreAddress(text: string): StoreAddress {
   const wanted = text.trim();
   if (wanted.startsWith("artifacts:")) return parseArtifacts(wanted.slice("artifacts:".length));
   if (wanted.startsWith("file:")) return { kind: "directory", path: parsePath(wanted) };
-  if (/^s3:/i.test(wanted)) throw invalid("S3 stores are not in this version of Lifeboat.");
+  if (wanted.startsWith("s3:")) return parseS3(wanted);
   if (isAbsolute(wanted)) throw invalid(`A store is not a bare path. Write file://${encodeURI(wanted)}`);
   if (wanted === "artifacts") throw invalid('The colon is missing. Write "artifacts:"');
   throw invalid(`${JSON.stringify(text)} is not the address of a store. ${spellings}`);
@@ -47,11 +50,21 @@ export function parseStoreAddress(text: string): StoreAddress {
 /** The store, with temporary failures tried again. */
 export function openStore(address: string | StoreAddress, surroundings: StoreSurroundings): Store {
   const parsed = typeof address === "string" ? parseStoreAddress(address) : address;
-  const store =
-    parsed.kind === "directory"
-      ? directoryStore({ path: parsed.path, ...surroundings })
-      : openArtifacts(parsed.repository, surroundings);
-  return withRetries(store, surroundings.sleep === undefined ? {} : { sleep: surroundings.sleep });
+  return withRetries(
+    openParsed(parsed, surroundings),
+    surroundings.sleep === undefined ? {} : { sleep: surroundings.sleep },
+  );
+}
+
+function openParsed(parsed: StoreAddress, surroundings: StoreSurroundings): Store {
+  switch (parsed.kind) {
+    case "directory":
+      return directoryStore({ path: parsed.path, ...surroundings });
+    case "artifacts":
+      return openArtifacts(parsed.repository, surroundings);
+    case "s3":
+      return s3Store({ address: parsed, ...surroundings });
+  }
 }
 
 function openArtifacts(asked: Repository | undefined, surroundings: StoreSurroundings): Store {
@@ -87,6 +100,14 @@ function parseArtifacts(rest: string): StoreAddress {
   throw invalid(
     `${JSON.stringify(rest)} is not a repository. Write artifacts:owner/repo, or artifacts: alone`,
   );
+}
+
+function parseS3(text: string): StoreAddress {
+  const right = `s3://${/^s3:\/*(.*)$/s.exec(text)?.[1] ?? ""}`;
+  if (!text.startsWith("s3://") || text.startsWith("s3:///")) {
+    throw invalid(`The bucket's name follows two slashes. Write ${right}`);
+  }
+  return { kind: "s3", ...parseS3Address(text) };
 }
 
 function parsePath(text: string): string {

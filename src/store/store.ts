@@ -21,7 +21,7 @@
  *   it is never taken for an empty one.
  */
 export interface Store {
-  /** As a person writes it: `file:///path`, `artifacts:`, `artifacts:owner/repo`. Never holds a secret. */
+  /** As a person writes it: `file:///path`, `s3://bucket/prefix`, `artifacts:`, `artifacts:owner/repo`. Never a secret. */
   readonly address: string;
 
   /** Whether `begin`, `put` and `delete` are refused here: somebody else's artifacts, seen from a terminal. */
@@ -64,6 +64,15 @@ export interface Store {
   putStream(key: string, bytes: AsyncIterable<Uint8Array>, lifetime?: Lifetime): Promise<StoredFile>;
 
   delete(key: string): Promise<void>;
+
+  /**
+   * Keeps a stored file from being deleted until at least `until`; never shortens. Only stores with Object Lock have
+   * it, and it does nothing where the store's address asks for no lock.
+   */
+  extendLock?(key: string, until: Date): Promise<void>;
+
+  /** The store's own time, asked now; undefined where it does not say. Absent where the store has no clock. */
+  serverTime?(): Promise<Date | undefined>;
 }
 
 export interface ByteRange {
@@ -77,7 +86,7 @@ export interface DraftIdentity {
   readonly lifetime?: Lifetime;
 }
 
-/** How long a store that expires files by itself (GitHub artifacts) is asked to keep them. */
+/** How long a store that expires files by itself (GitHub artifacts) or locks them (S3) is asked to keep them. */
 export interface Lifetime {
   readonly retentionDays: number;
 }

@@ -27,6 +27,7 @@ type Attempt = <T>(work: () => Promise<T>, repeatable?: () => boolean) => Promis
 
 export function withRetries(store: Store, settings: RetrySettings = {}): Store {
   const attempt = attempts(settings);
+  const { extendLock, serverTime } = optionalOf(store);
   return {
     address: store.address,
     isReadOnly: store.isReadOnly,
@@ -39,6 +40,19 @@ export function withRetries(store: Store, settings: RetrySettings = {}): Store {
     putStream: (key, bytes, lifetime) =>
       attemptStream(bytes, (source) => store.putStream(key, source, lifetime), attempt),
     delete: (key) => attempt(() => store.delete(key)),
+    ...(extendLock && { extendLock: (key, until) => attempt(() => extendLock(key, until)) }),
+    ...(serverTime && { serverTime: () => attempt(serverTime) }),
+  };
+}
+
+/** What only some stores can do. */
+function optionalOf(store: Store): {
+  readonly extendLock: ((key: string, until: Date) => Promise<void>) | undefined;
+  readonly serverTime: (() => Promise<Date | undefined>) | undefined;
+} {
+  return {
+    extendLock: store.extendLock?.bind(store),
+    serverTime: store.serverTime?.bind(store),
   };
 }
 

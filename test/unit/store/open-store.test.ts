@@ -21,7 +21,7 @@ describe("parseStoreAddress", () => {
   }
 
   const bad = [
-    ["s3://bucket/prefix", "not in this version"],
+    ["s3:bucket/prefix", "s3://bucket/prefix"],
     ["/srv/backups", "file:///srv/backups"],
     ["file://srv/backups", "file:///srv/backups"],
     ["file:/srv/backups", "file:///srv/backups"],
