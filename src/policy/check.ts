@@ -87,7 +87,7 @@ function readSections(root: unknown): { readonly faults: readonly Fault[]; reado
   for (const key of Object.keys(root)) {
     if (!allowed.includes(key)) faults.push(unknownKey([key], allowed));
   }
-  return { faults, read: read as Sections };
+  return { faults, read: read };
 }
 
 /** Each entry by itself, so that a problem in one hides none in another. Undefined where one of them is not sound. */

@@ -169,7 +169,7 @@ function amount(value: unknown): string {
 /** Only short, ordinary words are repeated: what stands in the wrong place may be a secret. */
 function shown(value: unknown): string {
   if (typeof value === "string") return /^[\w.:/ -]{0,24}$/.test(value) ? `"${value}"` : "something else";
-  return typeof value === "object" ? kindOf(value) : String(value);
+  return typeof value === "number" || typeof value === "boolean" ? String(value) : kindOf(value);
 }
 
 function valueAt(root: unknown, path: readonly PathKey[]): unknown {

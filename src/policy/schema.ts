@@ -132,16 +132,13 @@ const optionalWords = words.optional();
 const sourceObjectives = (every: number, rto: number) => ({
   every: duration(5 * minuteMs, 7 * dayMs)
     .optional()
-    .meta({ description: "How often a backup is wanted.", default: durationText(every) }),
+    .meta(described("How often a backup is wanted.", durationText(every))),
   rpo: duration(minuteMs, yearMs)
     .optional()
     .meta({ description: "Recovery point objective: how much may be lost at most. Default: `every`." }),
   rto: duration(minuteMs, yearMs)
     .optional()
-    .meta({
-      description: "Recovery time objective: how long a recovery may take.",
-      default: durationText(rto),
-    }),
+    .meta(described("Recovery time objective: how long a recovery may take.", durationText(rto))),
 });
 
 export const sourceDefaults = {
@@ -176,19 +173,11 @@ export const sourceShapes = {
       .max(64)
       .optional()
       .meta({ description: "Objects fetched at the same time at most." }),
-    shards: z
-      .int()
-      .min(1)
-      .max(64)
-      .optional()
-      .meta({ description: "Jobs that share the first, large backup.", default: 1 }),
+    shards: z.int().min(1).max(64).optional().meta(described("Jobs that share the first, large backup.", 1)),
   }),
   application: z.strictObject({
     type: z.literal("application"),
-    paths: words
-      .min(1)
-      .optional()
-      .meta({ description: "Paths to back up besides the git repository.", default: ["."] }),
+    paths: words.min(1).optional().meta(described("Paths to back up besides the git repository.", "[.]")),
     config: optionalWords.meta({ description: "Folders with configuration." }),
     exclude: optionalWords.meta({ description: "Globs of paths that stay out." }),
     env: secret.optional().meta({ description: "The environment file's text." }),
@@ -198,7 +187,7 @@ export const sourceShapes = {
     "on-push": z
       .boolean()
       .optional()
-      .meta({ description: "Whether a push to the default branch is backed up at once.", default: true }),
+      .meta(described("Whether a push to the default branch is backed up at once.", true)),
     ...objectivesOf("application"),
   }),
 } as const;
@@ -256,15 +245,11 @@ export const storeShapes = {
     })
       .optional()
       .meta({ description: "For S3 servers that are not AWS's." }),
-    "path-style": z
-      .boolean()
-      .optional()
-      .meta({ description: "Whether the bucket stands in the path.", default: false }),
+    "path-style": z.boolean().optional().meta(described("Whether the bucket stands in the path.", false)),
     profile: z.string().min(1).optional().meta({ description: "Profile of the AWS configuration files." }),
-    lock: byTier(lock).optional().meta({
-      description: "Object Lock until the last tier ends, for all tiers or by tier.",
-      default: "none",
-    }),
+    lock: byTier(lock)
+      .optional()
+      .meta(described("Object Lock until the last tier ends, for all tiers or by tier.", "none")),
     "storage-class": byTier(
       shaped(/^[A-Z0-9_]+$/, "a storage class in the provider's capitals", "STANDARD_IA"),
     )
@@ -292,7 +277,7 @@ export const sections = {
     );
   })
     .optional()
-    .meta({ description: "Days, weeks, months and years are counted here.", default: "UTC" }),
+    .meta(described("Days, weeks, months and years are counted here.", "UTC")),
   recipients: words.meta({
     description:
       "Public keys (age1…) for which backups are sealed: everyday and offline. All X25519, or all post-quantum.",
@@ -309,16 +294,15 @@ export const sections = {
         .min(1)
         .max(1000)
         .optional()
-        .meta({ description: "This many good backups stay, however old.", default: 3 }),
+        .meta(described("This many good backups stay, however old.", 3)),
     })
     .optional()
     .meta({ description: "How long each tier is kept. Default: hourly 2d, daily 30d, weekly 90d." }),
   verify: z
     .strictObject({
-      restore: duration(hourMs, yearMs).optional().meta({
-        description: "How often a backup is restored into a throwaway server and compared.",
-        default: "7d",
-      }),
+      restore: duration(hourMs, yearMs)
+        .optional()
+        .meta(described("How often a backup is restored into a throwaway server and compared.", "7d")),
       waive: optionalWords.meta({ description: "Components or `extension:NAME` that may stay unproven." }),
       checks: z
         .array(
@@ -337,21 +321,21 @@ export const sections = {
     .strictObject({
       restoration: duration(dayMs, 10 * yearMs)
         .optional()
-        .meta({ description: "How often a restoration is drilled.", default: "90d" }),
+        .meta(described("How often a restoration is drilled.", "90d")),
       "of-age": duration(hourMs, 10 * yearMs)
         .optional()
-        .meta({ description: "How old the drilled backup should be.", default: "30d" }),
+        .meta(described("How old the drilled backup should be.", "30d")),
       disaster: duration(dayMs, 10 * yearMs)
         .optional()
-        .meta({ description: "How often the loss of everything is drilled.", default: "1y" }),
+        .meta(described("How often the loss of everything is drilled.", "1y")),
     })
     .optional(),
   restore: z
     .strictObject({
-      "another-actor": z.boolean().optional().meta({
-        description: "Whether another person than the planner must perform a restore.",
-        default: false,
-      }),
+      "another-actor": z
+        .boolean()
+        .optional()
+        .meta(described("Whether another person than the planner must perform a restore.", false)),
       before: z.string().min(1).optional().meta({ description: "Command that stops the application." }),
       after: z.string().min(1).optional().meta({ description: "Command that starts it again." }),
     })
@@ -360,14 +344,14 @@ export const sections = {
     .strictObject({
       rotate: duration(dayMs, 10 * yearMs)
         .optional()
-        .meta({ description: "How often the keys are rotated; later is a finding.", default: "1y" }),
+        .meta(described("How often the keys are rotated; later is a finding.", "1y")),
     })
     .optional(),
   alerts: z
     .strictObject({
       grace: duration(0, 7 * dayMs)
         .optional()
-        .meta({ description: "How late a backup may be before anybody is told.", default: "30m" }),
+        .meta(described("How late a backup may be before anybody is told.", "30m")),
       issues: z
         .union([
           z.literal(false, {
@@ -380,16 +364,16 @@ export const sections = {
           z.strictObject({ labels: optionalWords, assignees: optionalWords }),
         ])
         .optional()
-        .meta({ description: "GitHub issues; `false` for none.", default: { labels: ["backup"] } }),
+        .meta(described("GitHub issues; `false` for none.", "{ labels: [backup] }")),
       email: z
         .strictObject({
           to: z.union([emailAddress, z.array(emailAddress).min(1)]),
           from: emailAddress.optional().meta({ description: "Default: the first of `to`." }),
-          host: secret.optional().meta({ default: { secret: "SMTP_HOST" } }),
-          port: secret.optional().meta({ default: { secret: "SMTP_PORT" } }),
-          user: secret.optional().meta({ default: { secret: "SMTP_USER" } }),
-          password: secret.optional().meta({ default: { secret: "SMTP_PASS" } }),
-          secure: secret.optional().meta({ default: { secret: "SMTP_SECURE" } }),
+          host: secret.optional().meta(described("", "{ secret: SMTP_HOST }")),
+          port: secret.optional().meta(described("", "{ secret: SMTP_PORT }")),
+          user: secret.optional().meta(described("", "{ secret: SMTP_USER }")),
+          password: secret.optional().meta(described("", "{ secret: SMTP_PASS }")),
+          secure: secret.optional().meta(described("", "{ secret: SMTP_SECURE }")),
         })
         .optional(),
       webhook: z
@@ -397,7 +381,7 @@ export const sections = {
           secret,
           z.strictObject({
             url: secret,
-            format: z.enum(["slack", "plain"]).optional().meta({ default: "slack" }),
+            format: z.enum(["slack", "plain"]).optional().meta(described("", "slack")),
           }),
         ])
         .optional()
@@ -445,4 +429,9 @@ function durationText(ms: number): string {
 /** Long or strange values are cut, so that a log stays readable. */
 function quoted(text: string): string {
   return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text);
+}
+
+/** The default stands in the sentence: JSON Schema's own word for it gets lost where texts are turned into values. */
+function described(meaning: string, usual: string | number | boolean): { readonly description: string } {
+  return { description: `${meaning} Default: \`${usual}\`.`.trim() };
 }

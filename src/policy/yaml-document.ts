@@ -139,10 +139,11 @@ function refuseDirectives(text: string, report: Report): void {
 function refuseMagic(node: Node, offset: number, path: readonly PathKey[], report: Report): void {
   if (isAlias(node)) {
     report(offset, "is an alias (*name).", "Write the value out: a policy has no anchors and aliases.", path);
-  } else if ("anchor" in node && node.anchor !== undefined) {
+  } else if ("anchor" in node && node.anchor) {
     report(offset, "has an anchor (&name).", "Take it out: a policy has no anchors and aliases.", path);
   }
   // The parser names a plain value's own kind by a tag too (tag:yaml.org,2002:…).
+  // (The types say that a scalar has no tag unless it was given one.)
   if (!isAlias(node) && node.tag !== undefined && !node.tag.startsWith("tag:yaml.org,2002:")) {
     report(offset, "has a tag (!name).", "Take it out: a policy has plain values only.", path);
   }
