@@ -18,6 +18,15 @@ const longestSettlingMs = 6 * hourMs;
 /** The longest a job on a hosted runner lives. */
 const longestFlightMs = 6 * hourMs;
 
+/** No period of the tier is longer, whatever the pace and the clock changes: what is older needs no calendar. */
+const longestPeriodMs: Readonly<Record<Tier, number>> = {
+  hourly: dayMs,
+  daily: 8 * dayMs,
+  weekly: 8 * dayMs,
+  monthly: 32 * dayMs,
+  yearly: 367 * dayMs,
+};
+
 export interface DueInput {
   readonly policy: Policy;
   /** By source name; every snapshot that any store of the policy holds, each once. Missing: none. */
@@ -94,7 +103,9 @@ function dueOf(source: PolicySource, input: DueInput, calendar: Calendar): DueSo
   const reasons: DueReason[] = [];
   for (const tier of tiersOf(source, input.policy)) {
     const slot = slotOf(source, tier, now, calendar);
-    const inSlot = (moment: Date): boolean => slotOf(source, tier, moment, calendar) === slot;
+    const before = now.getTime() - longestPeriodMs[tier];
+    const inSlot = (moment: Date): boolean =>
+      moment.getTime() > before && slotOf(source, tier, moment, calendar) === slot;
     if (flights.some((flight) => flight.tiers.includes(tier) && inSlot(flight.startedAt))) continue;
     const reason = whyDue(
       tier,

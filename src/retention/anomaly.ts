@@ -150,7 +150,7 @@ function median(values: readonly number[]): number | undefined {
 }
 
 function percent(share: number): string {
-  return share < 0.1 ? `${(share * 100).toFixed(1)} %` : `${Math.round(share * 100)} %`;
+  return `${Number((share * 100).toFixed(1))} %`;
 }
 
 /** The largest value of the 90 days before a moment; moments must rise from call to call. */
