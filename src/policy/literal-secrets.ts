@@ -54,5 +54,5 @@ function hit(match: RegExpExecArray, what: string): LiteralSecret {
 
 function isMixed(text: string): boolean {
   const count = (kind: RegExp): number => text.match(kind)?.length ?? 0;
-  return count(/[A-Z]/g) >= 6 && count(/[a-z]/g) >= 6 && count(/\d/g) >= 2;
+  return count(/[A-Z]/g) >= 6 && count(/[a-z]/g) >= 6 && /\d/.test(text);
 }
