@@ -9,7 +9,7 @@ import { type LiteralSecret, literalSecrets } from "./literal-secrets.ts";
 import type { Policy, Visibility } from "./policy.ts";
 import { policyError, type PolicyProblem } from "./problems.ts";
 import { namedSections, policyFileSchema, sections } from "./schema.ts";
-import { parseYaml, pathText, type YamlDocument } from "./yaml-document.ts";
+import { largestPolicyBytes, parseYaml, pathText, type YamlDocument } from "./yaml-document.ts";
 
 export const policyFile = ".github/lifeboat.yml";
 
@@ -29,7 +29,8 @@ export interface PolicyCheck {
 
 /** Never throws for what stands in the text. */
 export function checkPolicy(text: string, options: CheckOptions = {}): PolicyCheck {
-  const secrets = literalSecrets(text);
+  // What is too large to be a policy is not searched either.
+  const secrets = Buffer.byteLength(text) > largestPolicyBytes ? [] : literalSecrets(text);
   const document = parseYaml(text);
   const problems = [...document.problems, ...secrets.map((secret) => secretProblem(secret, document))];
   const { faults, read } =

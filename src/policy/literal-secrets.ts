@@ -8,6 +8,7 @@ export interface LiteralSecret {
   readonly what: string;
 }
 
+// Lengths are bounded so that no text, however made, takes long to search.
 const shapes: readonly { readonly what: string; readonly shape: RegExp }[] = [
   { what: "an age identity (a private key)", shape: /AGE-(?:SECRET-KEY|PLUGIN)-[A-Z0-9-]*/gi },
   { what: "a private key", shape: /-----BEGIN [A-Z ]*PRIVATE KEY-----/g },
@@ -15,7 +16,7 @@ const shapes: readonly { readonly what: string; readonly shape: RegExp }[] = [
   { what: "a Supabase access token", shape: /\bsbp_[A-Za-z0-9_]{16,}/g },
   {
     what: "a JSON Web Token (a service_role key, perhaps)",
-    shape: /\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?/g,
+    shape: /\beyJ[\w-]{8,2000}\.[\w-]{8,2000}(?:\.[\w-]*)?/g,
   },
   { what: "an AWS access key", shape: /\b(?:AKIA|ASIA)[A-Z0-9]{16}\b/g },
   { what: "a GitHub token", shape: /\b(?:gh[pousr]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{16,})/g },
@@ -26,7 +27,10 @@ const shapes: readonly { readonly what: string; readonly shape: RegExp }[] = [
   },
   { what: "a Vault token", shape: /\bhvs\.[A-Za-z0-9_-]{16,}/g },
   // Up to the last `@` before a space: people forget to encode an `@` in a password.
-  { what: "a URL with a password", shape: /\b[a-z][a-z0-9+.-]*:\/\/[^\s:/@"']*:[^\s"']+@[^\s"',}\]]*/gi },
+  {
+    what: "a URL with a password",
+    shape: /\b[a-z][a-z0-9+.-]{0,20}:\/\/[^\s:/@"']{0,200}:[^\s"']{1,1000}@[^\s"',}\]]*/gi,
+  },
   {
     what: "a password in a connection string",
     shape: /[?&\s](?:ssl|pg)?password\s*=\s*[^\s&"']+/gi,

@@ -192,7 +192,7 @@ function firstTooDeep(text: string): number | undefined {
     else if (letter === "]" || letter === "}") depth = Math.max(0, depth - 1);
     if (depth > deepest) return offset;
   }
-  const dashes = new RegExp(`^\\s*(?:[-?:][ \\t]+){${deepest},}`, "m").exec(text);
+  const dashes = new RegExp(`^[ \\t]*(?:[-?:][ \\t]+){${deepest},}`, "m").exec(text);
   if (dashes !== null) return dashes.index;
   const indents = new Set<number>();
   for (const line of text.matchAll(/^( *)[^\s#]/gm)) {

@@ -20,6 +20,14 @@ test.each([
   expect(utc.period("weekly", new Date(moment))).toBe(week);
 });
 
+test.each([
+  ["2026-11-29T22:59:59Z", "2026-W48"],
+  ["2026-11-29T23:00:00Z", "2026-W49"],
+  ["2027-01-03T23:00:00Z", "2027-W01"],
+])("%s lies in ISO week %s of Berlin", (moment, week) => {
+  expect(berlin.period("weekly", new Date(moment))).toBe(week);
+});
+
 describe("days are those of the time zone", () => {
   test.each([
     ["2026-12-31T23:30:00Z", "2027-01-01", "2027-01", "2027"],

@@ -329,6 +329,15 @@ describe("what YAML can do to a policy", () => {
     expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined();
   });
 
+  test("no text takes long, however it is made", () => {
+    const fill = (part: string): string => part.repeat(Math.floor(64_000 / part.length));
+    for (const part of ["a.", "x://u:", "eyJ-", "\n", " password=", '"a": ', "- \n", "x"]) {
+      expect(problemsOf(`timezone: ${fill(part)}`).length).toBeGreaterThan(0);
+      expect(problemsOf(fill(part)).length).toBeGreaterThan(0);
+    }
+    // Ten seconds instead of milliseconds is what a quadratic search costs here.
+  }, 10_000);
+
   test("the laughing billion is not expanded", () => {
     const lines = ["a: &a [x, x, x, x, x, x, x, x, x]"];
     for (let level = 1; level < 20; level += 1) {
