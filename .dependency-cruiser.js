@@ -50,9 +50,9 @@ export default {
     },
     {
       name: "pure-rules-do-no-io",
-      comment: "Snapshot rules, retention and verification are data in, data out; they are tested as tables.",
+      comment: "Policy, retention and verification are data in, data out; they are tested as tables.",
       severity: "error",
-      from: { path: "^src/(retention|verification)/" },
+      from: { path: "^src/(policy|retention|verification)/" },
       to: { path: "^(node:)?(fs|net|http|https|child_process|tls|dns)(/|$)", dependencyTypes: ["core"] },
     },
     {

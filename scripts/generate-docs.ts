@@ -7,18 +7,23 @@ import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { format } from "prettier";
 import type { z } from "zod";
+import { policyFileSchema } from "../src/policy/schema.ts";
 import { recordSchema } from "../src/runner/record.ts";
 import {
   type ActionPage,
   actionReadme,
   errorsPage,
   mainReadme,
+  policyPage,
   schemaFile,
   versionModule,
 } from "./generated-files.ts";
 
 /** Published schemas: docs/schemas/<name>.schema.json. */
-const schemas: Readonly<Record<string, z.ZodType>> = { record: recordSchema };
+const schemas: Readonly<Record<string, z.ZodType>> = {
+  record: recordSchema,
+  policy: policyFileSchema,
+};
 
 const { values } = parseArgs({ options: { check: { type: "boolean", default: false } } });
 const root = resolve(import.meta.dirname, "..");
@@ -46,6 +51,7 @@ function generatedFiles(): Map<string, string> {
   for (const [name, schema] of Object.entries(schemas)) {
     files.set(`docs/schemas/${name}.schema.json`, schemaFile(`${name}.schema.json`, schema));
   }
+  files.set("docs/policy.md", policyPage(read("docs/policy.md")));
   const actions = actionPages();
   for (const action of actions) {
     const file = `actions/${action.folder}/README.md`;

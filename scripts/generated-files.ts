@@ -2,6 +2,8 @@
 import { parse } from "yaml";
 import { z } from "zod";
 import { type ErrorEntry, errorCatalogue } from "../src/error-catalogue.ts";
+import { policyFileSchema } from "../src/policy/schema.ts";
+import { tiers } from "../src/snapshot/snapshot-json.ts";
 
 export function errorsPage(): string {
   const exitCodes: Readonly<Record<ErrorEntry["exitCode"], string>> = {
@@ -76,6 +78,94 @@ export function mainReadme(readme: string, actions: readonly ActionPage[]): stri
     return [`[\`${folder}\`](actions/${folder}/README.md)`, name, description];
   });
   return replaceSection(readme, "actions", table(["Action", "Name", "What it does"], rows), "README.md");
+}
+
+/** docs/policy.md with its table of fields renewed. */
+export function policyPage(page: string): string {
+  const schema = z.toJSONSchema(policyFileSchema, { io: "input" });
+  const rows = fieldRows(schema as JsonField, "").map(({ path, kind, field, isRequired }) => [
+    `\`${path}\``,
+    kind,
+    `${isRequired ? "**Required.** " : ""}${field.description ?? ""}`,
+  ]);
+  return replaceSection(page, "fields", table(["Field", "Kind", "Meaning"], rows), "docs/policy.md");
+}
+
+interface JsonField {
+  readonly type?: string | readonly string[];
+  readonly const?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly pattern?: string;
+  readonly examples?: readonly unknown[];
+  readonly description?: string;
+  readonly required?: readonly string[];
+  readonly properties?: Readonly<Record<string, JsonField>>;
+  readonly additionalProperties?: JsonField | boolean;
+  readonly items?: JsonField;
+  readonly anyOf?: readonly JsonField[];
+  readonly oneOf?: readonly JsonField[];
+}
+
+interface FieldRow {
+  readonly path: string;
+  readonly kind: string;
+  readonly field: JsonField;
+  readonly isRequired: boolean;
+}
+
+function fieldRows(parent: JsonField, prefix: string): readonly FieldRow[] {
+  return Object.entries(parent.properties ?? {}).flatMap(([name, field]) => {
+    const path = `${prefix}${name}`;
+    const isRequired = parent.required?.includes(name) ?? false;
+    return [{ path, kind: kindOfField(field), field, isRequired }, ...rowsInside(field, path)];
+  });
+}
+
+function rowsInside(field: JsonField, path: string): readonly FieldRow[] {
+  if (isSecret(field)) return [];
+  if (isByTier(field) || field.anyOf?.some(isByTier) === true) return [];
+  const entries = typeof field.additionalProperties === "object" ? field.additionalProperties : undefined;
+  if (entries !== undefined) {
+    return (entries.oneOf ?? []).flatMap((shape) => {
+      const type = String(shape.properties?.["type"]?.const);
+      const rows = fieldRows(shape, `${path}.NAME.`).filter((row) => !row.path.endsWith(".type"));
+      return rows.map((row) => ({ ...row, path: row.path.replace(".NAME.", `.NAME (${type}).`) }));
+    });
+  }
+  const inside = [field, ...(field.anyOf ?? [])].filter((one) => !isSecret(one));
+  return [
+    ...inside.flatMap((one) => fieldRows(one, `${path}.`)),
+    ...(field.items === undefined ? [] : fieldRows(field.items, `${path}[].`)),
+  ];
+}
+
+function kindOfField(field: JsonField): string {
+  if (isSecret(field)) return "`{ secret: NAME }`";
+  if (isByTier(field)) return "map by tier";
+  if (field.anyOf !== undefined) return [...new Set(field.anyOf.map(kindOfField))].join(" or ");
+  if (field.enum !== undefined) return field.enum.map((word) => `\`${String(word)}\``).join(", ");
+  if (field.const !== undefined) return `\`${JSON.stringify(field.const)}\``;
+  if (field.examples?.[0] === "30d") return "duration";
+  if (field.type === "array") return `list of ${field.items === undefined ? "" : kindOfField(field.items)}`;
+  const kinds: Readonly<Record<string, string>> = {
+    object: "map",
+    string: "text",
+    integer: "whole number",
+    number: "number",
+    boolean: "true or false",
+  };
+  return [field.type ?? []]
+    .flat()
+    .map((type) => kinds[type] ?? type)
+    .join(" or ");
+}
+
+function isByTier({ properties }: JsonField): boolean {
+  return properties !== undefined && Object.keys(properties).join() === tiers.join();
+}
+
+function isSecret({ properties }: JsonField): boolean {
+  return properties !== undefined && Object.keys(properties).join() === "secret";
 }
 
 function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -161,6 +161,19 @@ export const errorCatalogue = {
     meaning: "The target changed between planning and restoring. Nothing was touched.",
     cure: "Plan again and read the new plan.",
   },
+  "policy-invalid": {
+    family: "user",
+    exitCode: 2,
+    meaning:
+      "The policy file is not YAML, does not have the fields of a policy, or contradicts itself. Nothing was started.",
+    cure: "Correct every line that the message lists; docs/policy.md has all fields and an example.",
+  },
+  "policy-secret-missing": {
+    family: "user",
+    exitCode: 2,
+    meaning: "The policy names an environment variable that is not set in this step.",
+    cure: "Add the `env:` lines that the message shows to the step, and create the secrets in the repository's settings.",
+  },
   "privilege-missing": {
     family: "user",
     exitCode: 2,

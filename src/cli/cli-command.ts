@@ -10,5 +10,7 @@ export interface CliCommand {
   run(
     cli: Cli,
     flags: Record<string, string | boolean | readonly string[] | undefined>,
+    /** What stands on the command line besides flags, as `configure` declared it. */
+    args?: readonly string[],
   ): Promise<CommandResult>;
 }

@@ -8,6 +8,7 @@ import { exportCommand } from "./export-command.ts";
 import { keygenCommand } from "./keygen-command.ts";
 import { listCommand, showCommand } from "./list-command.ts";
 import { restoreCommand, restoreStorageCommand } from "./restore-command.ts";
+import { policyCheckCommand, policyExplainCommand } from "./policy-command.ts";
 import { verifyCommand } from "./verify-command.ts";
 
 const commands: readonly CliCommand[] = [
@@ -20,14 +21,16 @@ const commands: readonly CliCommand[] = [
   restoreCommand,
   restoreStorageCommand,
   exportCommand,
+  policyCheckCommand,
+  policyExplainCommand,
 ];
 
 /** Runs one command line (without node and script) to the end of the process. */
 export function runCli(argv: readonly string[] = process.argv.slice(2)): Promise<never> {
   return runCommand(argv, async (cli) => {
     let result: CommandResult | undefined;
-    const program = build(async (command, flags) => {
-      result = await command.run(cli, flags);
+    const program = build(async (command, flags, args) => {
+      result = await command.run(cli, flags, args);
     });
     await program.parseAsync([...argv], { from: "user" });
     if (result !== undefined) return result;
@@ -36,7 +39,11 @@ export function runCli(argv: readonly string[] = process.argv.slice(2)): Promise
 }
 
 function build(
-  perform: (command: CliCommand, flags: Parameters<CliCommand["run"]>[1]) => Promise<void>,
+  perform: (
+    command: CliCommand,
+    flags: Parameters<CliCommand["run"]>[1],
+    args: readonly string[],
+  ) => Promise<void>,
 ): Command {
   const program = new Command("lifeboat")
     .description("Back up PostgreSQL, prove it by a real restore, bring everything back.")
@@ -55,7 +62,7 @@ function build(
       .exitOverride()
       .configureOutput({ outputError: () => {} })
       .allowExcessArguments(false);
-    own.action(async () => await perform(command, own.opts()));
+    own.action(async () => await perform(command, own.opts(), own.args));
   }
   return program;
 }

@@ -15,6 +15,7 @@ import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
 import { judge } from "../verification/compare-database.ts";
 import { type ComponentVerdict, type Finding, type Verdict, worstVerdict } from "../verification/findings.ts";
+import { levels, type VerifyLevel } from "../verification/levels.ts";
 import { applyWaivers } from "../verification/waivers.ts";
 import { checkRestoredBuckets, checkUnsealedBuckets } from "./check-buckets.ts";
 import { checkRestored } from "./check-restored.ts";
@@ -23,9 +24,7 @@ import { checkUnsealed } from "./check-unsealed.ts";
 import { locateSnapshot, type SnapshotChoice } from "./locate-snapshot.ts";
 import { fileNamed, readSealedContents } from "./sealed-files.ts";
 
-/** Each includes the ones before it; `stored` needs no key and never counts as verified. */
-export const levels = ["stored", "unsealed", "restored"] as const;
-export type VerifyLevel = (typeof levels)[number];
+export { levels, type VerifyLevel };
 
 export interface VerifyRequest {
   readonly source: string;

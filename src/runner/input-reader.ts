@@ -4,8 +4,8 @@
  * and what to do. Absent is undefined, never an empty string.
  */
 import { LifeboatError } from "../errors.ts";
-import { durationRule, formatDuration, parseDuration } from "./duration.ts";
-import { nearestWord } from "./near-miss.ts";
+import { durationRule, formatDuration, parseDuration } from "../duration.ts";
+import { nearestWord } from "../near-miss.ts";
 import type { Secrets } from "./secrets.ts";
 
 /** Where values come from: the runner's environment, or the flags of a command line. */

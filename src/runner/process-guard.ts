@@ -7,7 +7,7 @@
  * event loop, and a dependency that calls process.exit.
  */
 import { asLifeboatError, LifeboatError } from "../errors.ts";
-import { formatDuration } from "./duration.ts";
+import { formatDuration } from "../duration.ts";
 
 export type Ending<T> = { readonly value: T } | { readonly error: LifeboatError };
 export type ExitCode = 0 | 1 | 2 | 3 | 4;

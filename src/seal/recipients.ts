@@ -35,7 +35,7 @@ export function parseRecipients(texts: readonly string[], passphrase?: string): 
     throw new LifeboatError("recipients-missing", "No recipient is given, so nobody could open the backup.");
   }
   const given = texts.map((text) => text.trim());
-  const kinds = given.map(classify);
+  const kinds = given.map(classifyRecipient);
   const problems = kinds.flatMap((kind, index) =>
     "problem" in kind ? [`recipient ${index + 1} ${kind.problem}`] : [],
   );
@@ -61,7 +61,8 @@ export function parseRecipients(texts: readonly string[], passphrase?: string): 
 
 type Classified = { readonly class: Exclude<RecipientClass, "passphrase"> } | { readonly problem: string };
 
-function classify(text: string): Classified {
+/** The class of one recipient (trimmed), or what is wrong with it in words that do not repeat it. */
+export function classifyRecipient(text: string): Classified {
   if (text === "") return { problem: "is empty" };
   if (/AGE-SECRET-KEY-/i.test(text)) {
     return {

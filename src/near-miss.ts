@@ -1,7 +1,11 @@
 /** "Did you mean …?": the allowed word that a misspelt one most likely stands for. */
 
+/** What is longer was no slip of the finger, and comparing it would take long. */
+const longestWord = 100;
+
 /** Undefined where nothing is near enough to be worth suggesting. */
 export function nearestWord(text: string, allowed: readonly string[]): string | undefined {
+  if (text.length > longestWord) return undefined;
   const wanted = text.toLowerCase();
   const tolerance = Math.max(1, Math.floor(wanted.length / 3));
   let best: { readonly word: string; readonly distance: number } | undefined;
