@@ -15,6 +15,8 @@ export interface LocatedSnapshot {
   /** snapshot.json as stored: what a signature covers. */
   readonly bytes: Uint8Array;
   readonly storeFindings: readonly StoreFinding[];
+  /** What to do if this one turns out to be damaged: which other one is whole. */
+  readonly otherwise: string;
 }
 
 /**
@@ -43,7 +45,8 @@ export async function locateSnapshot(
   }
   try {
     const bytes = listed.snapshotJson;
-    return { snapshot: readSnapshotJson(bytes, { source, id }), bytes, storeFindings: findings };
+    const otherwise = newestWholeHint(snapshots, source, id);
+    return { snapshot: readSnapshotJson(bytes, { source, id }), bytes, storeFindings: findings, otherwise };
   } catch (cause) {
     if (!(cause instanceof LifeboatError) || cause.code !== "snapshot-damaged") throw cause;
     const hint = newestWholeHint(snapshots, source, id);
@@ -94,4 +97,16 @@ function newestWholeHint(snapshots: readonly ListedSnapshot[], source: string, d
   return newest === undefined
     ? "The store holds no other whole snapshot of this source."
     : `The newest whole one is ${newest}; name it with --snapshot if that is what you want.`;
+}
+
+/** The work on a located snapshot; damage that it finds names the newest other snapshot that is whole. */
+export async function namingOthers<T>(otherwise: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    if (!(cause instanceof LifeboatError) || cause.exitCode !== 3) throw cause;
+    const { code, message, publicSentence } = cause;
+    const shown = publicSentence === undefined ? {} : { publicSentence };
+    throw new LifeboatError(code, message, { hint: otherwise, cause, ...shown });
+  }
 }

@@ -11,7 +11,7 @@ import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
 import { requireChosenBuckets } from "./chosen-buckets.ts";
-import { locateSnapshot, type SnapshotChoice } from "./locate-snapshot.ts";
+import { locateSnapshot, namingOthers, type SnapshotChoice } from "./locate-snapshot.ts";
 import {
   chosenEntries,
   type Decision,
@@ -73,23 +73,32 @@ export async function restoreBuckets(
 ): Promise<BucketRestoreReport> {
   const { clock, logger, store } = surroundings;
   const startedMs = clock.elapsedMs();
-  const { snapshot, storeFindings } = await locateSnapshot(store, wanted.source, wanted.choice);
+  const { snapshot, storeFindings, otherwise } = await locateSnapshot(store, wanted.source, wanted.choice);
   for (const { sentence, remedy } of storeFindings) logger.warning(`${sentence} ${remedy}`);
-  requireWholeBuckets(snapshot);
+  requireWholeBuckets(snapshot, otherwise);
+  const report = await namingOthers(otherwise, restoreLocated(snapshot, wanted, surroundings));
+  return { snapshot, ...report, seconds: (clock.elapsedMs() - startedMs) / 1000 };
+}
+
+async function restoreLocated(
+  snapshot: SnapshotJson,
+  wanted: BucketRestoreRequest,
+  surroundings: BucketRestoreSurroundings,
+): Promise<Omit<BucketRestoreReport, "snapshot" | "seconds">> {
+  const { store } = surroundings;
   const contents = storageOf(await readSealedContents(store, snapshot, wanted.identities));
   requireChosenBuckets(
     wanted.filter,
     contents.buckets.map(({ id }) => id),
   );
-  const seconds = (): number => (clock.elapsedMs() - startedMs) / 1000;
   const entries = () => chosenEntries(indexOf(surroundings, snapshot, wanted.identities), wanted.filter);
   const means = { ...surroundings, snapshot, identities: wanted.identities, jobs: wanted.jobs };
   const { target } = wanted;
 
   if (target.kind === "directory") {
-    if (wanted.dryRun) return { snapshot, seconds: seconds() };
+    if (wanted.dryRun) return {};
     const restored = await restoreIntoDirectory(entries, { ...means, ...target });
-    return { snapshot, restored, seconds: seconds() };
+    return { restored };
   }
   const buckets = contents.buckets
     .filter(({ id }) => wanted.filter.wantsBucket(id))
@@ -115,13 +124,13 @@ export async function restoreBuckets(
   if (wanted.planHash !== undefined && wanted.planHash !== planHash) {
     throw new LifeboatError("plan-outdated", `The plan is now ${planHash}, not the one that was agreed to.`);
   }
-  if (wanted.dryRun) return { snapshot, plan, planHash, seconds: seconds() };
+  if (wanted.dryRun) return { plan, planHash };
   requireStorageConfirmation(plan, wanted.confirm);
   const restored = await restoreStorage(plan, { ...means, ...target, buckets, decisions });
-  return { snapshot, plan, planHash, restored, seconds: seconds() };
+  return { plan, planHash, restored };
 }
 
-function requireWholeBuckets(snapshot: SnapshotJson): void {
+function requireWholeBuckets(snapshot: SnapshotJson, otherwise: string): void {
   if (snapshot.kind !== "storage") {
     throw new LifeboatError(
       "input-invalid",
@@ -130,6 +139,8 @@ function requireWholeBuckets(snapshot: SnapshotJson): void {
     );
   }
   if (snapshot.state !== "whole") {
-    throw new LifeboatError("snapshot-incomplete", `Snapshot ${snapshot.id} is not whole.`);
+    throw new LifeboatError("snapshot-incomplete", `Snapshot ${snapshot.id} is not whole.`, {
+      hint: otherwise,
+    });
   }
 }

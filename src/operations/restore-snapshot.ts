@@ -8,11 +8,12 @@ import { maintenanceConnection } from "../postgres/swap.ts";
 import type { Identities } from "../seal/identities.ts";
 import { databaseOf } from "../snapshot/contents.ts";
 import { newSnapshotId } from "../snapshot/ids.ts";
+import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
 import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
 import { asRestoreVerdict, compareRestored, compareTables } from "./compare-restored.ts";
-import { locateSnapshot, type SnapshotChoice } from "./locate-snapshot.ts";
+import { locateSnapshot, namingOthers, type SnapshotChoice } from "./locate-snapshot.ts";
 import {
   planDatabaseRestore,
   planHash,
@@ -56,16 +57,28 @@ export async function restoreSnapshot(
   wanted: SnapshotRestoreRequest,
   surroundings: RestoreSurroundings,
 ): Promise<SnapshotRestoreReport> {
-  const { clock, logger, store, runHook } = surroundings;
+  const { clock, logger, store } = surroundings;
   const startedMs = clock.elapsedMs();
-  const { target } = wanted.request;
-  await refuseHopelessConnection(target);
-  const { snapshot, storeFindings } = await locateSnapshot(store, wanted.source, wanted.choice);
+  await refuseHopelessConnection(wanted.request.target);
+  const { snapshot, storeFindings, otherwise } = await locateSnapshot(store, wanted.source, wanted.choice);
   // What was passed over matters most to the person who restores: it may look like the newest backup.
   for (const { sentence, remedy } of storeFindings) logger.warning(`${sentence} ${remedy}`);
   if (snapshot.state !== "whole") {
-    throw new LifeboatError("snapshot-incomplete", `Snapshot ${snapshot.id} is not whole.`);
+    throw new LifeboatError("snapshot-incomplete", `Snapshot ${snapshot.id} is not whole.`, {
+      hint: otherwise,
+    });
   }
+  const report = await namingOthers(otherwise, restoreLocated(snapshot, wanted, surroundings));
+  return { ...report, seconds: (clock.elapsedMs() - startedMs) / 1000 };
+}
+
+async function restoreLocated(
+  snapshot: SnapshotJson,
+  wanted: SnapshotRestoreRequest,
+  surroundings: RestoreSurroundings,
+): Promise<Omit<SnapshotRestoreReport, "seconds">> {
+  const { clock, logger, store, runHook } = surroundings;
+  const { target } = wanted.request;
   const contents = await readSealedContents(store, snapshot, wanted.identities);
   // The target database need not exist yet, so another one is asked.
   const server = await withClient(await maintenanceConnection(target, target.database), inspectServer);
@@ -75,11 +88,10 @@ export async function restoreSnapshot(
   const facts = await readTargetFacts(target, tools);
   const plan = planDatabaseRestore({ contents, request: wanted.request, facts });
   const hash = planHash(plan);
-  const seconds = (): number => (clock.elapsedMs() - startedMs) / 1000;
   if (wanted.planHash !== undefined && wanted.planHash !== hash) {
     throw new LifeboatError("plan-outdated", `The plan is now ${hash}, not the one that was agreed to.`);
   }
-  if (wanted.dryRun) return { plan, planHash: hash, seconds: seconds() };
+  if (wanted.dryRun) return { plan, planHash: hash };
 
   logger.info(`Restoring snapshot ${snapshot.id} of "${snapshot.source}".`);
   const backup = databaseOf(contents);
@@ -96,5 +108,5 @@ export async function restoreSnapshot(
     verifyRestored: async (connection) => asRestoreVerdict(await compareRestored(connection, backup)),
     verifyTables: compareTables,
   });
-  return { plan, planHash: hash, restored, seconds: seconds() };
+  return { plan, planHash: hash, restored };
 }
