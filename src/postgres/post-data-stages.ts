@@ -13,7 +13,7 @@ export interface PostDataStage {
 
 /** In order; empty where the archive attaches no indexes, and everything may run at once. */
 export function postDataStages(toc: ArchiveToc): readonly PostDataStage[] {
-  const entries = toc.entries.filter(({ section }) => section === "post-data");
+  const entries = postDataOf(toc);
   const attaching = entries.filter(({ kind }) => kind === "INDEX ATTACH");
   if (attaching.length === 0) return [];
   const late = dependents(entries, attaching);
@@ -23,6 +23,15 @@ export function postDataStages(toc: ArchiveToc): readonly PostDataStage[] {
     { entries: entries.filter((entry) => late.has(entry)), atOnce: true },
   ];
   return stages.filter((stage) => stage.entries.length > 0);
+}
+
+/** As pg_restore counts: comments, labels and privileges are of no section and belong to that of the entry before. */
+function postDataOf({ entries }: ArchiveToc): readonly TocEntry[] {
+  let current: TocEntry["section"] = "pre-data";
+  return entries.filter(({ section }) => {
+    if (section !== "none") current = section;
+    return current === "post-data";
+  });
 }
 
 /** What needs one of `roots`, at any distance (a foreign key needs the whole index of the table it points to). */

@@ -13,7 +13,9 @@ const partitioned = `
   create table public.readings_2026 partition of public.readings for values from ('2026-01-01') to ('2027-01-01');
   create table public.readings_other partition of public.readings default;
   create table public.notes (id bigint, at date, region text, foreign key (id, at, region) references public.readings);
-  create index on public.readings (region);
+  create index by_region on public.readings (region);
+  comment on index public.by_region is 'of all partitions';
+  comment on constraint notes_id_at_region_fkey on public.notes is 'late';
   insert into public.readings values (1, '2025-03-04', 'eu'), (2, '2026-03-04', 'us');
   insert into public.notes values (1, '2025-03-04', 'eu');
 `;
@@ -48,6 +50,11 @@ test("indexes of partitions are attached one after the other: together they may 
   expect(attached).toEqual([{ n: "10", c: "1" }]);
   const invalid = await run(target, "select indexrelid::regclass::text from pg_index where not indisvalid");
   expect(invalid).toEqual([]);
+  const comments = await run(
+    target,
+    "select description c from pg_description where classoid in ('pg_class'::regclass, 'pg_constraint'::regclass) and description in ('of all partitions', 'late') order by 1",
+  );
+  expect(comments).toEqual([{ c: "late" }, { c: "of all partitions" }]);
   expect(
     await run(target, "select count(*) n from pg_constraint where contype = 'f' and conparentid = 0"),
   ).toEqual([{ n: "1" }]);
