@@ -36,6 +36,18 @@ export const errorCatalogue = {
     meaning: "A bucket that was chosen does not exist, or is not in the snapshot. Nothing was started.",
     cure: "Correct the name; the message lists what is there where names may be shown.",
   },
+  "bundle-failed": {
+    family: "ours",
+    exitCode: 1,
+    meaning: "git could not make the bundle of the repository. Nothing became visible.",
+    cure: "Run `git fsck` in the repository; git's own words follow where they may be shown.",
+  },
+  "bundle-unreadable": {
+    family: "ours",
+    exitCode: 3,
+    meaning: "git cannot make a repository of the bundle in the snapshot.",
+    cure: "Do not rely on this snapshot for the code: verify older ones, and take a new one now.",
+  },
   "client-tools-missing": {
     family: "user",
     exitCode: 2,
@@ -105,6 +117,18 @@ export const errorCatalogue = {
     meaning: "pg_dump or zstd did not end well. Nothing became visible.",
     cure: "The program's own words follow where they may be shown (in public repositories they could name tables).",
   },
+  "file-changed": {
+    family: "ours",
+    exitCode: 1,
+    meaning: "A file became shorter while it was read. Nothing became visible.",
+    cure: "Run again, or exclude files that are rewritten all the time.",
+  },
+  "github-unreachable": {
+    family: "ours",
+    exitCode: 1,
+    meaning: "GitHub's API gave no usable answer, also after several tries.",
+    cure: "Look at githubstatus.com and run again.",
+  },
   "hook-failed": {
     family: "ours",
     exitCode: 1,
@@ -155,6 +179,12 @@ export const errorCatalogue = {
       "An object broke off in the middle of being packed, so its pack was given up; nothing of it is stored.",
     cure: "Run again; objects that are safe already are not fetched twice.",
   },
+  "path-missing": {
+    family: "user",
+    exitCode: 2,
+    meaning: "A path that was to be backed up does not exist. Nothing was started.",
+    cure: "Correct the path, or check out and mount what it should be on.",
+  },
   "plan-outdated": {
     family: "user",
     exitCode: 2,
@@ -185,6 +215,19 @@ export const errorCatalogue = {
     exitCode: 2,
     meaning: "Nobody was named who could open the backup. Lifeboat has no unencrypted mode.",
     cure: "Make a key with `lifeboat keygen`, keep the identity file offline, and give the printed age1… recipient.",
+  },
+  "repository-not-whole": {
+    family: "user",
+    exitCode: 2,
+    meaning:
+      "The git repository is not all there, so a bundle of it could not be cloned. Nothing was started.",
+    cure: "Check it out whole: actions/checkout with `fetch-depth: 0`.",
+  },
+  "repository-unusable": {
+    family: "user",
+    exitCode: 2,
+    meaning: "git cannot read the repository that was named.",
+    cure: "Name a folder that holds a git repository, and install git.",
   },
   "restore-file-exists": {
     family: "user",

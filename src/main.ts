@@ -1,4 +1,5 @@
 /** The bundle's two doors: an action by its name, and the command line. */
+import { appBackup } from "./actions/app-backup/run.ts";
 import { dbBackup } from "./actions/db-backup/run.ts";
 import { restore } from "./actions/restore/run.ts";
 import { storageBackup } from "./actions/storage-backup/run.ts";
@@ -8,6 +9,7 @@ import { type Action, runAction as run } from "./runner/run-action.ts";
 export { runCli } from "./cli/run-cli.ts";
 
 const actions = {
+  "app-backup": appBackup,
   "db-backup": dbBackup,
   restore,
   "storage-backup": storageBackup,

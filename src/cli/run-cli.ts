@@ -1,6 +1,7 @@
 /** `lifeboat`: the same operations from a terminal, for the day GitHub itself is down. */
 import { Command, CommanderError } from "commander";
 import { version } from "../runner/version.ts";
+import { backupApplicationCommand, restoreApplicationCommand } from "./application-commands.ts";
 import { backupCommand, backupStorageCommand } from "./backup-command.ts";
 import type { CliCommand } from "./cli-command.ts";
 import { type CommandResult, runCommand } from "./exit.ts";
@@ -15,11 +16,13 @@ const commands: readonly CliCommand[] = [
   keygenCommand,
   backupCommand,
   backupStorageCommand,
+  backupApplicationCommand,
   listCommand,
   showCommand,
   verifyCommand,
   restoreCommand,
   restoreStorageCommand,
+  restoreApplicationCommand,
   exportCommand,
   policyCheckCommand,
   policyExplainCommand,

@@ -17,6 +17,7 @@ import { judge } from "../verification/compare-database.ts";
 import { type ComponentVerdict, type Finding, type Verdict, worstVerdict } from "../verification/findings.ts";
 import { levels, type VerifyLevel } from "../verification/levels.ts";
 import { applyWaivers } from "../verification/waivers.ts";
+import { checkApplication } from "./check-application.ts";
 import { checkRestoredBuckets, checkUnsealedBuckets } from "./check-buckets.ts";
 import { checkRestored } from "./check-restored.ts";
 import { checkStored, checkStoredPacks, damageFinding } from "./check-stored.ts";
@@ -120,6 +121,10 @@ async function checkInside(
     return [judge("contents", 1, [damageFinding(cause, fileNamed(snapshot, contentsName))])];
   }
   if (snapshot.kind === "storage") return await checkBuckets(snapshot, identities, request, surroundings);
+  if (snapshot.kind === "application") {
+    const level = request.level === "restored" ? "restored" : "unsealed";
+    return await checkApplication(snapshot, contents, identities, level, surroundings);
+  }
   const major = await serverMajor(contents, request);
   const tools = await surroundings.clientTools(major);
   const unsealed = await checkUnsealed(snapshot, contents, identities, { ...surroundings, tools });

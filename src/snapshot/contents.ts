@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { LifeboatError } from "../errors.ts";
+import { type ApplicationContents, applicationContents } from "./application-contents.ts";
 import { isSnapshotId } from "./ids.ts";
 import { type StorageContents, storageContents } from "./storage-contents.ts";
 
@@ -94,7 +95,18 @@ const databaseContents = z.looseObject({
   hashesNotVerified: z.string().optional(),
 });
 
-export const partRoles = ["schema", "rest", "data", "globals", "index"] as const;
+export const partRoles = [
+  "schema",
+  "rest",
+  "data",
+  "globals",
+  "index",
+  "repository",
+  "files",
+  "config",
+  "environment",
+  "settings",
+] as const;
 
 const contentsSchema = z.looseObject({
   formatVersion: z.literal(1),
@@ -112,6 +124,7 @@ const contentsSchema = z.looseObject({
   ),
   database: databaseContents.optional(),
   storage: storageContents.optional(),
+  application: applicationContents.optional(),
 });
 
 export type Contents = z.infer<typeof contentsSchema>;
@@ -157,4 +170,10 @@ export function databaseOf(contents: Contents): DatabaseContents {
 export function storageOf(contents: Contents): StorageContents {
   if (contents.storage !== undefined) return contents.storage;
   throw new LifeboatError("snapshot-damaged", `Snapshot ${contents.id} says nothing about buckets.`);
+}
+
+/** The application half of an application snapshot's contents. */
+export function applicationOf(contents: Contents): ApplicationContents {
+  if (contents.application !== undefined) return contents.application;
+  throw new LifeboatError("snapshot-damaged", `Snapshot ${contents.id} says nothing about an application.`);
 }

@@ -52,15 +52,31 @@ export type BucketTargetInputs =
     }
   | { readonly kind: "directory"; readonly path: string; readonly replace: boolean };
 
-export type RestoreInputs = DatabaseRestoreInputs | BucketRestoreInputs;
+export interface ApplicationRestoreInputs extends CommonInputs {
+  readonly kind: "application";
+  /** Absolute. */
+  readonly folder: string;
+}
+
+export type RestoreInputs = DatabaseRestoreInputs | BucketRestoreInputs | ApplicationRestoreInputs;
 
 export function restoreInputs(read: InputReader): RestoreInputs {
-  const kind = read.enum("kind", ["database", "storage"], "database");
+  const kind = read.enum("kind", ["database", "storage", "application"], "database");
   const common = commonInputs(read);
   // Both are read: a value that does not fit is worth telling even where it belongs to the other kind.
   const database = databaseInputs(read, common, kind === "database");
   const buckets = bucketInputs(read, common, kind === "storage");
+  if (kind === "application") return applicationInputs(read, common);
   return kind === "storage" ? buckets : database;
+}
+
+/** The flags of `lifeboat restore application`. */
+export function applicationRestoreInputs(read: InputReader): ApplicationRestoreInputs {
+  return applicationInputs(read, commonInputs(read));
+}
+
+function applicationInputs(read: InputReader, common: CommonInputs): ApplicationRestoreInputs {
+  return { ...common, kind: "application", folder: read.parsed("target-directory", parseDirectory) };
 }
 
 /** The flags of `lifeboat restore database`. */

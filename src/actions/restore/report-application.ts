@@ -1,0 +1,22 @@
+/** An application restore's report as outputs, summary and record; pure. */
+import type { ApplicationRestoreReport } from "../../operations/restore-application.ts";
+import type { ActionResult } from "../../runner/run-action.ts";
+import { megabytes, table } from "../markdown.ts";
+
+export function reportApplicationRestore(report: ApplicationRestoreReport, store: string): ActionResult {
+  const { snapshot, written, isDryRun, seconds } = report;
+  const { source, id } = snapshot;
+  return {
+    outputs: { outcome: isDryRun ? "planned" : "restored", snapshot: id },
+    summary: [
+      isDryRun ? "## 📋 Dry run: nothing was changed" : `## ✅ Restored "${source}"`,
+      table([
+        ["Snapshot", `\`${id}\``],
+        ["Moment", snapshot.times.snapshot],
+        ...written.map(({ path, bytes }) => [path, megabytes(bytes)] as const),
+        ["Took", `${seconds.toFixed(1)} s`],
+      ]),
+    ].join("\n\n"),
+    record: { source, kind: "application", snapshot: id, store, numbers: { seconds } },
+  };
+}

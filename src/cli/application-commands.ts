@@ -1,0 +1,70 @@
+import { appBackupInputs } from "../actions/app-backup/inputs.ts";
+import { applicationRestoreInputs } from "../actions/restore/inputs.ts";
+import { backUpApplication } from "../operations/back-up-application.ts";
+import { onlySource } from "../operations/list-snapshots.ts";
+import { restoreApplication } from "../operations/restore-application.ts";
+import { cliSurroundings } from "./cli-surroundings.ts";
+import { environmentVariable } from "./environment.ts";
+import {
+  identityFromFile,
+  needingStore,
+  repeatable,
+  withKey,
+  withSealing,
+  withSnapshot,
+  withStore,
+} from "./flag-sets.ts";
+import type { CliCommand } from "./cli-command.ts";
+import { formatBytes } from "./terminal.ts";
+
+export const backupApplicationCommand: CliCommand = {
+  path: ["backup", "application"],
+  summary: "back up a git repository, files, configuration and the environment file, sealed",
+  configure: (command) => {
+    withSealing(withStore(command))
+      .option("--workspace <path>", "folder of the git repository; relative paths stand on it (default: .)")
+      .option("--bundle <true|false>", "whether to bundle the repository (default: true)")
+      .option("--environment <env:NAME|file:PATH>", "the environment file's text")
+      .option("--settings-token <env:NAME|file:PATH>", "GitHub token that may read the repository's settings")
+      .option("--repository <owner/name>", "whose settings");
+    repeatable(command, "--paths, --path <path>", "file or folder to keep; may be repeated");
+    repeatable(command, "--config <path>", "folder of configuration; may be repeated");
+    return repeatable(command, "--exclude <glob>", "no entries like this; may be repeated");
+  },
+  async run(cli, flags) {
+    const named = { ...flags, recipients: flags["recipient"], paths: flags["path"] };
+    const inputs = cli.readInputs(named, needingStore(flags, appBackupInputs));
+    const surroundings = await cliSurroundings(cli, inputs);
+    const apiUrl = environmentVariable("GITHUB_API_URL") ?? "https://api.github.com";
+    const settings = inputs.settings === undefined ? undefined : { ...inputs.settings, apiUrl };
+    const report = await backUpApplication({ ...inputs, settings }, surroundings);
+    const { snapshot, contents, findings, seconds } = report;
+    for (const { sentence, remedy } of findings) cli.logger.warning(`${sentence} ${remedy}`);
+    const refs = contents.repository?.refs.length ?? 0;
+    return {
+      document: { snapshot, contents, findings, seconds },
+      text:
+        `Snapshot ${snapshot.id} of "${snapshot.source}" is stored and read back: ${refs} refs, ${snapshot.totals.objects} files, ` +
+        `${formatBytes(snapshot.totals.rawBytes)} in ${formatBytes(snapshot.totals.sealedBytes)} sealed, ${seconds.toFixed(1)} s.`,
+    };
+  },
+};
+
+export const restoreApplicationCommand: CliCommand = {
+  path: ["restore", "application"],
+  summary: "write code and configuration into a folder",
+  configure: (command) =>
+    withKey(withSnapshot(command))
+      .option("--target-directory <path>", "absolute path of the folder to write into")
+      .option("--confirm <path>", "the same path again: needed where something in it is replaced")
+      .option("--dry-run", "show what would be written"),
+  async run(cli, flags) {
+    const inputs = cli.readInputs(identityFromFile(flags), needingStore(flags, applicationRestoreInputs));
+    const surroundings = await cliSurroundings(cli, inputs);
+    const source = await onlySource(surroundings.store, inputs.source, inputs.kind);
+    const report = await restoreApplication({ ...inputs, source }, surroundings);
+    const lines = report.written.map(({ path, bytes }) => `${path}  ${formatBytes(bytes)}`);
+    const end = report.isDryRun ? "Nothing was written." : `Written into ${inputs.folder}.`;
+    return { document: report, text: [...lines, end].join("\n") };
+  },
+};

@@ -1,0 +1,235 @@
+/** Backs up code and configuration: a bundle of every ref, paths and folders as tar, the environment file, settings. */
+import { bundleOf, inspectRepository } from "../application/git-repository.ts";
+import { requirePaths, tarOf, type TreeRequest, type TreeTotals } from "../application/file-tree.ts";
+import { readRepositorySettings, type SettingsRequest } from "../application/repository-settings.ts";
+import { LifeboatError } from "../errors.ts";
+import { compressStream } from "../seal/node-zstd.ts";
+import type { Recipients } from "../seal/recipients.ts";
+import { sealDocument, sealStream } from "../seal/seal.ts";
+import type { ApplicationContents } from "../snapshot/application-contents.ts";
+import { type Contents, type ContentsFile, writeContents } from "../snapshot/contents.ts";
+import { newSnapshotId } from "../snapshot/ids.ts";
+import { contentsName } from "../snapshot/keys.ts";
+import type { SigningKey } from "../snapshot/signature.ts";
+import {
+  readSnapshotJson,
+  type SnapshotJson,
+  type Tier,
+  writeSnapshotJson,
+} from "../snapshot/snapshot-json.ts";
+import { globMatcher } from "../storage/object-filter.ts";
+import type { Draft, Store } from "../store/store.ts";
+import type { Clock } from "../system/clock.ts";
+import type { Logger } from "../system/logger.ts";
+import { streamOf } from "../system/stream-of.ts";
+import type { Finding } from "../verification/findings.ts";
+import { newestHeads } from "./history.ts";
+
+export interface ApplicationBackupRequest {
+  readonly source: string;
+  readonly tiers: readonly Tier[];
+  readonly recipients: Recipients;
+  readonly signingKey: SigningKey | undefined;
+  readonly retentionDays?: number;
+  /** Folder of the git repository, and what relative paths stand on. Absolute. */
+  readonly workspace: string;
+  readonly bundlesRepository: boolean;
+  readonly paths: readonly string[];
+  readonly config: readonly string[];
+  /** Globs on names in the tar. */
+  readonly exclude: readonly string[];
+  /** The environment file's text. */
+  readonly environment: string | undefined;
+  /** Absent where no token may ask GitHub. */
+  readonly settings: Omit<SettingsRequest, "sleep"> | undefined;
+}
+
+export interface ApplicationSurroundings {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly lifeboatVersion: string;
+  readonly signal: AbortSignal;
+}
+
+export interface ApplicationBackupReport {
+  readonly snapshot: SnapshotJson;
+  readonly contents: ApplicationContents;
+  readonly findings: readonly Finding[];
+  readonly seconds: number;
+}
+
+export async function backUpApplication(
+  request: ApplicationBackupRequest,
+  surroundings: ApplicationSurroundings,
+): Promise<ApplicationBackupReport> {
+  const { clock, store } = surroundings;
+  const { source } = request;
+  const startedMs = clock.elapsedMs();
+  const started = clock.now();
+  const trees = treesOf(request);
+  requireSomething(request);
+  await requirePaths(trees.files);
+  await requirePaths(trees.config);
+  const repository = request.bundlesRepository ? await inspectRepository(request.workspace) : undefined;
+  const settings =
+    request.settings === undefined ? undefined : await readRepositorySettings(request.settings);
+  const history = await newestHeads(store, source);
+
+  const id = newSnapshotId(started);
+  const lifetime =
+    request.retentionDays === undefined ? {} : { lifetime: { retentionDays: request.retentionDays } };
+  const draft = await store.begin({ source, id, ...lifetime });
+  try {
+    const parts = new Parts(draft, request.recipients);
+    const application: ApplicationContents = {};
+    if (repository !== undefined) {
+      await parts.store("repository", "repository.bundle", bundleOf(request.workspace, surroundings.signal));
+      application.repository = { ...repository, refs: repository.refs.map((ref) => ({ ...ref })) };
+    }
+    for (const role of ["files", "config"] as const) {
+      const tree = trees[role];
+      if (tree.paths.length === 0) continue;
+      const totals: TreeTotals = { files: 0, folders: 0, links: 0, bytes: 0, skipped: [] };
+      await parts.store(role, `${role}.tar`, tarOf(tree, totals));
+      application[role] = { paths: [...tree.paths], ...totals };
+    }
+    if (request.environment !== undefined) {
+      const bytes = Buffer.from(request.environment);
+      await parts.store("environment", "environment", streamOf(bytes));
+      application.environment = { bytes: bytes.length };
+    }
+    if (settings !== undefined) {
+      await parts.store(
+        "settings",
+        "settings.json",
+        streamOf(Buffer.from(`${JSON.stringify(settings, null, 1)}\n`)),
+      );
+      const { present, unreadable } = settings;
+      application.settings = {
+        kinds: Object.keys(present),
+        unreadable: unreadable.map((one) => ({ ...one })),
+      };
+    }
+    const { files } = parts;
+    const contents: Contents = { formatVersion: 1, id, source, files: [...files], application };
+    const sealed = await sealDocument(writeContents(contents), request.recipients);
+    await draft.put(contentsName, streamOf(sealed.bytes));
+    const bytes = writeSnapshotJson(
+      {
+        id,
+        source,
+        kind: "application",
+        state: "whole",
+        tiers: [...request.tiers],
+        times: {
+          started: started.toISOString(),
+          snapshot: started.toISOString(),
+          finished: clock.now().toISOString(),
+        },
+        versions: { lifeboat: surroundings.lifeboatVersion },
+        recipients: [...request.recipients.fingerprints],
+        totals: {
+          tables: 0,
+          rows: 0,
+          objects: (application.files?.files ?? 0) + (application.config?.files ?? 0),
+          rawBytes: files.reduce((sum, file) => sum + file.rawBytes, 0),
+          sealedBytes: files.reduce((sum, file) => sum + file.header.length + file.payload.length, 0),
+        },
+        packs: [],
+        heads: [...history.heads],
+        files: [
+          ...files.map(({ name, header, payload }) => ({ name, header, payload })),
+          { name: contentsName, ...sealed.extents },
+        ],
+      },
+      request.signingKey,
+    );
+    await draft.commit(bytes);
+    return {
+      snapshot: readSnapshotJson(bytes, { source, id }),
+      contents: application,
+      findings: [...history.findings, ...findingsOf(application)],
+      seconds: (clock.elapsedMs() - startedMs) / 1000,
+    };
+  } catch (cause) {
+    await draft.abandon();
+    throw cause;
+  }
+}
+
+/** Seals and stores one part after the other. */
+class Parts {
+  readonly files: ContentsFile[] = [];
+  readonly #draft: Draft;
+  readonly #recipients: Recipients;
+
+  constructor(draft: Draft, recipients: Recipients) {
+    this.#draft = draft;
+    this.#recipients = recipients;
+  }
+
+  async store(role: ContentsFile["role"], title: string, raw: AsyncIterable<Uint8Array>): Promise<void> {
+    let rawBytes = 0;
+    async function* counted(): AsyncGenerator<Uint8Array, void, undefined> {
+      for await (const bytes of raw) {
+        rawBytes += bytes.length;
+        yield bytes;
+      }
+    }
+    const name = `${title}.zst.age`;
+    const sealing = sealStream(compressStream(counted()), this.#recipients);
+    await this.#draft.put(name, sealing.bytes);
+    this.files.push({ name, role, ...sealing.extents(), rawBytes });
+  }
+}
+
+function treesOf(request: ApplicationBackupRequest): Record<"files" | "config", TreeRequest> {
+  const excluded = request.exclude.map(globMatcher);
+  const base = request.workspace;
+  const isExcluded = (name: string): boolean => excluded.some((matches) => matches(name));
+  // The bundle has the repository's history; its folder holds tokens of the checkout besides.
+  const isExcludedFile = (name: string): boolean => /(?:^|\/)\.git$/.test(name) || isExcluded(name);
+  return {
+    files: { base, paths: request.paths, isExcluded: isExcludedFile },
+    config: { base, paths: request.config, isExcluded },
+  };
+}
+
+function requireSomething(request: ApplicationBackupRequest): void {
+  const { bundlesRepository, paths, config, environment } = request;
+  if (bundlesRepository || paths.length > 0 || config.length > 0 || environment !== undefined) return;
+  throw new LifeboatError("input-invalid", "There is nothing to back up.", {
+    hint: "Give the repository, paths, config or an environment.",
+  });
+}
+
+function findingsOf({ repository, settings, files, config }: ApplicationContents): readonly Finding[] {
+  const findings: Finding[] = [];
+  const warn = (code: string, sentence: string, remedy: string): void =>
+    void findings.push({ level: "warning", code, sentence, publicSentence: sentence, remedy });
+  if (repository?.usesLfs === true) {
+    warn(
+      "lfs-not-covered",
+      "The repository keeps files in Git LFS; the bundle holds only their pointers.",
+      "Check them out (`lfs: true`) and name their folders in `paths`.",
+    );
+  }
+  const skipped = (files?.skipped.length ?? 0) + (config?.skipped.length ?? 0);
+  if (skipped > 0) {
+    warn(
+      "special-file-skipped",
+      `${skipped} sockets, pipes or devices are not in the backup; the sealed contents name them.`,
+      "Exclude them if they do not belong to the configuration.",
+    );
+  }
+  if (settings !== undefined && settings.unreadable.length > 0) {
+    const what = settings.unreadable.map(({ kind, status }) => `${kind} (${status})`).join(", ");
+    warn(
+      "settings-not-readable",
+      `The token may not read these settings of the repository: ${what}.`,
+      "Give a fine-grained token with read access to administration, variables, secrets and environments.",
+    );
+  }
+  return findings;
+}

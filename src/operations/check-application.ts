@@ -1,0 +1,122 @@
+/** Levels `unsealed` and `restored` of an application snapshot: every part decompressed, tars listed, the bundle cloned. */
+import { createHash, randomBytes } from "node:crypto";
+import { createWriteStream } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { type ExtractReport, extractTar, listTar } from "../application/extract-tree.ts";
+import { cloneBundle } from "../application/git-repository.ts";
+import { LifeboatError } from "../errors.ts";
+import { folderNameOfThisProcess, sweepThrowawayFolders } from "../postgres/throwaway-server-folders.ts";
+import type { Identities } from "../seal/identities.ts";
+import { decompressStream } from "../seal/zstd.ts";
+import type { ApplicationContents } from "../snapshot/application-contents.ts";
+import { applicationOf, type Contents, type ContentsFile } from "../snapshot/contents.ts";
+import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
+import type { Store } from "../store/store.ts";
+import type { Logger } from "../system/logger.ts";
+import { judge } from "../verification/compare-database.ts";
+import type { ComponentVerdict, Finding } from "../verification/findings.ts";
+import { damageFinding } from "./check-stored.ts";
+import { fileNamed, unsealFile } from "./sealed-files.ts";
+
+export interface ApplicationCheck {
+  readonly store: Store;
+  readonly zstd: string | undefined;
+  readonly logger: Logger;
+  readonly temporaryFolder: string;
+}
+
+/** What a part holds, decompressed and no longer than recorded. */
+export function rawPart(
+  { store, zstd }: Pick<ApplicationCheck, "store" | "zstd">,
+  snapshot: SnapshotJson,
+  file: ContentsFile,
+  identities: Identities,
+): AsyncIterable<Uint8Array> {
+  const sealed = unsealFile(store, snapshot, fileNamed(snapshot, file.name), identities);
+  return decompressStream(sealed, { maxBytes: file.rawBytes, zstd });
+}
+
+/** Each part to its end; the bundle is made a repository of in a throwaway folder, tars are listed or extracted there. */
+export async function checkApplication(
+  snapshot: SnapshotJson,
+  contents: Contents,
+  identities: Identities,
+  level: "unsealed" | "restored",
+  means: ApplicationCheck,
+): Promise<readonly ComponentVerdict[]> {
+  const { temporaryFolder, logger } = means;
+  await sweepThrowawayFolders(temporaryFolder, logger);
+  const folder = join(temporaryFolder, await folderNameOfThisProcess(randomBytes(6).toString("hex")));
+  await mkdir(folder, { mode: 0o700 });
+  try {
+    const verdicts: ComponentVerdict[] = [];
+    for (const file of contents.files) {
+      const raw = rawPart(means, snapshot, file, identities);
+      try {
+        const findings = await checkPart(file, raw, applicationOf(contents), level, folder);
+        verdicts.push(judge(file.role, 1, findings));
+      } catch (cause) {
+        verdicts.push(judge(file.role, 1, [damageFinding(cause, fileNamed(snapshot, file.name))]));
+      }
+    }
+    return verdicts;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function checkPart(
+  { role, rawBytes }: ContentsFile,
+  raw: AsyncIterable<Uint8Array>,
+  application: ApplicationContents,
+  level: "unsealed" | "restored",
+  folder: string,
+): Promise<readonly Finding[]> {
+  if (role === "repository") return await checkBundle(raw, application, folder);
+  if (role === "files" || role === "config") {
+    const target = join(folder, role);
+    if (level === "restored") await mkdir(target);
+    const found = level === "restored" ? await extractTar(raw, target) : await listTar(raw);
+    return compareTree(role, application[role], found);
+  }
+  let bytes = 0;
+  for await (const chunk of raw) bytes += chunk.length;
+  return bytes === rawBytes ? [] : [differs(`The ${role} has ${bytes} bytes instead of ${rawBytes}.`)];
+}
+
+async function checkBundle(
+  raw: AsyncIterable<Uint8Array>,
+  { repository }: ApplicationContents,
+  folder: string,
+): Promise<readonly Finding[]> {
+  const bundle = join(folder, "repository.bundle");
+  await pipeline(raw, createWriteStream(bundle, { flags: "wx", mode: 0o600 }));
+  const refs = await cloneBundle(bundle, join(folder, "repository.git"), repository?.headRef);
+  const digest = (list: readonly { readonly name: string; readonly object: string }[]): string =>
+    createHash("sha256")
+      .update(JSON.stringify(list.map(({ name, object }) => [name, object]).sort()))
+      .digest("hex");
+  if (repository !== undefined && digest(refs) === digest(repository.refs)) return [];
+  return [
+    differs(`The bundle has ${refs.length} refs that are not the ${repository?.refs.length ?? 0} recorded.`),
+  ];
+}
+
+function compareTree(
+  role: string,
+  wanted: ExtractReport | undefined,
+  found: ExtractReport,
+): readonly Finding[] {
+  if (wanted === undefined)
+    throw new LifeboatError("snapshot-damaged", `The contents do not know of ${role}.`);
+  return (["files", "folders", "links", "bytes"] as const)
+    .filter((field) => field !== "folders" && wanted[field] !== found[field])
+    .map((field) => differs(`The ${role} have ${found[field]} ${field} instead of ${wanted[field]}.`));
+}
+
+function differs(sentence: string): Finding {
+  const remedy = "Do not rely on this snapshot: verify an older one, and take a new backup now.";
+  return { level: "error", code: "application-differs", sentence, publicSentence: sentence, remedy };
+}

@@ -1,0 +1,139 @@
+/** Restores code and configuration into a folder: a bare repository, files, config, environment file, settings. */
+import { randomBytes } from "node:crypto";
+import { createWriteStream } from "node:fs";
+import { chmod, lstat, mkdir, readdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { extractTar } from "../application/extract-tree.ts";
+import { cloneBundle } from "../application/git-repository.ts";
+import { LifeboatError } from "../errors.ts";
+import type { Identities } from "../seal/identities.ts";
+import { applicationOf, type Contents, type ContentsFile } from "../snapshot/contents.ts";
+import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
+import type { Store } from "../store/store.ts";
+import type { Clock } from "../system/clock.ts";
+import type { Logger } from "../system/logger.ts";
+import { rawPart } from "./check-application.ts";
+import { locateSnapshot, namingOthers, type SnapshotChoice } from "./locate-snapshot.ts";
+import { readSealedContents } from "./sealed-files.ts";
+
+export interface ApplicationRestoreRequest {
+  readonly source: string;
+  readonly choice: SnapshotChoice;
+  readonly identities: Identities;
+  /** Absolute. Made if its parent exists. */
+  readonly folder: string;
+  /** Must equal `folder` where something stands in it. */
+  readonly confirm: string | undefined;
+  readonly dryRun: boolean;
+}
+
+export interface ApplicationRestoreSurroundings {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly zstd: string | undefined;
+}
+
+export interface ApplicationRestoreReport {
+  readonly snapshot: SnapshotJson;
+  /** What is, or would be, written below the folder. */
+  readonly written: readonly { readonly path: string; readonly bytes: number }[];
+  readonly isDryRun: boolean;
+  readonly seconds: number;
+}
+
+/** Names of what a restore writes; nothing else in the folder is touched. */
+const places: Partial<Record<ContentsFile["role"], string>> = {
+  repository: "repository.git",
+  files: "files",
+  config: "config",
+  environment: "environment",
+  settings: "settings.json",
+};
+
+export async function restoreApplication(
+  request: ApplicationRestoreRequest,
+  surroundings: ApplicationRestoreSurroundings,
+): Promise<ApplicationRestoreReport> {
+  const { clock, logger, store } = surroundings;
+  const startedMs = clock.elapsedMs();
+  const { snapshot, storeFindings, otherwise } = await locateSnapshot(store, request.source, request.choice);
+  for (const { sentence, remedy } of storeFindings) logger.warning(`${sentence} ${remedy}`);
+  if (snapshot.kind !== "application") {
+    throw new LifeboatError("input-invalid", `Snapshot ${snapshot.id} is one of a ${snapshot.kind}.`, {
+      hint: `Restore it with kind ${snapshot.kind}, or name the source of the application.`,
+    });
+  }
+  const contents = await namingOthers(otherwise, readSealedContents(store, snapshot, request.identities));
+  const written = contents.files.map(({ role, rawBytes }) => ({ path: placeOf(role), bytes: rawBytes }));
+  const seconds = (): number => (clock.elapsedMs() - startedMs) / 1000;
+  if (request.dryRun) return { snapshot, written, isDryRun: true, seconds: seconds() };
+  const replaced = await prepareFolder(request, contents);
+  const staged = join(request.folder, `.lifeboat-${randomBytes(6).toString("hex")}`);
+  await mkdir(staged, { mode: 0o700 });
+  try {
+    await namingOthers(otherwise, writeParts(staged, request, snapshot, contents, surroundings));
+    for (const name of replaced) await rm(join(request.folder, name), { recursive: true });
+    for (const { path } of written) await rename(join(staged, path), join(request.folder, path));
+  } finally {
+    await rm(staged, { recursive: true, force: true });
+  }
+  return { snapshot, written, isDryRun: false, seconds: seconds() };
+}
+
+function placeOf(role: ContentsFile["role"]): string {
+  const place = places[role];
+  if (place !== undefined) return place;
+  throw new LifeboatError("snapshot-damaged", `An application snapshot has no part for ${role}.`);
+}
+
+/** The names that stand where something will be written; refused unless the folder's own name was typed. */
+async function prepareFolder(
+  { folder, confirm }: ApplicationRestoreRequest,
+  { files }: Contents,
+): Promise<readonly string[]> {
+  const there = await lstat(folder).catch(() => undefined);
+  if (there === undefined) await mkdir(folder, { mode: 0o700 });
+  else if (!there.isDirectory()) throw new LifeboatError("restore-file-exists", `${folder} is no folder.`);
+  const wanted = new Set(files.map(({ role }) => placeOf(role)));
+  const taken = (await readdir(folder)).filter((name) => wanted.has(name));
+  if (taken.length === 0) return [];
+  if (confirm === undefined) {
+    throw new LifeboatError("confirm-needed", `In ${folder} ${taken.join(", ")} would be replaced.`, {
+      hint: `Choose another folder, or confirm with "${folder}".`,
+    });
+  }
+  if (confirm !== folder) {
+    throw new LifeboatError("confirm-mismatch", `Confirmed was "${confirm}", the folder is "${folder}".`);
+  }
+  return taken;
+}
+
+async function writeParts(
+  folder: string,
+  { identities }: ApplicationRestoreRequest,
+  snapshot: SnapshotJson,
+  contents: Contents,
+  surroundings: ApplicationRestoreSurroundings,
+): Promise<void> {
+  for (const file of contents.files) {
+    const raw = rawPart(surroundings, snapshot, file, identities);
+    const path = join(folder, placeOf(file.role));
+    if (file.role === "files" || file.role === "config") {
+      await mkdir(path, { mode: 0o755 });
+      await extractTar(raw, path);
+    } else if (file.role === "repository") {
+      const bundle = `${path}.bundle`;
+      try {
+        await pipeline(raw, createWriteStream(bundle, { flags: "wx", mode: 0o600 }));
+        await cloneBundle(bundle, path, applicationOf(contents).repository?.headRef);
+      } finally {
+        await rm(bundle, { force: true });
+      }
+    } else {
+      await pipeline(raw, createWriteStream(path, { flags: "wx", mode: 0o600 }));
+      await chmod(path, 0o600);
+    }
+  }
+}

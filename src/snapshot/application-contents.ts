@@ -1,0 +1,40 @@
+/** The application half of contents.json: what code, files and settings a snapshot holds. */
+import { z } from "zod";
+
+const count = z.int().nonnegative();
+
+const tree = z.looseObject({
+  /** As they were asked for. */
+  paths: z.array(z.string()),
+  files: count,
+  folders: count,
+  links: count,
+  /** Bytes of files. */
+  bytes: count,
+  /** Sockets, pipes and devices. */
+  skipped: z.array(z.string()),
+});
+
+export const applicationContents = z.looseObject({
+  repository: z
+    .looseObject({
+      head: z.string(),
+      headRef: z.string().exactOptional(),
+      refs: z.array(z.looseObject({ name: z.string(), object: z.string() })),
+      newestCommit: z.string(),
+      usesLfs: z.boolean(),
+    })
+    .exactOptional(),
+  files: tree.exactOptional(),
+  config: tree.exactOptional(),
+  /** Bytes of the environment file. */
+  environment: z.looseObject({ bytes: count }).exactOptional(),
+  settings: z
+    .looseObject({
+      kinds: z.array(z.string()),
+      unreadable: z.array(z.looseObject({ kind: z.string(), status: z.int() })),
+    })
+    .exactOptional(),
+});
+
+export type ApplicationContents = z.infer<typeof applicationContents>;
