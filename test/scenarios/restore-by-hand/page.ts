@@ -34,6 +34,13 @@ export interface BucketVariables {
   readonly TARGET: string;
 }
 
+/** The values that its section about applications asks for. */
+export interface ApplicationVariables {
+  readonly SNAPSHOT: string;
+  readonly IDENTITY: string;
+  readonly TARGET: string;
+}
+
 /** Runs the page's blocks up to and including the section with this number, with the reader's own values. */
 export async function followPage(
   variables: PageVariables,
@@ -45,10 +52,17 @@ export async function followPage(
 
 /** Runs section 11, and before its packs the check of section 3 that it asks for. */
 export async function followBuckets(variables: BucketVariables, path: string): Promise<PageRun> {
-  const [first = "", ...others] = shellBlocks(page.slice(startOf(11)));
+  const [first = "", ...others] = shellBlocks(page.slice(startOf(11), startOf(12)));
   const checks = shellBlocks(page.slice(startOf(3), startOf(4)));
   const snapshot = 'export SNAPSHOT="$STORE/snapshots/$SOURCE/$ID"';
   return runScript([withValues(first, { ...variables }), snapshot, ...checks, ...others], path);
+}
+
+/** Runs section 12, and before its parts the check of section 3 that it asks for. */
+export async function followApplication(variables: ApplicationVariables, path: string): Promise<PageRun> {
+  const [first = "", ...others] = shellBlocks(page.slice(startOf(12)));
+  const checks = shellBlocks(page.slice(startOf(3), startOf(4)));
+  return runScript([withValues(first, { ...variables }), ...checks, ...others], path);
 }
 
 function startOf(section: number): number {
