@@ -12,6 +12,8 @@ export type SnapshotChoice =
 
 export interface LocatedSnapshot {
   readonly snapshot: SnapshotJson;
+  /** What to take instead where this one must not be used. */
+  readonly newestWhole: string;
   /** snapshot.json as stored: what a signature covers. */
   readonly bytes: Uint8Array;
   readonly storeFindings: readonly StoreFinding[];
@@ -43,12 +45,25 @@ export async function locateSnapshot(
   }
   try {
     const bytes = listed.snapshotJson;
-    return { snapshot: readSnapshotJson(bytes, { source, id }), bytes, storeFindings: findings };
+    return {
+      snapshot: readSnapshotJson(bytes, { source, id }),
+      bytes,
+      newestWhole: newestWholeHint(snapshots, source, id),
+      storeFindings: findings,
+    };
   } catch (cause) {
     if (!(cause instanceof LifeboatError) || cause.code !== "snapshot-damaged") throw cause;
     const hint = newestWholeHint(snapshots, source, id);
     throw new LifeboatError("snapshot-damaged", cause.message, { hint, cause });
   }
+}
+
+/** Throws `snapshot-incomplete` and names what can be used: nothing takes a snapshot with holes for whole. */
+export function requireWhole({ snapshot, newestWhole }: LocatedSnapshot): void {
+  if (snapshot.state === "whole") return;
+  throw new LifeboatError("snapshot-incomplete", `Snapshot ${snapshot.id} is not whole.`, {
+    hint: newestWhole,
+  });
 }
 
 function chosenId(ids: readonly string[], source: string, choice: SnapshotChoice): string {

@@ -11,7 +11,7 @@ import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
 import { requireChosenBuckets } from "./chosen-buckets.ts";
-import { locateSnapshot, type SnapshotChoice } from "./locate-snapshot.ts";
+import { locateSnapshot, requireWhole, type SnapshotChoice } from "./locate-snapshot.ts";
 import {
   chosenEntries,
   type Decision,
@@ -73,9 +73,11 @@ export async function restoreBuckets(
 ): Promise<BucketRestoreReport> {
   const { clock, logger, store } = surroundings;
   const startedMs = clock.elapsedMs();
-  const { snapshot, storeFindings } = await locateSnapshot(store, wanted.source, wanted.choice);
+  const located = await locateSnapshot(store, wanted.source, wanted.choice);
+  const { snapshot, storeFindings } = located;
   for (const { sentence, remedy } of storeFindings) logger.warning(`${sentence} ${remedy}`);
-  requireWholeBuckets(snapshot);
+  requireBuckets(snapshot);
+  requireWhole(located);
   const contents = storageOf(await readSealedContents(store, snapshot, wanted.identities));
   requireChosenBuckets(
     wanted.filter,
@@ -121,15 +123,11 @@ export async function restoreBuckets(
   return { snapshot, plan, planHash, restored, seconds: seconds() };
 }
 
-function requireWholeBuckets(snapshot: SnapshotJson): void {
-  if (snapshot.kind !== "storage") {
-    throw new LifeboatError(
-      "input-invalid",
-      `Snapshot ${snapshot.id} of "${snapshot.source}" is one of a ${snapshot.kind}.`,
-      { hint: `Restore it with kind ${snapshot.kind}, or name the source of the buckets.` },
-    );
-  }
-  if (snapshot.state !== "whole") {
-    throw new LifeboatError("snapshot-incomplete", `Snapshot ${snapshot.id} is not whole.`);
-  }
+function requireBuckets(snapshot: SnapshotJson): void {
+  if (snapshot.kind === "storage") return;
+  throw new LifeboatError(
+    "input-invalid",
+    `Snapshot ${snapshot.id} of "${snapshot.source}" is one of a ${snapshot.kind}.`,
+    { hint: `Restore it with kind ${snapshot.kind}, or name the source of the buckets.` },
+  );
 }

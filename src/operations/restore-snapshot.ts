@@ -12,7 +12,7 @@ import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
 import { asRestoreVerdict, compareRestored, compareTables } from "./compare-restored.ts";
-import { locateSnapshot, type SnapshotChoice } from "./locate-snapshot.ts";
+import { locateSnapshot, requireWhole, type SnapshotChoice } from "./locate-snapshot.ts";
 import {
   planDatabaseRestore,
   planHash,
@@ -60,12 +60,11 @@ export async function restoreSnapshot(
   const startedMs = clock.elapsedMs();
   const { target } = wanted.request;
   await refuseHopelessConnection(target);
-  const { snapshot, storeFindings } = await locateSnapshot(store, wanted.source, wanted.choice);
+  const located = await locateSnapshot(store, wanted.source, wanted.choice);
+  const { snapshot, storeFindings } = located;
   // What was passed over matters most to the person who restores: it may look like the newest backup.
   for (const { sentence, remedy } of storeFindings) logger.warning(`${sentence} ${remedy}`);
-  if (snapshot.state !== "whole") {
-    throw new LifeboatError("snapshot-incomplete", `Snapshot ${snapshot.id} is not whole.`);
-  }
+  requireWhole(located);
   const contents = await readSealedContents(store, snapshot, wanted.identities);
   // The target database need not exist yet, so another one is asked.
   const server = await withClient(await maintenanceConnection(target, target.database), inspectServer);
