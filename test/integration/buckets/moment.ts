@@ -48,7 +48,11 @@ export async function restoredMoment(
   const moment = new Map<string, HeldObject>();
   const lines = (await readFile(join(path, "manifest.jsonl"), "utf8")).split("\n").filter(Boolean);
   for (const line of lines) {
-    const entry = JSON.parse(line) as Record<string, unknown> & { bucket: string; name: string; path: string };
+    const entry = JSON.parse(line) as Record<string, unknown> & {
+      bucket: string;
+      name: string;
+      path: string;
+    };
     const bytes = await readFile(join(path, entry.path));
     moment.set(`${entry.bucket}/${entry.name}`, {
       sha256: createHash("sha256").update(bytes).digest("hex"),
@@ -67,7 +71,11 @@ function sorted(moment: Map<string, HeldObject>): Moment {
 }
 
 /** Keys of what a store holds of a kind: `packs/`, `snapshots/`, `shards/`. */
-export async function keysOf(store: Store, kind: "packs" | "snapshots", source = "storage"): Promise<string[]> {
+export async function keysOf(
+  store: Store,
+  kind: "packs" | "snapshots",
+  source = "storage",
+): Promise<string[]> {
   if (kind === "snapshots") return (await store.snapshots(source)).snapshots.map(({ id }) => id);
   return (await store.files(`packs/${source}/`)).map(({ key }) => key);
 }

@@ -20,7 +20,11 @@ async function fill({ addBucket, addObject }: StorageServer): Promise<void> {
   await addBucket("other");
   for (let at = 0; at < unchanged; at += 1) {
     const contentType = at % 2 === 0 ? "text/plain" : "image/png";
-    await addObject(at % 3 === 0 ? "other" : "files", { name: `same/${at}.bin`, size: 1000 + at, contentType });
+    await addObject(at % 3 === 0 ? "other" : "files", {
+      name: `same/${at}.bin`,
+      size: 1000 + at,
+      contentType,
+    });
   }
   for (const name of ["changed", "changed-same-size", "deleted", "renamed", "retyped", "annotated"])
     await addObject("files", { name, size: 2000, contentType: "text/plain" });
@@ -36,7 +40,12 @@ async function change(server: StorageServer): Promise<{ readonly objects: number
   await rows.remove("files", ["deleted", "renamed"]);
   await addObject("files", { ...text, name: "new name", seed: "renamed", size: 2000 });
   await addObject("files", { ...text, name: "added", size: 3000 });
-  await addObject("files", { name: "retyped", size: 2000, contentType: "text/csv", cacheControl: "no-cache" });
+  await addObject("files", {
+    name: "retyped",
+    size: 2000,
+    contentType: "text/csv",
+    cacheControl: "no-cache",
+  });
   const before = await rows.object("files", "annotated");
   await rows.upsert("files", {
     name: "annotated",
@@ -70,7 +79,12 @@ async function threeMoments(safe: BucketSafe, databases: readonly (Connection | 
     server.resetCounters();
     const { snapshot, account } = await safe.backUp({ database: databases[at] }, { clock });
     ids.push(snapshot.id);
-    expect(account).toMatchObject({ stored: objects, carried: moments[at]!.size - objects, failed: 0, vanished: 0 });
+    expect(account).toMatchObject({
+      stored: objects,
+      carried: moments[at]!.size - objects,
+      failed: 0,
+      vanished: 0,
+    });
     expect([snapshot.state, server.counters.requests.download]).toEqual(["whole", objects]);
     if (bytes >= 0) expect([account.fetchedBytes, server.counters.bytesServed]).toEqual([bytes, bytes]);
     if (databases[at] !== undefined) expect(server.counters.requests.info).toBe(0);
