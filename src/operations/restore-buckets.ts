@@ -119,7 +119,7 @@ export async function restoreBuckets(
   }
   if (wanted.dryRun) return { snapshot, plan, planHash, seconds: seconds() };
   requireStorageConfirmation(plan, wanted.confirm);
-  const restored = await restoreStorage(plan, { ...means, ...target, buckets, decisions });
+  const restored = await restoreStorage(plan, { ...means, ...target, buckets, entries, decisions });
   return { snapshot, plan, planHash, restored, seconds: seconds() };
 }
 

@@ -104,7 +104,7 @@ export class CarriedPacks {
     return { ...pack, id };
   }
 
-  #lost(why: string): undefined {
+  #lost(why: string): SharedPack | undefined {
     const sentence = `A pack cannot be used any more, so its objects are fetched again: ${why}`;
     const remedy =
       "Verify the snapshot before this one: what else it shares with the pack cannot be restored.";

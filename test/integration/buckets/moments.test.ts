@@ -15,32 +15,32 @@ afterAll(async () => {
   for (const safe of safes) await safe[Symbol.asyncDispose]();
 });
 
-async function fill({ addBucket, addObject }: StorageServer): Promise<void> {
-  await addBucket("files");
-  await addBucket("other");
+async function fill(server: StorageServer): Promise<void> {
+  await server.addBucket("files");
+  await server.addBucket("other");
   for (let at = 0; at < unchanged; at += 1) {
     const contentType = at % 2 === 0 ? "text/plain" : "image/png";
-    await addObject(at % 3 === 0 ? "other" : "files", {
+    await server.addObject(at % 3 === 0 ? "other" : "files", {
       name: `same/${at}.bin`,
       size: 1000 + at,
       contentType,
     });
   }
   for (const name of ["changed", "changed-same-size", "deleted", "renamed", "retyped", "annotated"])
-    await addObject("files", { name, size: 2000, contentType: "text/plain" });
-  await addObject("files", { name: "big", size: 1_500_000, contentType: "video/mp4" });
+    await server.addObject("files", { name, size: 2000, contentType: "text/plain" });
+  await server.addObject("files", { name: "big", size: 1_500_000, contentType: "video/mp4" });
 }
 
 /** What `rename` of the Storage API leaves: another key, the same bytes. */
 async function change(server: StorageServer): Promise<{ readonly objects: number; readonly bytes: number }> {
-  const { rows, addObject } = server;
+  const { rows } = server;
   const text = { contentType: "text/plain" };
-  await addObject("files", { ...text, name: "changed", seed: "v2", size: 2500 });
-  await addObject("files", { ...text, name: "changed-same-size", seed: "v2", size: 2000 });
+  await server.addObject("files", { ...text, name: "changed", seed: "v2", size: 2500 });
+  await server.addObject("files", { ...text, name: "changed-same-size", seed: "v2", size: 2000 });
   await rows.remove("files", ["deleted", "renamed"]);
-  await addObject("files", { ...text, name: "new name", seed: "renamed", size: 2000 });
-  await addObject("files", { ...text, name: "added", size: 3000 });
-  await addObject("files", {
+  await server.addObject("files", { ...text, name: "new name", seed: "renamed", size: 2000 });
+  await server.addObject("files", { ...text, name: "added", size: 3000 });
+  await server.addObject("files", {
     name: "retyped",
     size: 2000,
     contentType: "text/csv",
@@ -56,10 +56,15 @@ async function change(server: StorageServer): Promise<{ readonly objects: number
   return { objects: 6, bytes: 2500 + 2000 + 2000 + 3000 + 2000 + 2000 };
 }
 
-async function changeAgain({ rows, addObject }: StorageServer): Promise<{ objects: number; bytes: number }> {
-  await rows.remove("files", ["added", "big"]);
-  await addObject("files", { name: "deleted", seed: "again", size: 10, contentType: "text/plain" });
-  await addObject("other", { name: "changed", seed: "elsewhere", size: 20, contentType: "text/plain" });
+async function changeAgain(server: StorageServer): Promise<{ objects: number; bytes: number }> {
+  await server.rows.remove("files", ["added", "big"]);
+  await server.addObject("files", { name: "deleted", seed: "again", size: 10, contentType: "text/plain" });
+  await server.addObject("other", {
+    name: "changed",
+    seed: "elsewhere",
+    size: 20,
+    contentType: "text/plain",
+  });
   return { objects: 2, bytes: 30 };
 }
 
