@@ -18,8 +18,8 @@ import { CarriedPacks } from "./shared-packs.ts";
 import { previousIndex, type PreviousIndex } from "./storage-index.ts";
 import { type Inventory, takeInventory } from "./storage-inventory.ts";
 
-/** Results that may wait for an older one: bounds memory to some tens of megabytes. */
-const window = 50_000;
+/** Results that may wait for an older one, each about four kilobytes; twice the objects of a pack, which half of it fills. */
+const window = 10_000;
 /** All of them are fetched again where one breaks off and takes its pack along. */
 const maxObjectsPerPack = 5000;
 /** GitHub's longest for public repositories. Packs outlive the snapshots that first use them, for the next ones. */
