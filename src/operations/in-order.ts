@@ -19,21 +19,29 @@ export async function* inOrder<T, R>(
   start: (item: T) => Promise<R>,
   { window, stalled }: InOrderOptions,
 ): AsyncGenerator<R, void, undefined> {
-  const started: Promise<R>[] = [];
+  const started: Started<R>[] = [];
   const failure = new FirstFailure();
   for await (const item of items) {
     failure.check();
-    const work = start(item);
-    failure.watch(work);
-    started.push(work);
+    started.push(failure.watch(start(item)));
+    // What is ready goes at once: kept until the window is full, a million results would each grow old in memory.
+    for (let first = started[0]; first?.isReady === true; first = started[0]) {
+      started.shift();
+      yield await failure.or(first.work);
+    }
     if (started.length < window) continue;
     stalled(true);
     // By half at once: whatever was closed for want of company shall not be closed again for a single item.
-    for (const work of started.splice(0, Math.ceil(window / 2))) yield await failure.or(work);
+    for (const { work } of started.splice(0, Math.ceil(window / 2))) yield await failure.or(work);
     stalled(false);
   }
   stalled(true);
-  for (const work of started) yield await failure.or(work);
+  for (const { work } of started) yield await failure.or(work);
+}
+
+interface Started<R> {
+  readonly work: Promise<R>;
+  isReady: boolean;
 }
 
 /** What `Promise.race` with one promise for all would do, which keeps a reaction in memory for each of a million. */
@@ -41,11 +49,16 @@ class FirstFailure {
   #failure: { readonly cause: unknown } | undefined;
   #wake: (cause: unknown) => void = () => {};
 
-  watch(work: Promise<unknown>): void {
-    work.catch((cause: unknown) => {
-      this.#failure ??= { cause };
-      this.#wake(cause);
-    });
+  watch<R>(work: Promise<R>): Started<R> {
+    const started = { work, isReady: false };
+    work.then(
+      () => (started.isReady = true),
+      (cause: unknown) => {
+        this.#failure ??= { cause };
+        this.#wake(cause);
+      },
+    );
+    return started;
   }
 
   check(): void {

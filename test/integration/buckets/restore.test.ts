@@ -2,6 +2,7 @@
 import { lstat, mkdtemp, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { LifeboatError } from "../../../src/errors.ts";
 import type { BucketTarget } from "../../../src/operations/restore-buckets.ts";
 import type { StorageBackupReport } from "../../../src/operations/storage-backup.ts";
 import { parseConnection } from "../../../src/postgres/connection.ts";
@@ -220,8 +221,8 @@ describe("hostile names in a properly sealed index are refused, and nothing is w
       code: "restore-name-refused",
       message: expect.stringContaining(JSON.stringify(name).slice(1, -1)) as string,
     });
-    await restoring.catch(({ publicly }: { publicly: { sentence: string } }) =>
-      expect(publicly.sentence).not.toContain(name === "x" ? bucket : name),
+    await restoring.catch((cause: unknown) =>
+      expect((cause as LifeboatError).publicly.sentence).not.toContain(name === "x" ? bucket : name),
     );
     expect(await readdir(outside)).toEqual([]);
     expect((await safe.verify(forged.id, "unsealed")).verdict).toBe("failed");
