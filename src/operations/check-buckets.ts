@@ -50,7 +50,9 @@ export async function checkUnsealedBuckets(
   const findings: Finding[] = [];
   let checked = 0;
   for (const group of groups(snapshot.packs, counts)) {
-    const wanted = await entriesOf(group, snapshot, identities, means);
+    const { wanted, twice } = await entriesOf(group, snapshot, identities, means);
+    findings.push(...twice.map((entry) => objectFinding(entry, "shares its place with another")));
+    checked += twice.length;
     for (const pack of group) {
       means.signal.throwIfAborted();
       const left = wanted.get(pack.id) ?? new Map<number, StoredObject>();
@@ -107,18 +109,25 @@ function* groups(
   if (group.length > 0) yield group;
 }
 
-/** By pack and offset. */
+/** By pack and offset; what says a place that is another's already is compared with nothing, and bad. */
 async function entriesOf(
   group: readonly SharedPack[],
   snapshot: SnapshotJson,
   identities: Identities,
   means: BucketCheck,
-): Promise<ReadonlyMap<string, Map<number, StoredObject>>> {
-  const entries = new Map(group.map(({ id }) => [id, new Map<number, StoredObject>()]));
+): Promise<{
+  readonly wanted: ReadonlyMap<string, Map<number, StoredObject>>;
+  readonly twice: readonly StoredObject[];
+}> {
+  const wanted = new Map(group.map(({ id }) => [id, new Map<number, StoredObject>()]));
+  const twice: StoredObject[] = [];
   for await (const entry of indexOf(means, snapshot, identities)) {
-    entries.get(entry.pack)?.set(entry.offset, entry);
+    const pack = wanted.get(entry.pack);
+    if (pack?.has(entry.offset) === true) {
+      if (twice.length < maxFindings) twice.push(entry);
+    } else pack?.set(entry.offset, entry);
   }
-  return entries;
+  return { wanted, twice };
 }
 
 /** Reads a pack to its end, dead objects included, and takes what it finds out of `left`: the rest is missing. */

@@ -53,8 +53,16 @@ export async function drain(bytes: AsyncIterable<Uint8Array>): Promise<void> {
 export function damageFinding(cause: unknown, file: SealedFile): Finding {
   const error = asLifeboatError(cause);
   if (error.exitCode !== 3) throw cause;
-  const sentence = error.message.includes(file.name) ? error.message : `${file.name}: ${error.message}`;
-  return { level: "error", code: error.code, sentence, publicSentence: sentence, remedy: error.hint };
+  const naming = (sentence: string): string =>
+    sentence.includes(file.name) ? sentence : `${file.name}: ${sentence}`;
+  const { sentence: publicly } = error.publicly;
+  return {
+    level: "error",
+    code: error.code,
+    sentence: naming(error.message),
+    publicSentence: naming(publicly),
+    remedy: error.hint,
+  };
 }
 
 async function strangers(store: Store, snapshot: SnapshotJson): Promise<readonly Finding[]> {

@@ -5,10 +5,11 @@ import { packKey } from "../snapshot/keys.ts";
 import type { SharedPack } from "../snapshot/snapshot-json.ts";
 import type { StorageContents } from "../snapshot/storage-contents.ts";
 import { type Carry, carryObjects } from "../storage/carry.ts";
-import type { Bucket, InventoryObject, StoredObject } from "../storage/objects.ts";
+import type { Bucket, StoredObject } from "../storage/objects.ts";
 import { packWriter } from "../storage/pack-writer.ts";
 import { slots } from "../system/slots.ts";
 import type { Finding } from "../verification/findings.ts";
+import { disagreements, ObjectAccount } from "./account-objects.ts";
 import type { StorageBackupRequest, StorageSurroundings } from "./storage-backup.ts";
 import { fetchObject, type Outcome } from "./fetch-objects.ts";
 import { inOrder } from "./in-order.ts";
@@ -17,12 +18,10 @@ import { CarriedPacks } from "./shared-packs.ts";
 import { previousIndex, type PreviousIndex } from "./storage-index.ts";
 import { type Inventory, takeInventory } from "./storage-inventory.ts";
 
-/** Results that may wait for an older one: bounds memory to some tens of megabytes. */
-const window = 50_000;
+/** Results that may wait for an older one, each about four kilobytes; twice the objects of a pack, which half of it fills. */
+const window = 10_000;
 /** All of them are fetched again where one breaks off and takes its pack along. */
 const maxObjectsPerPack = 5000;
-/** The names of failed objects are kept to be listed; a backup that fails more often has another problem. */
-const maxFailures = 10_000;
 /** GitHub's longest for public repositories. Packs outlive the snapshots that first use them, for the next ones. */
 const packDays = 90;
 /** A pack is older than the snapshot that it is written for, and its expiry may be told a day too early. */
@@ -80,7 +79,11 @@ export async function collectObjects(
       ? `${inventory.buckets.length} buckets, all objects are fetched.`
       : `${inventory.buckets.length} buckets, unchanged objects are carried over from ${previous.snapshot.id}.`,
   );
-  return await new ObjectCollection(request, surroundings, inventory, previous, findings).opened();
+  const collection = new ObjectCollection(request, surroundings, inventory, previous, findings);
+  return await collection.opened().catch(async (cause: unknown) => {
+    await collection[Symbol.asyncDispose]();
+    throw cause;
+  });
 }
 
 async function findPrevious(
@@ -114,11 +117,9 @@ class ObjectCollection implements Collection {
   readonly #findings: readonly Finding[];
   readonly #lanes: PackLanes;
   readonly #used = new Map<string, SharedPack & { liveBytes: number }>();
-  readonly #account = { stored: 0, carried: 0, vanished: [] as Name[], failed: [] as Failure[] };
-  readonly #rowsWithoutBytes: Name[] = [];
+  readonly #account: ObjectAccount;
+  readonly #stop = new AbortController();
   #carriedPacks: CarriedPacks | undefined;
-  #rawBytes = 0;
-  #fetchedBytes = 0;
   #kept = false;
 
   constructor(
@@ -133,6 +134,7 @@ class ObjectCollection implements Collection {
     this.#inventory = inventory;
     this.#previous = previous;
     this.#findings = findings;
+    this.#account = new ObjectAccount(request.rowsWithoutBytes);
     this.buckets = inventory.buckets;
     const { source, recipients, packBytes } = request;
     this.#lanes = new PackLanes({
@@ -159,7 +161,10 @@ class ObjectCollection implements Collection {
       logger,
       recorded: this.#previous.snapshot.packs,
       neededUntil:
-        retentionDays === undefined ? undefined : new Date(clock.now().getTime() + retentionDays * dayMs),
+        retentionDays === undefined
+          ? undefined
+          : // The snapshot's own time begins to run at its commit, hours from now.
+            new Date(clock.now().getTime() + (retentionDays + 1) * dayMs),
       packLifetime: this.#packLifetime(),
       newId: () => this.#newId(),
     });
@@ -167,12 +172,14 @@ class ObjectCollection implements Collection {
   }
 
   async *#collect(): AsyncGenerator<StoredObject, void, undefined> {
-    const { api, signal } = this.#surroundings;
+    const { api } = this.#surroundings;
+    const signal = AbortSignal.any([this.#surroundings.signal, this.#stop.signal]);
     const means = {
       api,
       lanes: this.#lanes,
       slots: slots(this.#request.jobs),
       inventoryIsComplete: this.#inventory.isComplete,
+      signal,
     };
     const settled = inOrder(
       stillThere(carryObjects(this.#inventory.objects, this.#previous?.entries() ?? nothing())),
@@ -198,34 +205,10 @@ class ObjectCollection implements Collection {
   }
 
   #count(outcome: Outcome): StoredObject | undefined {
-    if (outcome.kind === "vanished") {
-      this.#account.vanished.push(nameOf(outcome.object));
-      return undefined;
-    }
-    if (outcome.kind === "failed") {
-      this.#countFailure(outcome.object, outcome.error);
-      return undefined;
-    }
-    const { entry, kind } = outcome;
-    this.#account[kind] += 1;
-    this.#rawBytes += entry.size;
-    if (kind === "stored") this.#fetchedBytes += entry.size;
-    const pack = this.#used.get(entry.pack);
-    if (pack !== undefined) pack.liveBytes += entry.size;
+    const entry = this.#account.count(outcome);
+    const pack = entry === undefined ? undefined : this.#used.get(entry.pack);
+    if (entry !== undefined && pack !== undefined) pack.liveBytes += entry.size;
     return entry;
-  }
-
-  #countFailure(object: InventoryObject, error: LifeboatError): void {
-    const { failed } = this.#account;
-    if (error.code === "storage-object-unreadable") {
-      this.#rowsWithoutBytes.push(nameOf(object));
-      if (this.#request.rowsWithoutBytes === "report") return;
-    }
-    failed.push({ ...nameOf(object), code: error.code, sentence: error.message });
-    if (failed.length <= maxFailures) return;
-    throw new LifeboatError("storage-read-failed", `More than ${maxFailures} objects could not be read.`, {
-      cause: error,
-    });
   }
 
   /** Everything in a new pack is live: objects whose pack was lost are in another one. */
@@ -241,42 +224,33 @@ class ObjectCollection implements Collection {
 
   contents(): Pick<StorageContents, "listing" | "account" | "consistency" | "notCovered"> {
     const { bytesWithoutRows, isComplete, notCovered } = this.#inventory;
+    const { rowsWithoutBytes } = this.#account;
+    const consistency = { rowsWithoutBytes, bytesWithoutRows: [...bytesWithoutRows] };
     return {
       listing: this.#inventory.listing(),
-      account: this.#account,
-      ...(isComplete || this.#rowsWithoutBytes.length > 0
-        ? {
-            consistency: {
-              rowsWithoutBytes: this.#rowsWithoutBytes,
-              bytesWithoutRows: [...bytesWithoutRows],
-            },
-          }
-        : {}),
+      account: this.#account.classes,
+      ...(isComplete || rowsWithoutBytes.length > 0 ? { consistency } : {}),
       notCovered: [...notCovered],
     };
   }
 
   numbers(): CollectionNumbers {
+    const { objects, rawBytes, fetchedBytes } = this.#account;
     return {
-      objects: this.#account.stored + this.#account.carried,
-      rawBytes: this.#rawBytes,
-      fetchedBytes: this.#fetchedBytes,
+      objects,
+      rawBytes,
+      fetchedBytes,
       newPacks: this.#lanes.stored.length,
       copiedPacks: this.#carriedPacks?.copied.length ?? 0,
     };
   }
 
   findings(): readonly Finding[] {
-    const { bytesWithoutRows } = this.#inventory;
     return [
       ...this.#findings,
+      ...(this.#carriedPacks?.findings ?? []),
       ...this.#inventory.findings(),
-      ...disagreement(
-        "row-without-bytes",
-        this.#rowsWithoutBytes.length,
-        "rows of storage.objects have no bytes",
-      ),
-      ...disagreement("bytes-without-row", bytesWithoutRows.length, "objects of the Storage API have no row"),
+      ...disagreements(this.#account.rowsWithoutBytes, this.#inventory.bytesWithoutRows),
     ];
   }
 
@@ -285,6 +259,8 @@ class ObjectCollection implements Collection {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // What waits for its turn must not go on behind the back of a backup that has ended.
+    this.#stop.abort(new LifeboatError("pack-void", "The backup has ended."));
     await this.#lanes.abandon();
     await this.#inventory[Symbol.asyncDispose]();
     if (this.#kept) return;
@@ -310,13 +286,6 @@ class ObjectCollection implements Collection {
   }
 }
 
-type Name = Pick<InventoryObject, "bucket" | "name">;
-type Failure = Name & { readonly code: string; readonly sentence: string };
-
-function nameOf({ bucket, name }: InventoryObject): Name {
-  return { bucket, name };
-}
-
 async function* stillThere(
   carries: AsyncIterable<Carry>,
 ): AsyncGenerator<Exclude<Carry, { kind: "gone" }>, void, undefined> {
@@ -325,11 +294,4 @@ async function* stillThere(
 
 async function* nothing(): AsyncGenerator<StoredObject, void, undefined> {
   // There is no previous snapshot.
-}
-
-function disagreement(code: string, count: number, what: string): readonly Finding[] {
-  if (count === 0) return [];
-  const sentence = `${count} ${what}; the sealed contents name them.`;
-  const remedy = "Look at them with `lifeboat show` and the identity, then delete or upload them again.";
-  return [{ level: "warning", code, sentence, publicSentence: sentence, remedy }];
 }

@@ -1,11 +1,13 @@
 /** The end of every storage backup: index, contents, a last look at the packs, and the commit. */
+import { LifeboatError } from "../errors.ts";
 import { sealDocument } from "../seal/seal.ts";
 import type { SigningKey } from "../snapshot/signature.ts";
 import { type Contents, writeContents } from "../snapshot/contents.ts";
 import { newSnapshotId } from "../snapshot/ids.ts";
-import { contentsName, indexName } from "../snapshot/keys.ts";
+import { contentsName, indexName, snapshotJsonKey, snapshotPrefix } from "../snapshot/keys.ts";
 import {
   readSnapshotJson,
+  type SharedPack,
   type SnapshotJson,
   type Tier,
   writeSnapshotJson,
@@ -16,7 +18,7 @@ import type { ObjectFilter } from "../storage/object-filter.ts";
 import { streamOf } from "../system/stream-of.ts";
 import type { StorageAccount, StorageSurroundings } from "./storage-backup.ts";
 import type { Collection } from "./collect-objects.ts";
-import { provePacksUsable } from "./shared-packs.ts";
+import { provePacksUsable, surveyPacks } from "./shared-packs.ts";
 import { indexRecipients, storeIndex } from "./storage-index.ts";
 
 export interface StorageCommit {
@@ -103,6 +105,7 @@ export async function commitStorageSnapshot(
     // From here on the packs may belong to a visible snapshot, even if the commit's answer gets lost.
     collection.keep();
     await draft.commit(bytes);
+    await retractUnlessWhole(store, { source, id }, packs);
     const { stored, carried, vanished, failed } = inside.account;
     const { fetchedBytes, newPacks, copiedPacks } = numbers;
     return {
@@ -121,6 +124,27 @@ export async function commitStorageSnapshot(
     await draft.abandon();
     throw cause;
   }
+}
+
+/**
+ * A run that slept for days between its look at the packs and its commit (a suspended machine) may have been too late
+ * for both: a sweep that did not see its snapshot has deleted what it needs.
+ */
+async function retractUnlessWhole(
+  store: StorageSurroundings["store"],
+  { source, id }: { readonly source: string; readonly id: string },
+  packs: readonly SharedPack[],
+): Promise<void> {
+  const { packs: present } = await surveyPacks(store, source);
+  const gone = packs.filter((pack) => !present.has(pack.id));
+  if (gone.length === 0) return;
+  const files = await store.files(snapshotPrefix(source, id));
+  await store.delete(snapshotJsonKey(source, id));
+  for (const { key } of files) await store.delete(key);
+  throw new LifeboatError(
+    "pack-not-usable",
+    `Of the ${packs.length} packs of snapshot ${id}, ${gone.length} were deleted while it was committed; it was removed again.`,
+  );
 }
 
 function sealedBytes(

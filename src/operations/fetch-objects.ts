@@ -19,11 +19,13 @@ export interface FetchMeans {
   readonly slots: Slots;
   /** The inventory has user metadata and version already: SQL does, listings do not. */
   readonly inventoryIsComplete: boolean;
+  /** Aborts what has not begun yet. */
+  readonly signal: AbortSignal;
 }
 
 /** Up to here an object is held in memory, beyond it streams. */
 export const smallBytes = 1024 * 1024;
-/** Objects that change while they are read, and packs that are lost with others' objects, are tried again. */
+/** Objects that change while they are read are tried again. */
 const tries = 5;
 
 /** What is wrong with one object; everything else (the store, the key, the network) ends the backup. */
@@ -38,11 +40,12 @@ const objectErrors = new Set<string>([
 
 export async function fetchObject(wanted: InventoryObject, means: FetchMeans): Promise<Outcome> {
   let object = wanted;
-  for (let attempt = 1; ; attempt += 1) {
+  for (let attempt = 1; ;) {
     try {
       return { kind: "stored", entry: await fetchOnce(object, means, attempt > 1) };
     } catch (cause) {
-      if (cause instanceof PackVoided && attempt < tries) continue;
+      // No fault of this object, and no endless loop: what breaks off once is packed apart from then on.
+      if (cause instanceof PackVoided) continue;
       const error = asLifeboatError(cause);
       if (!objectErrors.has(error.code)) throw cause;
       // A second look: only what the API no longer knows has vanished.
@@ -51,6 +54,7 @@ export async function fetchObject(wanted: InventoryObject, means: FetchMeans): P
       if (attempt >= tries || error.code === "storage-object-unreadable") {
         return { kind: "failed", object: wanted, error };
       }
+      attempt += 1;
       object = { ...object, ...now };
     }
   }
@@ -59,12 +63,12 @@ export async function fetchObject(wanted: InventoryObject, means: FetchMeans): P
 async function fetchOnce(
   object: InventoryObject,
   means: FetchMeans,
-  isSecondLook: boolean,
+  hasFailed: boolean,
 ): Promise<StoredObject> {
   means.lanes.expect();
   let added: { readonly object: InventoryObject; readonly size: number; readonly pack: AddedObject };
   try {
-    added = await means.slots.run(() => takeObject(object, means, isSecondLook));
+    added = await means.slots.run(() => takeObject(object, means, hasFailed));
   } finally {
     means.lanes.taken();
   }
@@ -74,28 +78,21 @@ async function fetchOnce(
 
 async function takeObject(
   listed: InventoryObject,
-  { api, lanes, inventoryIsComplete }: FetchMeans,
-  isSecondLook: boolean,
+  { api, lanes, inventoryIsComplete, signal }: FetchMeans,
+  hasFailed: boolean,
 ): Promise<{ readonly object: InventoryObject; readonly size: number; readonly pack: AddedObject }> {
-  const looksAgain = isSecondLook || !inventoryIsComplete;
-  const asking = looksAgain ? api.info(listed.bucket, listed.name) : Promise.resolve(undefined);
-  // Asked first, because the body holds a slot that it might wait for; awaited once the body is somebody's to close.
-  asking.catch(() => {});
-  await using body = await api.download(listed.bucket, listed.name, listed);
-  const info = await asking;
+  signal.throwIfAborted();
+  // Before the body, never beside it: a body holds a slot of the limiter, and a question that waits for another one
+  // while all bodies wait for their questions waits for ever.
+  const info = inventoryIsComplete || hasFailed ? undefined : await api.info(listed.bucket, listed.name);
   const object = { ...listed, ...info };
-  // Another version than the one whose metadata is at hand: such a pair has never existed.
-  if (looksAgain && (info === undefined || info.size !== body.size || info.etag !== body.etag))
-    throw changed();
+  // With the size and ETag that belong to the metadata at hand: another version is `storage-object-changed`.
+  await using body = await api.download(object.bucket, object.name, object);
   const { size } = body;
   const announced = { ...object, size, squeeze: isWorthSqueezing(object) };
   const pack =
     size > smallBytes
-      ? await lanes.addBig(announced, body.bytes)
+      ? await lanes.addBig(announced, body.bytes, hasFailed)
       : await lanes.addSmall(announced, await wholeOf(body.bytes));
   return { object, size, pack };
-}
-
-function changed(): LifeboatError {
-  return new LifeboatError("storage-object-changed", "An object was replaced while the backup read it.");
 }

@@ -5,7 +5,7 @@ import { decompressStream } from "../seal/zstd.ts";
 import { shardPrefix } from "../snapshot/keys.ts";
 import type { SharedPack } from "../snapshot/snapshot-json.ts";
 import { mergeIndexes, readIndex } from "../storage/index-file.ts";
-import type { StoredObject } from "../storage/objects.ts";
+import { compareUtf8, type StoredObject } from "../storage/objects.ts";
 import { maxIndexBytes } from "./storage-index.ts";
 import type { StorageBackupReport, StorageBackupRequest, StorageSurroundings } from "./storage-backup.ts";
 import type { Collection, CollectionNumbers } from "./collect-objects.ts";
@@ -64,7 +64,7 @@ function joined(shards: readonly Shard[], entries: AsyncIterable<StoredObject>):
   const [first] = storage;
   const consistency = storage.flatMap((part) => (part.consistency === undefined ? [] : [part.consistency]));
   return {
-    buckets: first?.buckets ?? [],
+    buckets: allBuckets(storage),
     entries,
     packs: () => sumPacks(shards),
     contents: () => ({
@@ -97,6 +97,14 @@ function joined(shards: readonly Shard[], entries: AsyncIterable<StoredObject>):
     keep: () => {},
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
+}
+
+/** Each shard has asked by itself: a bucket made meanwhile is known to some only, and its objects are in the index. */
+function allBuckets(storage: readonly Shard["storage"][]): Collection["buckets"] {
+  const buckets = new Map(
+    storage.flatMap((part) => part.buckets.map((bucket) => [bucket.id, bucket] as const)),
+  );
+  return [...buckets.values()].toSorted((one, other) => compareUtf8(one.id, other.id));
 }
 
 /** Several shards may carry from one pack: what is alive in it adds up. */

@@ -12,11 +12,11 @@ export type SnapshotChoice =
 
 export interface LocatedSnapshot {
   readonly snapshot: SnapshotJson;
+  /** What to take instead where this one must not be used. */
+  readonly newestWhole: string;
   /** snapshot.json as stored: what a signature covers. */
   readonly bytes: Uint8Array;
   readonly storeFindings: readonly StoreFinding[];
-  /** What to do if this one turns out to be damaged: which other one is whole. */
-  readonly otherwise: string;
 }
 
 /**
@@ -45,13 +45,25 @@ export async function locateSnapshot(
   }
   try {
     const bytes = listed.snapshotJson;
-    const otherwise = newestWholeHint(snapshots, source, id);
-    return { snapshot: readSnapshotJson(bytes, { source, id }), bytes, storeFindings: findings, otherwise };
+    return {
+      snapshot: readSnapshotJson(bytes, { source, id }),
+      bytes,
+      newestWhole: newestWholeHint(snapshots, source, id),
+      storeFindings: findings,
+    };
   } catch (cause) {
     if (!(cause instanceof LifeboatError) || cause.code !== "snapshot-damaged") throw cause;
     const hint = newestWholeHint(snapshots, source, id);
     throw new LifeboatError("snapshot-damaged", cause.message, { hint, cause });
   }
+}
+
+/** Throws `snapshot-incomplete` and names what can be used: nothing takes a snapshot with holes for whole. */
+export function requireWhole({ snapshot, newestWhole }: LocatedSnapshot): void {
+  if (snapshot.state === "whole") return;
+  throw new LifeboatError("snapshot-incomplete", `Snapshot ${snapshot.id} is not whole.`, {
+    hint: newestWhole,
+  });
 }
 
 function chosenId(ids: readonly string[], source: string, choice: SnapshotChoice): string {
@@ -100,13 +112,13 @@ function newestWholeHint(snapshots: readonly ListedSnapshot[], source: string, d
 }
 
 /** The work on a located snapshot; damage that it finds names the newest other snapshot that is whole. */
-export async function namingOthers<T>(otherwise: string, work: Promise<T>): Promise<T> {
+export async function namingOthers<T>(newestWhole: string, work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (cause) {
     if (!(cause instanceof LifeboatError) || cause.exitCode !== 3) throw cause;
     const { code, message, publicSentence } = cause;
     const shown = publicSentence === undefined ? {} : { publicSentence };
-    throw new LifeboatError(code, message, { hint: otherwise, cause, ...shown });
+    throw new LifeboatError(code, message, { hint: newestWhole, cause, ...shown });
   }
 }

@@ -39,12 +39,15 @@ export class PackLanes {
   readonly #options: PackLanesOptions;
   readonly #stored: FinishedPack[] = [];
   readonly #idle: OpenPack[] = [];
+  /** Every pack whose end is not known yet: idle, being written or being closed. */
+  readonly #open = new Set<OpenPack>();
   readonly #closing = new Set<Promise<unknown>>();
   #small: OpenPack | undefined;
   #smallTurn: Promise<unknown> = Promise.resolve();
   /** Objects announced by `expect` that have not been taken yet. */
   #expected = 0;
   #stalled = false;
+  #isAbandoned = false;
 
   constructor(options: PackLanesOptions) {
     this.#options = options;
@@ -75,36 +78,44 @@ export class PackLanes {
   async addSmall(object: NewObject, bytes: Uint8Array): Promise<AddedObject> {
     const turn = this.#smallTurn.then(async () => {
       if (this.#small !== undefined && !this.#hasRoom(this.#small, object)) this.#closeSmall();
-      return await this.#add((this.#small ??= this.#open()), object, streamOf(bytes));
+      return await this.#add((this.#small ??= this.#newPack()), object, streamOf(bytes));
     });
     this.#smallTurn = turn.catch(() => {});
     return await turn;
   }
 
-  /** Adds an object from its stream, in constant memory. */
-  async addBig(object: NewObject, body: AsyncIterable<Uint8Array>): Promise<AddedObject> {
-    let pack = this.#idle.pop() ?? this.#open();
+  /**
+   * Adds an object from its stream, in constant memory. `apart`: into a pack that has no other yet, for an object that
+   * has broken off before and would take its company along.
+   */
+  async addBig(object: NewObject, body: AsyncIterable<Uint8Array>, apart: boolean): Promise<AddedObject> {
+    let pack = (apart ? undefined : this.#idle.pop()) ?? this.#newPack();
     if (!this.#hasRoom(pack, object)) {
       this.#close(pack);
-      pack = this.#open();
+      pack = this.#newPack();
     }
     const added = await this.#add(pack, object, body);
+    if (this.#isAbandoned) throw abandoned();
     this.#idle.push(pack);
     return added;
   }
 
-  /** Gives up all open packs; resolves once nobody writes any more. */
+  /** Gives up all packs that are not stored yet and takes no more; resolves once nobody writes any more. */
   async abandon(): Promise<void> {
-    const open = [...this.#idle.splice(0), ...(this.#small === undefined ? [] : [this.#small])];
-    this.#small = undefined;
+    this.#isAbandoned = true;
+    const open = [...this.#open];
+    for (const { stored } of open) stored.reject(abandoned());
     await Promise.allSettled([...open.map(({ writer }) => writer.void()), ...this.#closing]);
   }
 
-  #open(): OpenPack {
+  #newPack(): OpenPack {
+    if (this.#isAbandoned) throw abandoned();
     const stored = Promise.withResolvers<undefined>();
     // Each object's own promise reports it.
     stored.promise.catch(() => {});
-    return { writer: this.#options.openPack(), stored, objects: 0 };
+    const pack = { writer: this.#options.openPack(), stored, objects: 0 };
+    this.#open.add(pack);
+    return pack;
   }
 
   #hasRoom({ writer, objects }: OpenPack, { size }: NewObject): boolean {
@@ -121,6 +132,7 @@ export class PackLanes {
     } catch (cause) {
       if (this.#small === pack) this.#small = undefined;
       if (cause instanceof LifeboatError && cause.code === "pack-void") {
+        this.#open.delete(pack);
         pack.stored.reject(new PackVoided());
         throw asLifeboatError(cause.cause ?? cause);
       }
@@ -131,7 +143,7 @@ export class PackLanes {
   }
 
   #closeIfIdle(): void {
-    if (!this.#stalled || this.#expected > 0) return;
+    if (!this.#stalled || this.#expected > 0 || this.#isAbandoned) return;
     for (const pack of this.#idle.splice(0)) this.#close(pack);
     this.#closeSmall();
   }
@@ -142,7 +154,8 @@ export class PackLanes {
     this.#small = undefined;
   }
 
-  #close({ writer, stored }: OpenPack): void {
+  #close(pack: OpenPack): void {
+    const { writer, stored } = pack;
     const closing = writer.finish().then(
       (finished) => {
         if (finished !== undefined) this.#stored.push(finished);
@@ -151,6 +164,13 @@ export class PackLanes {
       (cause: unknown) => stored.reject(cause),
     );
     this.#closing.add(closing);
-    void closing.finally(() => this.#closing.delete(closing));
+    void closing.finally(() => {
+      this.#closing.delete(closing);
+      this.#open.delete(pack);
+    });
   }
+}
+
+function abandoned(): LifeboatError {
+  return new LifeboatError("pack-void", "A pack was given up: the backup has ended.");
 }

@@ -58,14 +58,18 @@ export async function restoreApplication(
 ): Promise<ApplicationRestoreReport> {
   const { clock, logger, store } = surroundings;
   const startedMs = clock.elapsedMs();
-  const { snapshot, storeFindings, otherwise } = await locateSnapshot(store, request.source, request.choice);
+  const { snapshot, storeFindings, newestWhole } = await locateSnapshot(
+    store,
+    request.source,
+    request.choice,
+  );
   for (const { sentence, remedy } of storeFindings) logger.warning(`${sentence} ${remedy}`);
   if (snapshot.kind !== "application") {
     throw new LifeboatError("input-invalid", `Snapshot ${snapshot.id} is one of a ${snapshot.kind}.`, {
       hint: `Restore it with kind ${snapshot.kind}, or name the source of the application.`,
     });
   }
-  const contents = await namingOthers(otherwise, readSealedContents(store, snapshot, request.identities));
+  const contents = await namingOthers(newestWhole, readSealedContents(store, snapshot, request.identities));
   const written = contents.files.map(({ role, rawBytes }) => ({ path: placeOf(role), bytes: rawBytes }));
   const seconds = (): number => (clock.elapsedMs() - startedMs) / 1000;
   if (request.dryRun) return { snapshot, written, isDryRun: true, seconds: seconds() };
@@ -73,7 +77,7 @@ export async function restoreApplication(
   const staged = join(request.folder, `.lifeboat-${randomBytes(6).toString("hex")}`);
   await mkdir(staged, { mode: 0o700 });
   try {
-    await namingOthers(otherwise, writeParts(staged, request, snapshot, contents, surroundings));
+    await namingOthers(newestWhole, writeParts(staged, request, snapshot, contents, surroundings));
     for (const name of replaced) await rm(join(request.folder, name), { recursive: true });
     for (const { path } of written) await rename(join(staged, path), join(request.folder, path));
   } finally {

@@ -11,7 +11,7 @@ import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
 import { requireChosenBuckets } from "./chosen-buckets.ts";
-import { locateSnapshot, namingOthers, type SnapshotChoice } from "./locate-snapshot.ts";
+import { locateSnapshot, namingOthers, requireWhole, type SnapshotChoice } from "./locate-snapshot.ts";
 import {
   chosenEntries,
   type Decision,
@@ -73,10 +73,12 @@ export async function restoreBuckets(
 ): Promise<BucketRestoreReport> {
   const { clock, logger, store } = surroundings;
   const startedMs = clock.elapsedMs();
-  const { snapshot, storeFindings, otherwise } = await locateSnapshot(store, wanted.source, wanted.choice);
+  const located = await locateSnapshot(store, wanted.source, wanted.choice);
+  const { newestWhole, snapshot, storeFindings } = located;
   for (const { sentence, remedy } of storeFindings) logger.warning(`${sentence} ${remedy}`);
-  requireWholeBuckets(snapshot, otherwise);
-  const report = await namingOthers(otherwise, restoreLocated(snapshot, wanted, surroundings));
+  requireBuckets(snapshot);
+  requireWhole(located);
+  const report = await namingOthers(newestWhole, restoreLocated(snapshot, wanted, surroundings));
   return { snapshot, ...report, seconds: (clock.elapsedMs() - startedMs) / 1000 };
 }
 
@@ -126,21 +128,15 @@ async function restoreLocated(
   }
   if (wanted.dryRun) return { plan, planHash };
   requireStorageConfirmation(plan, wanted.confirm);
-  const restored = await restoreStorage(plan, { ...means, ...target, buckets, decisions });
+  const restored = await restoreStorage(plan, { ...means, ...target, buckets, entries, decisions });
   return { plan, planHash, restored };
 }
 
-function requireWholeBuckets(snapshot: SnapshotJson, otherwise: string): void {
-  if (snapshot.kind !== "storage") {
-    throw new LifeboatError(
-      "input-invalid",
-      `Snapshot ${snapshot.id} of "${snapshot.source}" is one of a ${snapshot.kind}.`,
-      { hint: `Restore it with kind ${snapshot.kind}, or name the source of the buckets.` },
-    );
-  }
-  if (snapshot.state !== "whole") {
-    throw new LifeboatError("snapshot-incomplete", `Snapshot ${snapshot.id} is not whole.`, {
-      hint: otherwise,
-    });
-  }
+function requireBuckets(snapshot: SnapshotJson): void {
+  if (snapshot.kind === "storage") return;
+  throw new LifeboatError(
+    "input-invalid",
+    `Snapshot ${snapshot.id} of "${snapshot.source}" is one of a ${snapshot.kind}.`,
+    { hint: `Restore it with kind ${snapshot.kind}, or name the source of the buckets.` },
+  );
 }

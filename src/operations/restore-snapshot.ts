@@ -13,7 +13,7 @@ import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
 import { asRestoreVerdict, compareRestored, compareTables } from "./compare-restored.ts";
-import { locateSnapshot, namingOthers, type SnapshotChoice } from "./locate-snapshot.ts";
+import { locateSnapshot, namingOthers, requireWhole, type SnapshotChoice } from "./locate-snapshot.ts";
 import {
   planDatabaseRestore,
   planHash,
@@ -60,15 +60,12 @@ export async function restoreSnapshot(
   const { clock, logger, store } = surroundings;
   const startedMs = clock.elapsedMs();
   await refuseHopelessConnection(wanted.request.target);
-  const { snapshot, storeFindings, otherwise } = await locateSnapshot(store, wanted.source, wanted.choice);
+  const located = await locateSnapshot(store, wanted.source, wanted.choice);
+  const { newestWhole, snapshot, storeFindings } = located;
   // What was passed over matters most to the person who restores: it may look like the newest backup.
   for (const { sentence, remedy } of storeFindings) logger.warning(`${sentence} ${remedy}`);
-  if (snapshot.state !== "whole") {
-    throw new LifeboatError("snapshot-incomplete", `Snapshot ${snapshot.id} is not whole.`, {
-      hint: otherwise,
-    });
-  }
-  const report = await namingOthers(otherwise, restoreLocated(snapshot, wanted, surroundings));
+  requireWhole(located);
+  const report = await namingOthers(newestWhole, restoreLocated(snapshot, wanted, surroundings));
   return { ...report, seconds: (clock.elapsedMs() - startedMs) / 1000 };
 }
 

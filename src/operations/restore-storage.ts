@@ -6,6 +6,7 @@ import type { Identities } from "../seal/identities.ts";
 import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
 import type { Bucket, InventoryObject, StoredObject } from "../storage/objects.ts";
 import type { StorageApi } from "../supabase/storage-api.ts";
+import { isKeyAllowed } from "../supabase/storage-keys.ts";
 import { repairRows, type RowRepair } from "../supabase/storage-row-repair.ts";
 import type { Store } from "../store/store.ts";
 import type { Logger } from "../system/logger.ts";
@@ -19,6 +20,8 @@ export interface StorageRestoreMeans {
   readonly snapshot: SnapshotJson;
   /** Chosen buckets of the backup. */
   readonly buckets: readonly Bucket[];
+  /** A fresh reading of the chosen entries of the backup. */
+  readonly entries: () => AsyncIterable<StoredObject>;
   /** A fresh reading of the same decisions that made the plan. */
   readonly decisions: () => AsyncIterable<Decision>;
   readonly identities: Identities;
@@ -51,30 +54,40 @@ export async function restoreStorage(
   const created = means.buckets.filter(({ id }) => plan.buckets.create.includes(id));
   for (const bucket of created) await api.createBucket(bucket, "none");
   const counts = { uploaded: 0, uploadedBytes: 0, kept: 0 };
-  const uploads = toUpload(means, () => (counts.kept += 1));
-  await forEachObject(uploads, means, async ({ object, open }) => {
-    await api.upload(object, object.size, open);
-    counts.uploaded += 1;
-    counts.uploadedBytes += object.size;
-  });
+  try {
+    await uploadAll(means, counts);
+  } catch (cause) {
+    // A bucket that is there is never changed: the next restore would leave these without their limits.
+    for (const bucket of created) await api.updateBucket(bucket).catch(() => {});
+    throw cause;
+  }
   logger.info(`${counts.uploaded} objects are uploaded, ${counts.kept} were there already.`);
   const deleted = plan.deleteExtraneous ? await deleteExtraneous(means) : 0;
   const repair =
-    means.database === undefined
-      ? undefined
-      : await repairRows(means.database, restorable(means.decisions()));
+    means.database === undefined ? undefined : await repairRows(means.database, restorable(means.entries()));
   for (const bucket of created) await api.updateBucket(bucket);
   const compared = await compareAll(means);
   const rowsRepaired = repair?.changed ?? 0;
   return { ...counts, deleted, compared, rowsRepaired, findings: findingsOf(plan, repair) };
 }
 
+async function uploadAll(
+  means: StorageRestoreMeans,
+  counts: { uploaded: number; uploadedBytes: number; kept: number },
+): Promise<void> {
+  const uploads = toUpload(means, () => (counts.kept += 1));
+  await forEachObject(uploads, means, async ({ object, open }) => {
+    await means.api.upload(object, object.size, open);
+    counts.uploaded += 1;
+    counts.uploadedBytes += object.size;
+  });
+}
+
+/** Without asking the project again: to decide may cost a download of each object. */
 async function* restorable(
-  decisions: AsyncIterable<Decision>,
+  entries: AsyncIterable<StoredObject>,
 ): AsyncGenerator<StoredObject, void, undefined> {
-  for await (const decision of decisions) {
-    if (decision.kind !== "extraneous" && decision.kind !== "impossible") yield decision.entry;
-  }
+  for await (const entry of entries) if (isKeyAllowed(entry.name)) yield entry;
 }
 
 /** What is not there already. */
@@ -127,12 +140,12 @@ async function deleteExtraneous({ api, decisions }: StorageRestoreMeans): Promis
 }
 
 /** What the project now serves, every object of the plan, byte for byte. */
-async function compareAll({ api, decisions, jobs, signal }: StorageRestoreMeans): Promise<number> {
+async function compareAll({ api, entries, jobs, signal }: StorageRestoreMeans): Promise<number> {
   const places = slots(jobs);
   let compared = 0;
   let failure: { readonly cause: unknown } | undefined;
   const running = new Set<Promise<void>>();
-  for await (const entry of restorable(decisions())) {
+  for await (const entry of restorable(entries())) {
     signal.throwIfAborted();
     if (failure !== undefined) break;
     const work = places

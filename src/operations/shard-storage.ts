@@ -144,8 +144,31 @@ export async function readShards(
   const shards: Shard[] = [];
   for (const name of [...newest.values()].toSorted((one, other) => one.number - other.number)) {
     shards.push(await readShard(store, shardKey(source, group, name, "contents"), identities));
+    requireNamed(shards.at(-1), name, source);
   }
+  requireOneChoice(shards, group);
   return shards;
+}
+
+/** A document under another's key would bring its objects twice, and lose those of the shard that it stands for. */
+function requireNamed(shard: Shard | undefined, name: ShardName, source: string): void {
+  const isNamed =
+    shard?.number === name.number &&
+    shard.count === name.count &&
+    shard.id === name.id &&
+    shard.source === source;
+  if (isNamed) return;
+  throw new LifeboatError(
+    "snapshot-damaged",
+    `Shard ${name.number} of ${name.count} is another one's document.`,
+  );
+}
+
+function requireOneChoice(shards: readonly Shard[], group: string): void {
+  if (new Set(shards.map(({ storage }) => JSON.stringify(storage.selection))).size <= 1) return;
+  throw new LifeboatError("shard-missing", `The shards of "${group}" were asked for different objects.`, {
+    hint: "Give every shard the same buckets, include and exclude, then run them again.",
+  });
 }
 
 async function readShard(store: Store, key: string, identities: Identities): Promise<Shard> {

@@ -7,6 +7,7 @@ import { packKey, packOfKey, packPrefix } from "../snapshot/keys.ts";
 import type { SharedPack } from "../snapshot/snapshot-json.ts";
 import type { ListedFile, Store } from "../store/store.ts";
 import type { Logger } from "../system/logger.ts";
+import type { Finding } from "../verification/findings.ts";
 import { readSealedPack } from "./sealed-files.ts";
 
 /** All packs of a source that a store holds. */
@@ -44,6 +45,7 @@ export class CarriedPacks {
   readonly #recorded: ReadonlyMap<string, SharedPack>;
   readonly #resolved = new Map<string, Promise<SharedPack | undefined>>();
   readonly #copied: string[] = [];
+  readonly #findings: Finding[] = [];
 
   private constructor(options: CarriedPacksOptions, survey: PackSurvey) {
     this.#options = options;
@@ -60,6 +62,11 @@ export class CarriedPacks {
     return this.#copied;
   }
 
+  /** What could not be carried, and so is fetched again: Supabase bills it. */
+  get findings(): readonly Finding[] {
+    return this.#findings;
+  }
+
   /** The pack to refer to instead of `id`, whose places are the same; undefined where its objects must be fetched again. */
   async resolve(id: string): Promise<SharedPack | undefined> {
     let resolved = this.#resolved.get(id);
@@ -70,7 +77,11 @@ export class CarriedPacks {
   async #look(id: string): Promise<SharedPack | undefined> {
     const recorded = this.#recorded.get(id);
     const listed = this.#survey.packs.get(id);
-    if (recorded === undefined || listed === undefined) return undefined;
+    if (recorded === undefined) return this.#lost(`The index names a pack ${id} that its snapshot does not.`);
+    if (listed === undefined) return this.#lost(`Pack ${id} is gone.`);
+    const length = recorded.header.length + recorded.payload.length;
+    if (listed.length !== length)
+      return this.#lost(`Pack ${id} has ${listed.length} bytes instead of ${length}.`);
     const { neededUntil } = this.#options;
     const expires =
       neededUntil !== undefined && listed.expiresAt !== undefined && listed.expiresAt < neededUntil;
@@ -86,12 +97,20 @@ export class CarriedPacks {
     } catch (cause) {
       const { exitCode, code, message } = asLifeboatError(cause);
       if (exitCode !== 3 && code !== "store-object-missing") throw cause;
-      logger.warning(`A pack cannot be used any more, so its objects are fetched again: ${message}`);
-      return undefined;
+      return this.#lost(message);
     }
     this.#copied.push(id);
     logger.info(`Copied pack ${pack.id} as ${id}: it would not have lasted as long as this snapshot.`);
     return { ...pack, id };
+  }
+
+  #lost(why: string): SharedPack | undefined {
+    const sentence = `A pack cannot be used any more, so its objects are fetched again: ${why}`;
+    const remedy =
+      "Verify the snapshot before this one: what else it shares with the pack cannot be restored.";
+    this.#options.logger.warning(sentence);
+    this.#findings.push({ level: "warning", code: "pack-lost", sentence, publicSentence: sentence, remedy });
+    return undefined;
   }
 }
 

@@ -102,10 +102,27 @@ class TakenInventory implements Inventory {
     const listed = this.#listed();
     if (this.#rows === undefined) return listed;
     const ids = this.buckets.map(({ id }) => id);
-    return besideListing(this.#rows.objects(ids), listed, ({ bucket, name, createdAt }) => {
-      if (Date.parse(createdAt ?? "") >= this.#request.started.getTime()) return;
-      this.bytesWithoutRows.push({ bucket, name });
-    });
+    return this.#besideListing(this.#rows.objects(ids), listed);
+  }
+
+  /** The rows, all of one moment, while the API's own listing is read beside them. */
+  async *#besideListing(
+    rows: AsyncIterable<InventoryObject>,
+    listed: AsyncIterable<InventoryObject>,
+  ): AsyncGenerator<InventoryObject, void, undefined> {
+    const seen = { inBoth: 0, inOne: 0 };
+    for await (const { row, object } of sideBySide(rows, listed)) {
+      if (row !== undefined && object !== undefined && row.id === object.id) seen.inBoth += 1;
+      else seen.inOne += 1;
+      if (row !== undefined) yield row;
+      else if (object !== undefined) this.#withoutRow(object);
+    }
+    if (seen.inBoth === 0 && seen.inOne > 0) throw notTogether("none of their objects is the same");
+  }
+
+  #withoutRow({ bucket, name, createdAt }: InventoryObject): void {
+    if (Date.parse(createdAt ?? "") >= this.#request.started.getTime()) return;
+    if (this.#request.filter.wants({ bucket, name })) this.bytesWithoutRows.push({ bucket, name });
   }
 
   async *#listed(): AsyncGenerator<InventoryObject, void, undefined> {
@@ -127,35 +144,45 @@ async function* chosen(
   }
 }
 
-/** The rows, all of one moment, while the API's own listing is read beside them. */
-async function* besideListing(
+/** Two ascending sequences: what is in both together, the rest alone. */
+async function* sideBySide(
   rows: AsyncIterable<InventoryObject>,
   listed: AsyncIterable<InventoryObject>,
-  withoutRow: (object: InventoryObject) => void,
-): AsyncGenerator<InventoryObject, void, undefined> {
+): AsyncGenerator<{ readonly row?: InventoryObject; readonly object?: InventoryObject }, void, undefined> {
   const listing = listed[Symbol.asyncIterator]();
-  let next = await listing.next();
-  for await (const row of rows) {
-    while (next.done !== true && compareObjects(next.value, row) < 0) {
-      withoutRow(next.value);
+  try {
+    let next = await listing.next();
+    for await (const row of rows) {
+      for (; next.done !== true && compareObjects(next.value, row) < 0; next = await listing.next()) {
+        yield { object: next.value };
+      }
+      if (next.done === true || compareObjects(next.value, row) !== 0) {
+        yield { row };
+        continue;
+      }
+      yield { row, object: next.value };
       next = await listing.next();
     }
-    if (next.done !== true && compareObjects(next.value, row) === 0) next = await listing.next();
-    yield row;
-  }
-  for (; next.done !== true; next = await listing.next()) {
-    withoutRow(next.value);
+    for (; next.done !== true; next = await listing.next()) yield { object: next.value };
+  } finally {
+    await listing.return?.();
   }
 }
 
-/** A database of another project would give rows whose bytes this API does not have: every object would fail. */
+/** A database of another project gives rows whose bytes this API does not have: all would pass for vanished. */
 function requireSameProject(offered: readonly Bucket[], known: readonly Bucket[]): void {
   const ids = new Set(known.map(({ id }) => id));
   if (offered.length === 0 || known.length === 0 || offered.some(({ id }) => ids.has(id))) return;
-  throw new LifeboatError(
+  throw notTogether("none of their buckets is the same");
+}
+
+function notTogether(why: string): LifeboatError {
+  return new LifeboatError(
     "input-invalid",
-    "The database and the Storage API do not belong together: none of their buckets is the same.",
-    { hint: "Give database-url and supabase-url of the same project." },
+    `The database and the Storage API do not belong together: ${why}.`,
+    {
+      hint: "Give database-url and supabase-url of the same project.",
+    },
   );
 }
 

@@ -22,7 +22,7 @@ import { checkRestoredBuckets, checkUnsealedBuckets } from "./check-buckets.ts";
 import { checkRestored } from "./check-restored.ts";
 import { checkStored, checkStoredPacks, damageFinding } from "./check-stored.ts";
 import { checkUnsealed } from "./check-unsealed.ts";
-import { locateSnapshot, type SnapshotChoice } from "./locate-snapshot.ts";
+import { locateSnapshot, requireWhole, type SnapshotChoice } from "./locate-snapshot.ts";
 import { fileNamed, readSealedContents } from "./sealed-files.ts";
 
 export { levels, type VerifyLevel };
@@ -69,10 +69,9 @@ export async function verifySnapshot(
 ): Promise<VerifyReport> {
   const { clock, logger, store } = surroundings;
   const startedMs = clock.elapsedMs();
-  const { snapshot, bytes, storeFindings } = await locateSnapshot(store, request.source, request.choice);
-  if (snapshot.state !== "whole") {
-    throw new LifeboatError("snapshot-incomplete", `Snapshot ${snapshot.id} is not whole.`);
-  }
+  const located = await locateSnapshot(store, request.source, request.choice);
+  requireWhole(located);
+  const { snapshot, bytes, storeFindings } = located;
   const components: ComponentVerdict[] = checkSignature(snapshot.id, bytes, request.signer);
   const stored = await checkStored(store, snapshot);
   logger.info(`stored: ${stored.checked} files, ${stored.verdict}.`);

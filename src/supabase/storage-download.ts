@@ -59,8 +59,13 @@ class Download {
       () => this.#first(),
       (last) => this.#giveUp(last),
     );
+    if (declaredSize(first) === undefined && expected.size === undefined) {
+      // Asked with the body closed: it holds a slot, and the question needs one.
+      first.close();
+      return await this.open({ ...expected, size: await this.#askSize() });
+    }
     try {
-      const size = await this.#sizeOf(first, expected);
+      const size = this.#sizeOf(first, expected);
       const etag = first.headers.get("etag") ?? undefined;
       if (expected.etag !== undefined && etag !== undefined && !sameEtag(etag, expected.etag))
         throw this.#changed();
@@ -196,10 +201,14 @@ class Download {
     return (await objectInfo(this.#transport, this.#bucket, this.#name)) !== undefined;
   }
 
-  async #sizeOf(answer: StreamedAnswer, expected: Expected): Promise<number> {
-    const declared = declaredSize(answer);
-    const known =
-      declared ?? expected.size ?? (await objectInfo(this.#transport, this.#bucket, this.#name))?.size;
+  async #askSize(): Promise<number> {
+    const info = await objectInfo(this.#transport, this.#bucket, this.#name);
+    if (info?.size !== undefined) return info.size;
+    throw info === undefined ? this.#missing() : this.#readFailed("a body whose size nobody knows");
+  }
+
+  #sizeOf(answer: StreamedAnswer, expected: Expected): number {
+    const known = declaredSize(answer) ?? expected.size;
     if (known === undefined) throw this.#readFailed("a body whose size nobody knows");
     if (expected.size !== undefined && known !== expected.size) throw this.#changed();
     return known;

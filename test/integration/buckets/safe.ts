@@ -21,10 +21,15 @@ import { objectFilter } from "../../../src/storage/object-filter.ts";
 import type { StoredObject } from "../../../src/storage/objects.ts";
 import { directoryStore } from "../../../src/store/directory.ts";
 import type { Store } from "../../../src/store/store.ts";
-import { parseStorageConnection, storageApi, type StorageApi } from "../../../src/supabase/storage-api.ts";
+import {
+  parseStorageConnection,
+  storageApi,
+  type StorageApi,
+  type StorageOptions,
+} from "../../../src/supabase/storage-api.ts";
 import { AdaptiveLimit } from "../../../src/system/adaptive-limit.ts";
 import { type Clock, systemClock } from "../../../src/system/clock.ts";
-import { silentLogger } from "../../../src/system/logger.ts";
+import { type Logger, silentLogger } from "../../../src/system/logger.ts";
 import {
   startStorageServer,
   type StorageServer,
@@ -40,30 +45,46 @@ export interface BucketSafe extends AsyncDisposable {
   readonly indexIdentities: Identities;
   readonly recipients: Recipients;
   backUp(more?: Partial<StorageBackupRequest>, surroundings?: Partial<Around>): Promise<StorageBackupReport>;
-  verify(id: string, level: VerifyRequest["level"]): Promise<VerifyReport>;
+  verify(id: string, level: VerifyRequest["level"], store?: Store): Promise<VerifyReport>;
   restore(to: RestoreTo, surroundings?: Partial<Around>): Promise<BucketRestoreReport>;
   entries(report: StorageBackupReport): Promise<StoredObject[]>;
 }
 
 export type RestoreTo = Pick<BucketRestoreRequest, "target"> & Partial<BucketRestoreRequest>;
 
-interface Around {
+export interface Around {
   readonly store: Store;
   readonly api: StorageApi;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  readonly logger: Logger;
 }
 
 const noWaits = { sleep: () => Promise.resolve(), random: () => 0 };
 
-export function apiOf(server: StorageServer, jobs = 8): StorageApi {
+export function apiOf(
+  server: Pick<StorageServer, "url" | "secretKey">,
+  jobs = 8,
+  options: Partial<StorageOptions> = {},
+): StorageApi {
   const connection = parseStorageConnection(server.url, server.secretKey);
   return storageApi(connection, {
     logger: silentLogger,
     limiter: new AdaptiveLimit(jobs),
     idleMs: 2000,
     ...noWaits,
+    ...options,
   });
+}
+
+/** A clock that stands at a moment until it is moved: snapshots of one second have no order. */
+export function movableClock(moment = "2026-03-01T00:00:00Z"): Clock & { hours: number } {
+  const clock = {
+    hours: 0,
+    now: () => new Date(Date.parse(moment) + clock.hours * 3600 * 1000),
+    elapsedMs: () => systemClock.elapsedMs(),
+  };
+  return clock;
 }
 
 export async function newBucketSafe(options: StorageServerOptions = {}): Promise<BucketSafe> {
@@ -113,7 +134,7 @@ export async function newBucketSafe(options: StorageServerOptions = {}): Promise
         },
         { ...common, ...surroundings },
       ),
-    verify: (id, level) =>
+    verify: (id, level, from = store) =>
       verifySnapshot(
         {
           source: "storage",
@@ -127,6 +148,7 @@ export async function newBucketSafe(options: StorageServerOptions = {}): Promise
         },
         {
           ...common,
+          store: from,
           temporaryFolder: folder,
           clientTools: () => Promise.reject(new Error("buckets need no PostgreSQL")),
           serverPrograms: () => Promise.reject(new Error("buckets need no PostgreSQL")),

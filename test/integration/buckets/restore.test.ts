@@ -1,0 +1,310 @@
+/** Restores into projects that are not as empty, patient or permissive as one would like, and into directories. */
+import { lstat, mkdtemp, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { LifeboatError } from "../../../src/errors.ts";
+import type { BucketTarget } from "../../../src/operations/restore-buckets.ts";
+import type { StorageBackupReport } from "../../../src/operations/storage-backup.ts";
+import { parseConnection } from "../../../src/postgres/connection.ts";
+import { objectFilter } from "../../../src/storage/object-filter.ts";
+import type { Store } from "../../../src/store/store.ts";
+import { postgresRows } from "../../fakes/storage/rows-postgres.ts";
+import { startStorageServer, type StorageServer } from "../../fakes/storage/index.ts";
+import { majorsAvailable } from "../../support/servers.ts";
+import { sharedServer } from "../../support/shared-server.ts";
+import { forge } from "./forge.ts";
+import { momentOf } from "./moment.ts";
+import { apiOf, type BucketSafe, movableClock, newBucketSafe } from "./safe.ts";
+
+const timeout = 40_000;
+let safe: BucketSafe;
+let report: StorageBackupReport;
+const limits = { file_size_limit: 8_000_000, allowed_mime_types: ["text/plain", "video/mp4"] };
+beforeAll(async () => {
+  safe = await newBucketSafe();
+  await safe.server.addBucket("files", limits);
+  for (let at = 0; at < 20; at += 1) {
+    const object = { name: `small/${at}`, size: 1000 + at, contentType: "text/plain", userMetadata: { at } };
+    await safe.server.addObject("files", object);
+  }
+  await safe.server.addObject("files", { name: "big", size: 7_000_000, contentType: "video/mp4" });
+  await safe.server.addObject("files", { name: "größe#1.txt", size: 9, contentType: "text/plain" });
+  report = await safe.backUp({}, { clock: movableClock() });
+});
+afterAll(() => safe[Symbol.asyncDispose]());
+
+const servers: StorageServer[] = [];
+async function newProject(): Promise<StorageServer> {
+  const server = await startStorageServer();
+  servers.push(server);
+  return server;
+}
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.close();
+});
+
+type Into = Extract<BucketTarget, { kind: "supabase" }>;
+const into = (server: StorageServer, more: Partial<Into> = {}): Into => ({
+  kind: "supabase",
+  api: apiOf(server),
+  name: "target",
+  database: undefined,
+  deleteExtraneous: false,
+  ...more,
+});
+
+/** Without the object whose key no upload takes any more. */
+async function expected(): Promise<Awaited<ReturnType<typeof momentOf>>> {
+  return new Map([...(await momentOf(safe.server))].filter(([name]) => !name.includes("größe")));
+}
+
+describe("a restore", () => {
+  it("done again keeps all, and asks for bytes only to compare them", { timeout }, async () => {
+    const server = await newProject();
+    const { restored } = await safe.restore({ target: into(server) });
+    expect(restored).toMatchObject({ uploaded: 21, kept: 0, compared: 21 });
+    expect(server.counters.requests["resumable-patch"]).toBe(2);
+    expect(await momentOf(server)).toEqual(await expected());
+    expect(restored?.findings.map(({ code }) => code)).toContain("object-not-restorable");
+    for (const { publicSentence } of restored?.findings ?? []) expect(publicSentence).not.toContain("größe");
+    server.resetCounters();
+    const again = await safe.restore({ target: into(server) });
+    expect(again.restored).toMatchObject({ uploaded: 0, kept: 21, compared: 21 });
+    expect(server.counters.requests.upload + server.counters.requests["resumable-create"]).toBe(0);
+    // Each object once to compare it, and the one of parts once more for the plan and once for the second look.
+    expect(server.counters.requests.download).toBe(21 + 2);
+  });
+
+  it("that broke off half-way is finished by the next, limits included", { timeout }, async () => {
+    const server = await newProject();
+    server.faults.add({
+      matches: /^(POST|PATCH) .*(object\/files|resumable)/,
+      skip: 9,
+      effect: { kind: "status", status: 503 },
+    });
+    await expect(safe.restore({ target: into(server) })).rejects.toMatchObject({ code: "storage-temporary" });
+    server.faults.clear();
+    expect((await momentOf(server)).size).toBeGreaterThan(0);
+    const { restored } = await safe.restore({ target: into(server) });
+    expect(restored!.uploaded).toBeLessThan(21);
+    expect(restored!.uploaded + restored!.kept).toBe(21);
+    expect(await momentOf(server)).toEqual(await expected());
+    expect(await server.rows.bucket("files")).toMatchObject(limits);
+  });
+
+  it(
+    "into a bucket whose limits refuse an object fails clearly and changes no settings",
+    { timeout },
+    async () => {
+      for (const refusing of [{ file_size_limit: 5_000_000 }, { allowed_mime_types: ["text/*"] }]) {
+        const server = await newProject();
+        await server.addBucket("files", refusing);
+        const dry = await safe.restore({ target: into(server), dryRun: true });
+        expect(dry.plan?.buckets.differing).toEqual(["files"]);
+        await expect(safe.restore({ target: into(server) })).rejects.toMatchObject({
+          code: "storage-request-refused",
+        });
+        expect(await server.rows.bucket("files")).toMatchObject(refusing);
+      }
+    },
+  );
+
+  it("compares what comes without a length, one request at a time", { timeout }, async () => {
+    const server = await newProject();
+    server.faults.add({ matches: "/authenticated/", effect: { kind: "chunked" } });
+    const target = into(server, { api: apiOf(server, 1) });
+    const { restored } = await safe.restore({ target, jobs: 4 });
+    expect(restored?.compared).toBe(21);
+  });
+
+  it("never says that it is good where the project serves other bytes", { timeout }, async () => {
+    const server = await newProject();
+    const api = apiOf(server);
+    const lying = into(server, {
+      api: {
+        ...api,
+        upload: async (...[object, size, open]: Parameters<typeof api.upload>) => {
+          await api.upload(object, size, open);
+          if (object.name === "small/7") {
+            await server.addObject("files", {
+              name: object.name,
+              size,
+              seed: "x",
+              contentType: "text/plain",
+            });
+          }
+        },
+      },
+    });
+    await expect(safe.restore({ target: lying })).rejects.toMatchObject({ code: "restore-not-verified" });
+  });
+
+  it("refuses where the target is no longer what was agreed to", { timeout }, async () => {
+    const server = await newProject();
+    const { planHash = "" } = await safe.restore({ target: into(server), dryRun: true });
+    await server.addBucket("files");
+    await server.addObject("files", { name: "small/1", size: 5, contentType: "text/plain" });
+    const outdated = safe.restore({ target: into(server), planHash });
+    await expect(outdated).rejects.toMatchObject({ code: "plan-outdated" });
+    expect((await momentOf(server)).size).toBe(1);
+  });
+
+  it("deletes what is extraneous within the chosen prefix, and nothing else", { timeout }, async () => {
+    const server = await newProject();
+    await server.addBucket("files");
+    await server.addBucket("elsewhere");
+    for (const name of ["small/extra", "other/extra", "Small/extra"])
+      await server.addObject("files", { name, size: 1 });
+    await server.addObject("elsewhere", { name: "small/extra", size: 1 });
+    const { restored } = await safe.restore({
+      target: into(server, { deleteExtraneous: true }),
+      filter: objectFilter({ include: ["files/small/**"] }),
+      confirm: "target",
+    });
+    expect(restored).toMatchObject({ uploaded: 20, deleted: 1 });
+    const left = [...(await momentOf(server)).keys()].filter((name) => name.endsWith("extra"));
+    expect(left).toEqual(["elsewhere/small/extra", "files/Small/extra", "files/other/extra"]);
+  });
+
+  it("of one object out of its pack costs ranged reads, not the pack", { timeout }, async () => {
+    let bytes = 0;
+    const counting: Store = {
+      ...safe.store,
+      read: async (key, range) => {
+        const stream = await safe.store.read(key, range);
+        if (!key.startsWith("packs/")) return stream;
+        return (async function* () {
+          for await (const chunk of stream) {
+            bytes += chunk.length;
+            yield chunk;
+          }
+        })();
+      },
+    };
+    const [one] = await safe.entries(report);
+    expect(one?.name).toBe("big");
+    const pack = report.snapshot.packs.reduce((sum, { payload }) => sum + payload.length, 0);
+    expect(pack).toBeGreaterThan(7_000_000);
+    const path = await mkdtemp(join(safe.folder, "one-"));
+    const filter = objectFilter({ include: ["files/small/5"] });
+    await safe.restore({ target: { kind: "directory", path, replace: false }, filter }, { store: counting });
+    expect((await readdir(join(path, "files"), { recursive: true })).length).toBe(2);
+    expect(bytes).toBeLessThan(300_000);
+  });
+
+  it("into a directory has the objects whose keys no project takes", { timeout }, async () => {
+    const path = await mkdtemp(join(safe.folder, "all-"));
+    const { restored } = await safe.restore({ target: { kind: "directory", path, replace: false } });
+    expect(restored).toMatchObject({ uploaded: 22, findings: [] });
+    expect((await lstat(join(path, "files", "größe#1.txt"))).size).toBe(9);
+  });
+});
+
+describe("hostile names in a properly sealed index are refused, and nothing is written outside", () => {
+  it.each([
+    ["../../x", "files"],
+    ["a/../../x", "files"],
+    ["..", "files"],
+    ["a\0b", "files"],
+    ["x", ".."],
+    ["x", "../../files"],
+    ["x", "/etc"],
+  ])("%j in bucket %j", { timeout }, async (name, bucket) => {
+    const forged = await forge(safe, report, (all) =>
+      all.map((entry) => (entry.name === "small/3" ? { ...entry, name, bucket } : entry)),
+    );
+    const outside = await mkdtemp(join(safe.folder, "outside-"));
+    const path = join(outside, "a", "b");
+    const target = { kind: "directory", path, replace: true } as const;
+    const restoring = safe.restore({ choice: { kind: "id", id: forged.id }, target });
+    await expect(restoring).rejects.toMatchObject({
+      code: "restore-name-refused",
+      message: expect.stringContaining(JSON.stringify(name).slice(1, -1)) as string,
+    });
+    await restoring.catch((cause: unknown) =>
+      expect((cause as LifeboatError).publicly.sentence).not.toContain(name === "x" ? bucket : name),
+    );
+    expect(await readdir(outside)).toEqual([]);
+    expect((await safe.verify(forged.id, "unsealed")).verdict).toBe("failed");
+    await safe.store.delete(`snapshots/storage/${forged.id}/snapshot.json`);
+    for (const { key } of await safe.store.files(`snapshots/storage/${forged.id}/`))
+      await safe.store.delete(key);
+  });
+
+  it("an absolute key stays below the folder", { timeout }, async () => {
+    const server = await newBucketSafe();
+    await server.server.addBucket("files");
+    await server.server.addObject("files", { name: "/etc/passwd", size: 3 });
+    await server.backUp();
+    const path = await mkdtemp(join(server.folder, "tree-"));
+    await server.restore({ target: { kind: "directory", path, replace: false } });
+    expect(await readdir(join(path, "files"))).toEqual(["%2Fetc"]);
+    await server[Symbol.asyncDispose]();
+  });
+});
+
+const [major] = await majorsAvailable([17, 15]);
+describe.skipIf(major === undefined)("with a database", () => {
+  const owner = "5f0c7a8e-1b7e-4c5e-9d43-0a2b9f1c0d11";
+  async function newDatabase(name: string) {
+    const postgres = await sharedServer(major!);
+    await postgres.sql("postgres", `create database ${name}`);
+    const server = await startStorageServer({ rows: await postgresRows(postgres.url(name)) });
+    servers.push(server);
+    return { server, postgres, database: parseConnection(postgres.url(name), "test's URL") };
+  }
+
+  it("owners and times come back", { timeout }, async () => {
+    const from = await newDatabase("owners_from");
+    const to = await newDatabase("owners_to");
+    await from.server.addBucket("files");
+    for (const name of ["a", "b", "c"])
+      await from.server.addObject("files", { name, size: 10, contentType: "text/plain" });
+    const rowsOf = ({ postgres }: typeof from, name: string): Promise<unknown> =>
+      postgres.sql(
+        name,
+        `select name, owner, owner_id, created_at, updated_at, last_accessed_at, user_metadata from storage.objects order by name`,
+      );
+    await from.postgres.sql(
+      "owners_from",
+      `set session_replication_role = replica;
+       update storage.objects set owner = '${owner}', owner_id = '${owner}', created_at = '2020-01-02T03:04:05.678901Z',
+         updated_at = '2021-01-02T03:04:05.678901Z', last_accessed_at = '2022-01-02T03:04:05Z' where name <> 'c'`,
+    );
+    await safe.backUp({ source: "owners", database: from.database }, { api: apiOf(from.server) });
+    const target = into(to.server, { database: to.database });
+    const { restored } = await safe.restore({ source: "owners", target });
+    expect(restored).toMatchObject({ uploaded: 3, rowsRepaired: 3, findings: [] });
+    expect(await rowsOf(to, "owners_to")).toEqual(await rowsOf(from, "owners_from"));
+  });
+
+  it(
+    "of another project is refused, also where buckets and objects have the same names",
+    { timeout },
+    async () => {
+      const one = await newDatabase("project_one");
+      const other = await newDatabase("project_other");
+      for (const { server } of [one, other]) {
+        await server.addBucket("files");
+        await server.addObject("files", { name: "logo", size: 10, contentType: "text/plain" });
+      }
+      await one.server.addObject("files", { name: "mine", size: 10 });
+      const mixed = safe.backUp({ source: "mixed", database: one.database }, { api: apiOf(other.server) });
+      await expect(mixed).rejects.toMatchObject({ code: "input-invalid" });
+      await other.server.rows.remove("files", ["logo"]);
+      const vanishing = safe.backUp(
+        { source: "mixed", database: one.database },
+        { api: apiOf(other.server) },
+      );
+      await expect(vanishing).rejects.toMatchObject({ code: "input-invalid" });
+      await other.server.addBucket("elsewhere");
+      await other.postgres.sql("project_other", "delete from storage.buckets where id = 'files'");
+      const strange = safe.backUp({ source: "mixed", database: one.database }, { api: apiOf(other.server) });
+      await expect(strange).rejects.toMatchObject({ code: "input-invalid" });
+      expect([
+        ...(await safe.store.snapshots("mixed")).snapshots,
+        ...(await safe.store.files("packs/mixed/")),
+      ]).toEqual([]);
+    },
+  );
+});
