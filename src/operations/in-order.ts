@@ -16,18 +16,37 @@ export async function* inOrder<T, R>(
   start: (item: T) => Promise<R>,
   { window, stalled }: InOrderOptions,
 ): AsyncGenerator<R, void, undefined> {
-  const started: Promise<R>[] = [];
+  let started: Started<R>[] = [];
+  let next = 0;
   for await (const item of items) {
-    const work = start(item);
-    // It is awaited below in its turn; until then its failure must not count as unhandled.
-    work.catch(() => {});
-    started.push(work);
-    if (started.length < window) continue;
+    started.push(watched(start(item)));
+    // What is there already is handed on at once, so that a million results that need no waiting take no memory.
+    for (; started[next]?.isSettled === true; next += 1) yield await started[next]!.work;
+    if (next > 1000 || next === started.length) {
+      started = started.slice(next);
+      next = 0;
+    }
+    if (started.length - next < window) continue;
     stalled(true);
     // By half at once: whatever was closed for want of company shall not be closed again for a single item.
-    for (const work of started.splice(0, Math.ceil(window / 2))) yield await work;
+    for (const { work } of started.slice(next, next + Math.ceil(window / 2))) yield await work;
+    started = started.slice(next + Math.ceil(window / 2));
+    next = 0;
     stalled(false);
   }
   stalled(true);
-  for (const work of started) yield await work;
+  for (const { work } of started.slice(next)) yield await work;
+}
+
+interface Started<R> {
+  readonly work: Promise<R>;
+  isSettled: boolean;
+}
+
+function watched<R>(work: Promise<R>): Started<R> {
+  const one = { work, isSettled: false };
+  const settled = (): void => void (one.isSettled = true);
+  // It is awaited in its turn; until then its failure must not count as unhandled.
+  work.then(settled, settled);
+  return one;
 }

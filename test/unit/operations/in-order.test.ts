@@ -59,3 +59,23 @@ it("ends with the first failure in order, and leaves none unhandled", async () =
   ).rejects.toThrow("no 3");
   expect(seen).toEqual([0, 1, 2]);
 });
+
+it("hands on what is ready, so that results which need no waiting are not kept until the window is full", async () => {
+  const before: number[] = [];
+  let given = 0;
+  async function* counted(): AsyncGenerator<number> {
+    for (let number = 0; number < 1000; number += 1) {
+      before.push(number - given);
+      yield await Promise.resolve(number);
+    }
+  }
+  for await (const result of inOrder(counted(), (item) => Promise.resolve(item), {
+    window: 1000,
+    stalled: () => {},
+  })) {
+    expect(result).toBe(given);
+    given += 1;
+  }
+  expect(given).toBe(1000);
+  expect(Math.max(...before)).toBeLessThan(10);
+});
