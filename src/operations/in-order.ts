@@ -21,7 +21,10 @@ export async function* inOrder<T, R>(
   for await (const item of items) {
     started.push(watched(start(item)));
     // What is there already is handed on at once, so that a million results that need no waiting take no memory.
-    for (; started[next]?.isSettled === true; next += 1) yield await started[next]!.work;
+    for (let one = started[next]; one?.isSettled === true; one = started[next]) {
+      next += 1;
+      yield await one.work;
+    }
     if (next > 1000 || next === started.length) {
       started = started.slice(next);
       next = 0;
