@@ -53,6 +53,7 @@ export async function benchInventory(argv: readonly string[]): Promise<void> {
   const head = [
     "objects listed by",
     "s",
+    "CPU, s",
     `≤ ${promised.seconds} s`,
     "node's peak, MiB",
     `≤ ${promised.peakMiB} MiB`,
@@ -93,6 +94,7 @@ async function measureWay(
   const row = [
     words,
     seconds.toFixed(1),
+    median(measured.map((one) => one.cpuSeconds)).toFixed(1),
     holds(seconds <= promised.seconds),
     peakMiB.toFixed(0),
     holds(peakMiB <= promised.peakMiB),

@@ -5,6 +5,7 @@ export interface Outcome {
   readonly resultBytes?: number;
   readonly peakMiB?: number;
   readonly childrenPeakMiB?: number;
+  readonly cpuSeconds?: number;
   /** What one run tells about more than one contender. */
   readonly also?: Readonly<Record<string, { readonly seconds: number; readonly resultBytes?: number }>>;
 }

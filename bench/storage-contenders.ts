@@ -230,6 +230,6 @@ function requireCount(what: string, found: number, expected: number): void {
   if (found !== expected) throw new Error(`${what}: ${found} instead of ${expected}.`);
 }
 
-function outcomeOf({ seconds, peakMiB, childrenPeakMiB }: Measurement): Outcome {
-  return { seconds, peakMiB, childrenPeakMiB };
+function outcomeOf({ seconds, peakMiB, childrenPeakMiB, cpuSeconds }: Measurement): Outcome {
+  return { seconds, peakMiB, childrenPeakMiB, cpuSeconds };
 }

@@ -30,7 +30,7 @@ export function renderStorageReport({ command, date, machine, hasStockTools, rac
       `Medians of ${rounds} interleaved rounds; behind each ratio the range of its middle half.` +
       (hasStockTools ? "" : " rclone and restic are not both installed: their line was left out."),
     table(
-      ["objects", "latency", "", "s", "times faster", "than", "node's peak, MiB"],
+      ["objects", "latency", "", "s", "CPU, s", "times faster", "than", "node's peak, MiB"],
       races.flatMap(figures),
     ),
     promises(races),
@@ -45,6 +45,7 @@ function figures({ load, rounds }: StorageRace): readonly (readonly string[])[] 
       `${load.latencyMs} ms`,
       described,
       median(seconds(rounds, name)).toFixed(2),
+      median((rounds.get(name) ?? []).map((outcome) => outcome.cpuSeconds ?? Number.NaN)).toFixed(2),
       name === against || !rounds.has(against)
         ? ""
         : ratioText(seconds(rounds, against), seconds(rounds, name)),
