@@ -48,8 +48,15 @@ export async function benchInventory(argv: readonly string[]): Promise<void> {
     await server.sql("project", "vacuum analyze storage.objects");
     console.error(`${objects} rows are filled.`);
     const database = server.url("project");
-    for (const way of ways) rows.push(await measureWay(bench, database, way, objects, Number(values.runs)));
+    for (const way of ways) {
+      rows.push(await measureWay(bench, database, way, objects, Number(values.runs)));
+      // At once, so that a run that is cut short leaves its figures.
+      await report(rows, objects, values.runs);
+    }
   }
+}
+
+async function report(rows: readonly (readonly string[])[], objects: number, runs: string): Promise<void> {
   const head = [
     "objects listed by",
     "s",
@@ -59,10 +66,10 @@ export async function benchInventory(argv: readonly string[]): Promise<void> {
     `≤ ${promised.peakMiB} MiB`,
   ];
   const markdown = [
-    `\`npm run bench -- inventory --objects ${objects} --runs ${values.runs}\`, ${todaysDate()}. ` +
+    `\`npm run bench -- inventory --objects ${objects} --runs ${runs}\`, ${todaysDate()}. ` +
       `${machineFacts([["postgres", "--version"]])}. ` +
       `The whole command, in which ${objects} objects are listed, compared with the index of the snapshot before and carried ` +
-      `over, and the new index is sealed, stored and read back. Median of ${values.runs} runs, and the highest peak of them.`,
+      `over, and the new index is sealed, stored and read back. Median of ${runs} runs, and the highest peak of them.`,
     table([...head, "children, MiB"], rows),
   ].join("\n\n");
   await replaceSection("inventory", markdown);
