@@ -8,21 +8,8 @@ import { parseConnection } from "../src/postgres/connection.ts";
 import { measureTables } from "../src/postgres/measure-tables.ts";
 import { listTables } from "../src/postgres/table-listing.ts";
 import { measure, type Measurement } from "./measured-process.ts";
+import type { Contender, Outcome } from "./rounds.ts";
 import type { Workbench } from "./workbench.ts";
-
-export interface Outcome {
-  readonly seconds: number;
-  readonly resultBytes?: number;
-  readonly peakMiB?: number;
-  readonly childrenPeakMiB?: number;
-  /** What one run tells about more than one contender. */
-  readonly also?: Readonly<Record<string, { readonly seconds: number; readonly resultBytes?: number }>>;
-}
-
-export interface Contender {
-  readonly name: string;
-  run(): Promise<Outcome>;
-}
 
 /** A snapshot that restores are measured with, in a store of its own. */
 export interface RestoreSource {

@@ -1,6 +1,7 @@
 /** The database bench as Markdown: every contender's figures, then what design section 12 promises and whether it holds. */
-import type { DatabaseRun, Rounds } from "./database.ts";
+import type { DatabaseRun } from "./database.ts";
 import { table } from "./readme-section.ts";
+import type { Rounds } from "./rounds.ts";
 import { median, medianRatio, ratioText } from "./statistics.ts";
 
 const words: readonly (readonly [name: string, words: string])[] = [

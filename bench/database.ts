@@ -4,20 +4,16 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import {
   backupContenders,
-  type Contender,
   isInstalled,
-  type Outcome,
   restoreContenders,
   type RestoreSource,
 } from "./database-contenders.ts";
 import { renderDatabaseReport } from "./database-report.ts";
 import { measure } from "./measured-process.ts";
 import { machineFacts, replaceSection, todaysDate } from "./readme-section.ts";
+import { inRounds, type Rounds } from "./rounds.ts";
 import { createShop, type ShopDatabase } from "./shop-database.ts";
 import { openWorkbench, type Workbench } from "./workbench.ts";
-
-/** What each contender needed, by round. */
-export type Rounds = ReadonlyMap<string, readonly Outcome[]>;
 
 export interface DatabaseRun {
   readonly command: string;
@@ -47,10 +43,11 @@ export async function benchDatabase(argv: readonly string[]): Promise<void> {
   console.log(markdown);
 }
 
-/** Told after every round, so that a run that is cut short leaves its figures. */
-type Keep = (rounds: Rounds) => Promise<void>;
-
-async function measureDatabase(sizeMb: number, pairs: number, keep: Keep): Promise<DatabaseRun> {
+async function measureDatabase(
+  sizeMb: number,
+  pairs: number,
+  keep: (rounds: Rounds) => Promise<void>,
+): Promise<DatabaseRun> {
   await using bench = await openWorkbench();
   console.error(`Filling a database of ${sizeMb} MB …`);
   const shop = await createShop(bench.server, { sizeMb, indexes: true });
@@ -61,7 +58,7 @@ async function measureDatabase(sizeMb: number, pairs: number, keep: Keep): Promi
     ...backupContenders(bench, shop.name),
     ...restoreContenders(bench, await restoreSources(bench, shop.name)),
   ];
-  const rounds = await inRounds(contenders, pairs, keep);
+  const rounds = await inRounds(contenders, { pairs, warmUp: ["limit", "counts"], keep });
   const tools = ["age", "gpg"].filter((program) => !isInstalled(program));
   return {
     command: `npm run bench -- database --size-mb ${sizeMb} --pairs ${pairs}`,
@@ -76,32 +73,6 @@ async function measureDatabase(sizeMb: number, pairs: number, keep: Keep): Promi
     rounds,
     missingTools: tools,
   };
-}
-
-/** Every contender once a round, each round beginning with another: what disturbs the machine disturbs all of them. */
-async function inRounds(contenders: readonly Contender[], pairs: number, keep: Keep): Promise<Rounds> {
-  const rounds = new Map<string, Outcome[]>();
-  const note = (name: string, outcome: Outcome): void => {
-    rounds.set(name, [...(rounds.get(name) ?? []), outcome]);
-  };
-  // Round 0 warms caches, the server's and the file system's, and does not count.
-  for (let round = 0; round <= pairs; round++) {
-    const first = (round * 3) % contenders.length;
-    const order = [...contenders.slice(first), ...contenders.slice(0, first)];
-    const said: string[] = [];
-    for (const contender of order) {
-      // A full warm-up would cost as much as a round: the first read of the database is what matters.
-      if (round === 0 && !["limit", "counts"].includes(contender.name)) continue;
-      const { also = {}, ...outcome } = await contender.run();
-      said.push(`${contender.name} ${outcome.seconds.toFixed(1)}`);
-      if (round === 0) continue;
-      note(contender.name, outcome);
-      for (const [name, part] of Object.entries(also)) note(name, part);
-    }
-    await keep(rounds);
-    console.error(`round ${round} of ${pairs}: ${said.join(", ")} s`);
-  }
-  return rounds;
 }
 
 /** One snapshot with counts and one with hashes, and the old procedure's file. */

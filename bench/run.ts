@@ -1,10 +1,14 @@
 /** `npm run bench -- NAME [options]`: what Lifeboat promises, measured against what it replaces. */
 import { benchDatabase } from "./database.ts";
 import { benchDatabaseMemory } from "./database-memory.ts";
+import { benchInventory } from "./inventory.ts";
+import { benchStorage } from "./storage.ts";
 
 const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   database: benchDatabase,
   "database-memory": benchDatabaseMemory,
+  inventory: benchInventory,
+  storage: benchStorage,
 };
 
 const [name = "", ...args] = process.argv.slice(2);

@@ -92,7 +92,7 @@ export async function openWorkbench(): Promise<Workbench> {
 }
 
 /** A build of the present sources; a copy, because a later build may remove it from the cache. */
-async function copyBundle(folder: string): Promise<string> {
+export async function copyBundle(folder: string): Promise<string> {
   const { cli } = await builtBundle();
   const built = resolve(cli, "../..");
   for (const entry of ["dist", "bin", "package.json"]) {

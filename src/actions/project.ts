@@ -10,15 +10,26 @@ import type { Surroundings } from "./surroundings.ts";
 export function withStorageApi<T extends Pick<Surroundings, "logger" | "signal">>(
   surroundings: T,
   connection: StorageConnection | undefined,
-  /** Requests at once. */
-  jobs: number,
+  requestsAtOnce: number,
 ): T & { readonly api: StorageApi } {
   if (connection === undefined) throw new LifeboatError("unexpected", "No project is given.");
   const { logger, signal } = surroundings;
   return {
     ...surroundings,
-    api: storageApi(connection, { logger, signal, limiter: new AdaptiveLimit(jobs) }),
+    api: storageApi(connection, { logger, signal, limiter: new AdaptiveLimit(requestsAtOnce) }),
   };
+}
+
+/**
+ * For a backup of so many objects at once: where the inventory is a listing, each is two requests side by side, its bytes
+ * and its row, and would otherwise wait for itself.
+ */
+export function withBackedUpApi<T extends Pick<Surroundings, "logger" | "signal">>(
+  surroundings: T,
+  connection: StorageConnection | undefined,
+  { jobs, database }: { readonly jobs: number; readonly database: unknown },
+): T & { readonly api: StorageApi } {
+  return withStorageApi(surroundings, connection, database === undefined ? 2 * jobs : jobs);
 }
 
 /** Where objects are restored to; a project is confirmed by its ref, or by its host if it is not one of Supabase's. */

@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { dbBackupInputs } from "../actions/db-backup/inputs.ts";
 import { storageBackupInputs } from "../actions/storage-backup/inputs.ts";
 import { incompleteError } from "../actions/storage-backup/report.ts";
-import { withStorageApi } from "../actions/project.ts";
+import { withBackedUpApi } from "../actions/project.ts";
 import { backUpDatabase } from "../operations/back-up-database.ts";
 import { backUpStorage } from "../operations/back-up-storage.ts";
 import type { StorageBackupReport } from "../operations/storage-backup.ts";
@@ -79,7 +79,7 @@ export const backupStorageCommand: CliCommand = {
     if (part.kind === "join") {
       return describeStorage(cli, await joinStorageShards(inputs, part.group, surroundings));
     }
-    const means = withStorageApi(surroundings, inputs.connection, inputs.jobs);
+    const means = withBackedUpApi(surroundings, inputs.connection, inputs);
     if (part.kind === "whole") return describeStorage(cli, await backUpStorage(inputs, means));
     const { shard, findings, seconds } = await backUpStorageShard(inputs, part.shard, means);
     tell(cli, findings);

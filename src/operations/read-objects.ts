@@ -15,7 +15,7 @@ export interface ObjectReading {
   readonly store: Store;
   readonly snapshot: SnapshotJson;
   readonly identities: Identities;
-  /** Reads at once; each holds a few megabytes. */
+  /** Reads at once, each of which holds a few megabytes, and objects handled at once. */
   readonly jobs: number;
   readonly signal: AbortSignal;
 }
@@ -36,12 +36,20 @@ export async function forEachObject(
   const stopped = new AbortController();
   const signal = AbortSignal.any([reading.signal, stopped.signal]);
   const places = slots(reading.jobs);
+  const hands = slots(reading.jobs);
   for await (const batch of batches(entries)) {
     const reads = byPack(batch).flatMap(([pack, objects]) =>
       planReads(objects).map((planned) =>
         places.run(async () => {
           signal.throwIfAborted();
-          for await (const readable of readPlanned(packs, pack, planned)) await handle(readable);
+          // Hundreds of small neighbours come out of one read: one after the other they would wait for each request.
+          const handled: Promise<void>[] = [];
+          for await (const readable of readPlanned(packs, pack, planned)) {
+            const work = hands.run(() => (signal.aborted ? Promise.resolve() : handle(readable)));
+            work.catch(() => {});
+            handled.push(work);
+          }
+          await allOrFirstError(handled, () => stopped.abort());
         }),
       ),
     );

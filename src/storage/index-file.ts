@@ -48,6 +48,49 @@ const storedObject = z.looseObject({
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
 });
 
+const optionalTexts = [
+  "id",
+  "version",
+  "etag",
+  "contentType",
+  "cacheControl",
+  "xRobotsTag",
+  "createdAt",
+  "updatedAt",
+] as const;
+const optionalTextsOrNull = ["owner", "ownerId", "lastAccessedAt"] as const;
+
+/** What `storedObject` surely takes: asking it about each of a million lines, twice, takes seconds. */
+function surelyHasFields(value: object): boolean {
+  const fields = value as Readonly<Record<string, unknown>>;
+  const { bucket, name, size, pack, offset, length, skip, sha256, userMetadata } = fields;
+  return (
+    isName(bucket) &&
+    isName(name) &&
+    isCount(size) &&
+    isCount(offset) &&
+    isCount(length) &&
+    length > 0 &&
+    isCount(skip) &&
+    skip > 0 &&
+    typeof pack === "string" &&
+    isSnapshotId(pack) &&
+    typeof sha256 === "string" &&
+    /^[0-9a-f]{64}$/.test(sha256) &&
+    userMetadata == null &&
+    optionalTexts.every((key) => fields[key] === undefined || typeof fields[key] === "string") &&
+    optionalTextsOrNull.every((key) => fields[key] == null || typeof fields[key] === "string")
+  );
+}
+
+function isName(value: unknown): boolean {
+  return typeof value === "string" && value !== "" && value.isWellFormed();
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
 const firstLine = z.looseObject({
   formatVersion: z.literal(formatVersion),
   id: z.string(),
@@ -116,8 +159,10 @@ export async function* readIndex(
         isEnded = true;
         continue;
       }
-      const result = storedObject.safeParse(value);
-      if (!result.success) throw damaged("does not have the fields of the format", result.error);
+      if (!surelyHasFields(value)) {
+        const result = storedObject.safeParse(value);
+        if (!result.success) throw damaged("does not have the fields of the format", result.error);
+      }
       const object = value as unknown as StoredObject;
       if (before !== undefined && compareObjects(before, object) >= 0) throw damaged("is out of order");
       before = object;

@@ -69,7 +69,21 @@ export function compareObjects(
   return compareUtf8(one.bucket, other.bucket) || compareUtf8(one.name, other.name);
 }
 
-/** By bytes of UTF-8; JavaScript's own order differs where surrogate pairs meet U+E000 to U+FFFF. */
+/**
+ * By bytes of UTF-8, without making them: lists of a million objects are compared several times over. JavaScript's own
+ * order differs where surrogates, which stand for what comes last, meet U+E000 to U+FFFF.
+ */
 export function compareUtf8(one: string, other: string): number {
-  return one === other ? 0 : Buffer.compare(Buffer.from(one), Buffer.from(other));
+  if (one === other) return 0;
+  const length = Math.min(one.length, other.length);
+  for (let at = 0; at < length; at += 1) {
+    const [first, second] = [one.charCodeAt(at), other.charCodeAt(at)];
+    if (first !== second) return rank(first) - rank(second);
+  }
+  return one.length - other.length;
+}
+
+function rank(unit: number): number {
+  if (unit < 0xd800) return unit;
+  return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
 }

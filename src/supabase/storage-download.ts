@@ -93,7 +93,7 @@ class Download {
     try {
       for (let breaks = 1; ; breaks += 1) {
         const before = received;
-        let broken = new TemporaryFailure("The body ended early.");
+        let broken: TemporaryFailure | undefined;
         try {
           for await (const chunk of answer.body) {
             received += chunk.length;
@@ -105,6 +105,7 @@ class Download {
           broken = thrown;
         }
         if (received === size) return;
+        broken ??= new TemporaryFailure("The body ended early.");
         answer.close();
         fruitless = received > before ? 1 : fruitless + 1;
         const got = `${received} of ${size} bytes`;

@@ -144,7 +144,7 @@ export class StorageTransport {
           hint: "Give the project's own URL.",
         });
       }
-      const arriving = watched(response, watch, idleMs);
+      const arriving = watched(response, watch, { idleMs, sends: isStream(request.body) });
       const body = response.status >= 400 ? await errorBody(response, arriving, slot) : arriving;
       return {
         status: response.status,
@@ -183,7 +183,7 @@ export class StorageTransport {
 
   async #fetch(request: StorageRequest, watch: Watch, answerMs: number): Promise<Response> {
     const { method, path, headers, body } = request;
-    const streams = body !== undefined && typeof body !== "string" && !(body instanceof Uint8Array);
+    const streams = isStream(body);
     // What fails while a source is read is the source's own failure, not the network's.
     let sourceFailed: { readonly cause: unknown } | undefined;
     async function* touched(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
@@ -216,9 +216,15 @@ export class StorageTransport {
   }
 }
 
+function isStream(body: StorageRequest["body"]): body is AsyncIterable<Uint8Array> {
+  return body !== undefined && typeof body !== "string" && !(body instanceof Uint8Array);
+}
+
 /** Ends a request that has waited too long, or that the caller gave up. */
 class Watch {
   reason: string | undefined;
+  /** Nothing is sent or received any more: breaking it off would only cost an exception and its stack. */
+  isOver = false;
   readonly signal: AbortSignal;
   readonly #abort = new AbortController();
   #timer: NodeJS.Timeout | undefined;
@@ -241,15 +247,15 @@ class Watch {
 
   end(): void {
     clearTimeout(this.#timer);
-    this.#abort.abort();
+    if (!this.isOver) this.#abort.abort();
   }
 }
 
-/** The body with its idle limit, which runs only while we wait for the network. */
+/** The body with its idle limit, which runs only while we wait for the network. `sends`: a body may still go the other way. */
 async function* watched(
   response: Response,
   watch: Watch,
-  idleMs: number,
+  { idleMs, sends }: { readonly idleMs: number; readonly sends: boolean },
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const reader = response.body?.getReader();
   try {
@@ -257,7 +263,10 @@ async function* watched(
       watch.expectWithin(idleMs, "no bytes");
       const next = await reader?.read();
       watch.rest();
-      if (next === undefined || next.done) return;
+      if (next === undefined || next.done) {
+        watch.isOver = !sends;
+        return;
+      }
       yield next.value;
     }
   } catch (cause) {

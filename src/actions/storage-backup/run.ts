@@ -2,7 +2,7 @@ import { backUpStorage } from "../../operations/back-up-storage.ts";
 import { joinStorageShards } from "../../operations/join-storage.ts";
 import { backUpStorageShard } from "../../operations/shard-storage.ts";
 import type { ActionResult, Runner } from "../../runner/run-action.ts";
-import { withStorageApi } from "../project.ts";
+import { withBackedUpApi } from "../project.ts";
 import { runnerSurroundings } from "../surroundings.ts";
 import { storageBackupInputs } from "./inputs.ts";
 import { reportShard, reportStorageBackup } from "./report.ts";
@@ -15,7 +15,7 @@ export async function storageBackup(runner: Runner): Promise<ActionResult> {
   if (inputs.part.kind === "join") {
     return reportStorageBackup(await joinStorageShards(inputs, inputs.part.group, surroundings), address);
   }
-  const means = withStorageApi(surroundings, inputs.connection, inputs.jobs);
+  const means = withBackedUpApi(surroundings, inputs.connection, inputs);
   if (inputs.part.kind === "shard") {
     return reportShard(await backUpStorageShard(inputs, inputs.part.shard, means), address);
   }

@@ -68,3 +68,23 @@ it("ends at a failure although older work never ends", { timeout: 5000 }, async 
   });
   await expect(all(failing)).rejects.toThrow("no 2");
 });
+
+it("hands on what is ready, so that results which need no waiting are not kept until the window is full", async () => {
+  const before: number[] = [];
+  let given = 0;
+  async function* counted(): AsyncGenerator<number> {
+    for (let number = 0; number < 1000; number += 1) {
+      before.push(number - given);
+      yield await Promise.resolve(number);
+    }
+  }
+  for await (const result of inOrder(counted(), (item) => Promise.resolve(item), {
+    window: 1000,
+    stalled: () => {},
+  })) {
+    expect(result).toBe(given);
+    given += 1;
+  }
+  expect(given).toBe(1000);
+  expect(Math.max(...before)).toBeLessThan(10);
+});
