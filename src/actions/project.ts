@@ -21,8 +21,8 @@ export function withStorageApi<T extends Pick<Surroundings, "logger" | "signal">
 }
 
 /**
- * For a backup of so many objects at once: where the inventory is a listing, each is two requests side by side, its bytes
- * and its row, and would otherwise wait for itself.
+ * For a backup of so many objects at once: where the inventory is a listing, each is two requests, for its row and then
+ * for its bytes, and those that ask would otherwise stand in the way of those that fetch.
  */
 export function withBackedUpApi<T extends Pick<Surroundings, "logger" | "signal">>(
   surroundings: T,

@@ -173,12 +173,15 @@ class ObjectCollection implements Collection {
 
   async *#collect(): AsyncGenerator<StoredObject, void, undefined> {
     const { api } = this.#surroundings;
+    const { jobs } = this.#request;
+    const { isComplete } = this.#inventory;
     const signal = AbortSignal.any([this.#surroundings.signal, this.#stop.signal]);
     const means = {
       api,
       lanes: this.#lanes,
-      slots: slots(this.#request.jobs),
-      inventoryIsComplete: this.#inventory.isComplete,
+      // An object that was only listed is a question and then a body: on average, so many bodies come at once.
+      slots: slots(isComplete ? jobs : 2 * jobs),
+      inventoryIsComplete: isComplete,
       signal,
     };
     const settled = inOrder(

@@ -19,7 +19,7 @@ it("small objects are backed up and restored as many at once as was asked for", 
   const { api } = withBackedUpApi(surroundings, connection, asked);
   server.resetCounters();
   await safe.backUp({ jobs: 4 }, { api });
-  // Each object is two requests side by side: its bytes, and its row, which no listing tells whole.
+  // Each object is two requests: for its row, which no listing tells whole, and then for its bytes.
   expect(server.counters.requests.download).toBe(objects);
   expect(server.counters.requests.info).toBe(objects);
   expect(server.mostAtOnce).toBe(8);
