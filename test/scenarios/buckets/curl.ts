@@ -17,13 +17,12 @@ export async function curlAll(
     (path, at) => `url = "${server.url}/storage/v1/${path}"\noutput = "${files[at]!}"\n`,
   );
   const configFile = join(folder, "config");
-  await writeFile(configFile, config.join(""));
+  // Not on the command line, which everybody on the machine can read.
+  await writeFile(configFile, `header = "apikey: ${server.secretKey}"\n${config.join("")}`);
   const flags = ["--no-progress-meter", "--fail", "--path-as-is", "--globoff", "--parallel"];
-  const child = spawn(
-    "curl",
-    [...flags, "--parallel-max", "16", "--header", `apikey: ${server.secretKey}`, "--config", configFile],
-    { stdio: ["ignore", "ignore", "pipe"] },
-  );
+  const child = spawn("curl", [...flags, "--parallel-max", "16", "--config", configFile], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   const [stderr] = await Promise.all([text(child.stderr), once(child, "close")]);
   if (child.exitCode !== 0 || stderr !== "")
     throw new Error(`curl ended with ${child.exitCode}: ${stderr.slice(0, 2000)}`);
