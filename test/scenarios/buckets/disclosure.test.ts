@@ -153,7 +153,7 @@ test.each(["directory"])("a restore into a %s holds the bytes there and nowhere 
   expect(end.record.numbers).toMatchObject({ compared: 4 });
 });
 
-test("objects that cannot be read, are refused, or change all the time", async () => {
+test("objects that have no bytes, and objects that are refused", async () => {
   const { server } = project;
   const source = { source: "holes" };
   const row = await server.rows.object(`${bucket} & co`, oddName);
@@ -168,7 +168,8 @@ test("objects that cannot be read, are refused, or change all the time", async (
     matches: "GET /storage/v1/object/authenticated/",
     effect: { kind: "status", status: 400, body: { statusCode: "400", error: message, message } },
   });
-  await backUp(1, source);
+  const refused = await backUp(2, source);
+  expect(refused.end.record.error?.code).toBe("storage-request-refused");
 });
 
 test("listings and buckets that answer with errors full of names", async () => {
@@ -178,8 +179,8 @@ test("listings and buckets that answer with errors full of names", async () => {
       matches,
       effect: { kind: "status", status: 400, body: { statusCode: "400", error: message, message } },
     });
-    const { end } = await backUp(1, { source: "failing" });
-    expect(end.record.outcome).toBe("failure");
+    const { end } = await backUp(2, { source: "failing" });
+    expect(end.record.error?.code).toBe("storage-request-refused");
     project.server.faults.clear();
   }
   const refused = await backUp(2, { "supabase-key": `${project.server.secretKey}x` });

@@ -47,7 +47,7 @@ const starts = {
 };
 
 test.each(["command", "action"] as const)(
-  "a %s that is killed leaves whole snapshots, sealed files and nothing the next run trips over",
+  "the %s, killed, leaves whole snapshots, sealed files and nothing the next run trips over",
   async (kind) => {
     const startedMs = performance.now();
     const whole = await (await starts[kind]()).ended;
