@@ -36,9 +36,9 @@ export function storageConnection(read: InputReader): StorageConnection {
 }
 
 export function chosenObjects(read: InputReader): ObjectFilter {
-  const buckets = read.optional.list("buckets");
-  const include = read.optional.list("include");
-  const exclude = read.optional.list("exclude");
+  const buckets = read.optional.parsed("buckets", linesOf);
+  const include = read.optional.parsed("include", linesOf);
+  const exclude = read.optional.parsed("exclude", linesOf);
   try {
     return objectFilter({
       ...(buckets === undefined ? {} : { buckets }),
@@ -50,4 +50,12 @@ export function chosenObjects(read: InputReader): ObjectFilter {
     read.problem("include", error.message, error.hint);
     return undefined as never;
   }
+}
+
+/** One a line: a comma may be part of a bucket's name and of a key. */
+function linesOf(text: string): readonly string[] {
+  return text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
 }

@@ -1,15 +1,13 @@
 import { optionalIdentities, snapshotChoice } from "../actions/snapshot-inputs.ts";
 import { parseSource } from "../actions/backup-inputs.ts";
 import { storeInputs } from "../actions/surroundings.ts";
-import { listSnapshots, onlySource, type OverviewEntry } from "../operations/list-snapshots.ts";
+import { listSnapshots, onlySource } from "../operations/list-snapshots.ts";
 import { locateSnapshot } from "../operations/locate-snapshot.ts";
 import { readSealedContents } from "../operations/sealed-files.ts";
-import type { Contents } from "../snapshot/contents.ts";
-import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
 import { cliSurroundings } from "./cli-surroundings.ts";
+import { describeContents, describeSnapshot, lineOf } from "./describe-snapshot.ts";
 import { identityFromFile, needingStore, withKey, withSnapshot, withStore } from "./flag-sets.ts";
 import type { CliCommand } from "./cli-command.ts";
-import { formatBytes } from "./terminal.ts";
 
 export const listCommand: CliCommand = {
   path: ["list"],
@@ -35,17 +33,9 @@ export const listCommand: CliCommand = {
   },
 };
 
-function lineOf({ id, snapshot, problem, expiresAt }: OverviewEntry): string {
-  if (snapshot === undefined) return `${id}  DAMAGED  ${problem ?? ""}`;
-  const { tables, rows, sealedBytes } = snapshot.totals;
-  const expiry = expiresAt === undefined ? "" : `  until ${expiresAt.slice(0, 10)}`;
-  const tiers = snapshot.tiers.join(",");
-  return `${id}  ${tiers}  ${snapshot.state}  ${tables} tables  ${rows} rows  ${formatBytes(sealedBytes)}${expiry}`;
-}
-
 export const showCommand: CliCommand = {
   path: ["show"],
-  summary: "show one snapshot; with the key also its tables",
+  summary: "show one snapshot; with the key also its tables, or its buckets and what failed",
   configure: (command) => withKey(withSnapshot(command)),
   async run(cli, flags) {
     const inputs = cli.readInputs(
@@ -66,30 +56,10 @@ export const showCommand: CliCommand = {
         : await readSealedContents(store, snapshot, inputs.identities);
     return {
       document: { snapshot, contents },
-      text: [...describe(snapshot), ...tablesOf(contents)].join("\n"),
+      text: [
+        ...describeSnapshot(snapshot),
+        ...(contents === undefined ? [] : describeContents(contents)),
+      ].join("\n"),
     };
   },
 };
-
-function describe(snapshot: SnapshotJson): readonly string[] {
-  const { totals, versions } = snapshot;
-  return [
-    `Snapshot  ${snapshot.id} (${snapshot.state}) of ${snapshot.kind} "${snapshot.source}"`,
-    `Moment    ${snapshot.times.snapshot}`,
-    `Tiers     ${snapshot.tiers.join(", ")}`,
-    `Holds     ${totals.tables} tables, ${totals.rows} rows, ${totals.objects} large objects`,
-    `Size      ${formatBytes(totals.rawBytes)}, sealed ${formatBytes(totals.sealedBytes)}`,
-    `Made by   lifeboat ${versions.lifeboat}, server ${versions.server ?? "?"}, client ${versions.client ?? "?"}`,
-    `Sealed to ${snapshot.recipients.join(", ")}`,
-    ...snapshot.files.map(
-      (file) => `File      ${file.name}  ${file.header.length + file.payload.length} bytes`,
-    ),
-  ];
-}
-
-function tablesOf(contents: Contents | undefined): readonly string[] {
-  return (contents?.database?.tables ?? []).map(({ schema, name, kind, rows, hash, part }) => {
-    const amount = rows === undefined ? kind : `${rows} rows`;
-    return `Table     ${schema}.${name}  ${amount}${hash === undefined ? "" : `  ${hash}`}${part === undefined ? "" : `  in ${part}`}`;
-  });
-}

@@ -7,10 +7,10 @@ import { expect } from "vitest";
 import { parse } from "yaml";
 import type { RunRecord } from "../../src/runner/record.ts";
 import type { FakeGitHub, FakeRun } from "../fakes/github/index.ts";
-import { builtBundle } from "./bundle.ts";
+import { type BuiltBundle, builtBundle } from "./bundle.ts";
 import { runStep, type Step, type StepEnd } from "./step.ts";
 
-export type ActionName = "db-backup" | "verify" | "restore";
+export type ActionName = Parameters<BuiltBundle["action"]>[0];
 
 export interface ActionStep extends Omit<Step, "entry" | "args"> {
   readonly github: FakeGitHub;

@@ -22,7 +22,7 @@ export function reportStorageBackup(report: StorageBackupReport, store: string):
     summary: [
       error === undefined
         ? `## ✅ Backed up buckets of "${snapshot.source}"`
-        : `## ❌ ${account.failed} objects of "${snapshot.source}" could not be backed up`,
+        : `## ❌ Incomplete: ${account.failed} of ${account.failed + objects} objects of "${snapshot.source}" could not be read`,
       table([
         ["Snapshot", `\`${snapshot.id}\` (${snapshot.state})`],
         ["Moment", snapshot.times.snapshot],

@@ -34,6 +34,9 @@ export interface StorageServerOptions {
   readonly fileSizeLimit?: number;
   /** Default true; older servers answer 404. */
   readonly hasListV2?: boolean;
+  /** Both keys are the same for all, unless a test must tell its own from others'. */
+  readonly jwtSecret?: string;
+  readonly secretKey?: string;
   /** Default true; self-hosted stacks may know legacy keys only. */
   readonly knowsSecretKeys?: boolean;
   /** Default false, as the Storage API. */
@@ -88,7 +91,10 @@ export interface StorageServer extends AsyncDisposable, Keys {
 export async function startStorageServer(options: StorageServerOptions = {}): Promise<StorageServer> {
   const now = options.now ?? ((): Date => new Date());
   const rows = options.rows ?? memoryRows(now);
-  const keys = makeKeys("standin-jwt-secret-with-at-least-32-characters");
+  const keys = makeKeys(
+    options.jwtSecret ?? "standin-jwt-secret-with-at-least-32-characters",
+    options.secretKey,
+  );
   const counters = { bytesServed: 0, bytesReceived: 0, requests: noRequests() };
   const context: UploadContext = {
     rows,

@@ -62,14 +62,14 @@ export interface Keys {
   readonly secretKey: string;
 }
 
-export function makeKeys(jwtSecret: string): Keys {
+export function makeKeys(jwtSecret: string, secretKey = "sb_secret_N7UND0UgjKTVK-Uodkm0Hg_xSvEMPvz"): Keys {
   return {
     serviceKey: jwt(
       { iss: "supabase", ref: "standin", role: "service_role", iat: 1, exp: 4_000_000_000 },
       jwtSecret,
     ),
     anonKey: jwt({ iss: "supabase", ref: "standin", role: "anon", iat: 1, exp: 4_000_000_000 }, jwtSecret),
-    secretKey: "sb_secret_N7UND0UgjKTVK-Uodkm0Hg_xSvEMPvz",
+    secretKey,
   };
 }
 

@@ -64,7 +64,7 @@ export interface Run {
 }
 
 export function startRun(
-  place: Place,
+  place: Pick<Place, "temporary">,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Run {
