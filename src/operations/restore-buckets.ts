@@ -11,6 +11,8 @@ import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
 import { requireChosenBuckets } from "./chosen-buckets.ts";
+import type { Trust } from "./observe-snapshots.ts";
+import { refuseForged } from "./check-history.ts";
 import { locateSnapshot, type SnapshotChoice } from "./locate-snapshot.ts";
 import {
   chosenEntries,
@@ -29,6 +31,8 @@ import { indexOf } from "./storage-index.ts";
 export interface BucketRestoreRequest {
   readonly source: string;
   readonly choice: SnapshotChoice;
+  /** Who must have signed the snapshot, and what else witnesses its history. Default: nobody. */
+  readonly trust?: Trust;
   readonly identities: Identities;
   readonly filter: ObjectFilter;
   readonly target: BucketTarget;
@@ -75,6 +79,7 @@ export async function restoreBuckets(
   const startedMs = clock.elapsedMs();
   const { snapshot, storeFindings } = await locateSnapshot(store, wanted.source, wanted.choice);
   for (const { sentence, remedy } of storeFindings) logger.warning(`${sentence} ${remedy}`);
+  await refuseForged(store, snapshot, { trust: wanted.trust ?? { signers: [] }, now: clock.now(), logger });
   requireWholeBuckets(snapshot);
   const contents = storageOf(await readSealedContents(store, snapshot, wanted.identities));
   requireChosenBuckets(
