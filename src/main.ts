@@ -1,5 +1,7 @@
 /** The bundle's two doors: an action by its name, and the command line. */
 import { dbBackup } from "./actions/db-backup/run.ts";
+import { plan } from "./actions/plan/run.ts";
+import { prune } from "./actions/prune/run.ts";
 import { restore } from "./actions/restore/run.ts";
 import { storageBackup } from "./actions/storage-backup/run.ts";
 import { verify } from "./actions/verify/run.ts";
@@ -9,6 +11,8 @@ export { runCli } from "./cli/run-cli.ts";
 
 const actions = {
   "db-backup": dbBackup,
+  plan,
+  prune,
   restore,
   "storage-backup": storageBackup,
   verify,

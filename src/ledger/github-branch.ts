@@ -41,7 +41,10 @@ export function githubLedger(settings: GitHubLedgerSettings): Ledger {
       const isBusy = answer.status === 0 || answer.status >= 500 || answer.status === 429;
       if (!isBusy) return allowed(answer, path);
       if (attempt === tries) {
-        throw new LifeboatError("store-temporary", `GitHub did not answer for the ledger (${answer.status}).`);
+        throw new LifeboatError(
+          "store-temporary",
+          `GitHub did not answer for the ledger (${answer.status}).`,
+        );
       }
       await sleep(waitMs(attempt));
     }
@@ -113,7 +116,10 @@ export function githubLedger(settings: GitHubLedgerSettings): Ledger {
         const before = await month(moment);
         const { records } = before.length > 0 ? readRecords(linesOf(before)) : await read();
         const record = recordBytes(entry, records, signingKey);
-        const content = Buffer.concat([before, Buffer.from(`${JSON.stringify(Buffer.from(record).toString("utf8"))}\n`)]);
+        const content = Buffer.concat([
+          before,
+          Buffer.from(`${JSON.stringify(Buffer.from(record).toString("utf8"))}\n`),
+        ]);
         const { status } = await ask("PUT", pathOf(moment), {
           message: `Record: ${entry.act} of ${entry.source}`,
           branch: ledgerBranch,

@@ -1,5 +1,5 @@
 /** Where records of what was done are kept: outside the store that they witness, or, for want of better, inside. */
-import { writeSignedDocument } from "../snapshot/signed-document.ts";
+import { type Signers, writeSignedDocument } from "../snapshot/signed-document.ts";
 import type { SigningKey } from "../snapshot/signature.ts";
 import { selfHashOf } from "../snapshot/self-hash.ts";
 import { ledgerKey, ledgerPrefix } from "../snapshot/keys.ts";
@@ -29,8 +29,15 @@ export function yearsRead(now: Date): readonly number[] {
   return [year - 1, year];
 }
 
-/** A ledger in a store: it shows what happened, but whoever can write into the store can take its end away. */
-export function storeLedger(store: Store, clock: Clock, signingKey?: SigningKey): Ledger {
+/**
+ * A ledger in a store: it shows what happened, but whoever can write into the store can take its end away, and add to it
+ * unless `signers` demand a signature.
+ */
+export function storeLedger(
+  store: Store,
+  clock: Clock,
+  { signingKey, signers = [] }: { signingKey?: SigningKey | undefined; signers?: Signers } = {},
+): Ledger {
   const known = new Map<string, Uint8Array>();
 
   async function stored(): Promise<readonly Uint8Array[]> {
@@ -47,9 +54,9 @@ export function storeLedger(store: Store, clock: Clock, signingKey?: SigningKey)
 
   return {
     place: store.address,
-    read: async () => readRecords(await stored()),
+    read: async () => readRecords(await stored(), signers),
     append: async (entry) => {
-      const { records } = readRecords(await stored());
+      const { records } = readRecords(await stored(), signers);
       const bytes = recordBytes(entry, records, signingKey);
       await store.put(ledgerKey(new Date(entry.time), selfHashOf(bytes)), bytes);
     },

@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { seenHead, type SeenHead } from "../snapshot/snapshot-json.ts";
 import { actorSchema } from "../snapshot/tombstone.ts";
-import { readSignedDocument } from "../snapshot/signed-document.ts";
+import { isSignedBy, readSignedDocument, type Signers } from "../snapshot/signed-document.ts";
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
 
@@ -40,10 +40,13 @@ export interface LedgerReading {
   readonly problems: readonly string[];
 }
 
-/** Records from their stored bytes; what cannot be read, or names a record that is not there, is a problem. */
-export function readRecords(stored: readonly Uint8Array[]): LedgerReading {
+/**
+ * Records from their stored bytes. Where `signers` are given, unsigned ones count for nothing; what cannot be read, or names a record that is not there, is a problem.
+ */
+export function readRecords(stored: readonly Uint8Array[], signers: Signers = []): LedgerReading {
   const problems: string[] = [];
   const records = stored.flatMap((bytes, index) => {
+    if (signers.length > 0 && !isSignedBy(bytes, signers)) return [];
     const record = readSignedDocument(bytes, ledgerRecordSchema);
     if (record !== undefined) return [record];
     problems.push(`Record ${index + 1} of the ledger is damaged.`);

@@ -183,7 +183,8 @@ class ObjectCollection implements Collection {
       async (carry): Promise<Outcome> => {
         signal.throwIfAborted();
         if (carry.kind === "new") return await fetchObject(carry.object, means);
-        if (carry.kind === "changed") return this.#compared(await fetchObject(carry.object, means), carry.previous);
+        if (carry.kind === "changed")
+          return this.#compared(await fetchObject(carry.object, means), carry.previous);
         return (await this.#carry(carry.stored)) ?? (await fetchObject(carry.stored, means));
       },
       { window, stalled: (isStalled) => this.#lanes.stalled(isStalled) },

@@ -23,7 +23,7 @@ export interface HoldReport {
   readonly store: string;
   readonly act: "hold" | "release" | "unfreeze";
   readonly snapshot?: string;
-  /** Of `unfreeze`: ids that history could not explain, and the sentence that froze retention. */
+  /** Of `unfreeze`: what history could not explain, and the sentence that froze retention. */
   readonly accepted?: readonly string[];
   readonly wasFrozen?: string;
 }
@@ -51,7 +51,7 @@ export async function holdSnapshot(
 export async function unfreeze(request: HoldRequest, means: Means): Promise<HoldReport> {
   requireVoice(request);
   const { history, standings } = await look(request, means);
-  const accepted = [...new Set([...standings.accepted, ...history.map(({ id }) => id)])];
+  const accepted = [...new Set([...standings.accepted, ...history.map(({ accepts }) => accepts)])];
   await write({ act: "unfreeze", accepted }, request, means);
   const { source } = request;
   return {

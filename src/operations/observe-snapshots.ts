@@ -5,12 +5,17 @@
 import { asLifeboatError } from "../errors.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { type Witness, witnessOf } from "../ledger/record.ts";
-import { historyFindings, type HistoryFinding, type Memory } from "../retention/history.ts";
+import { acceptanceOf, historyFindings, type HistoryFinding, type Memory } from "../retention/history.ts";
 import { evidenceSchema } from "../snapshot/evidence.ts";
 import { holdSchema, type ReadHold, type Standings, standingsOf } from "../snapshot/holds.ts";
 import { isSnapshotId } from "../snapshot/ids.ts";
 import { evidenceOfSource, holdPrefix, tombstonePrefix } from "../snapshot/keys.ts";
-import { damagedSnapshot, type Evidence, type ObservedSnapshot, observedSnapshot } from "../snapshot/observed.ts";
+import {
+  damagedSnapshot,
+  type Evidence,
+  type ObservedSnapshot,
+  observedSnapshot,
+} from "../snapshot/observed.ts";
 import { isSignedBy, readSignedDocument, type Signers } from "../snapshot/signed-document.ts";
 import { readSnapshotJson, type SeenHead, type SnapshotJson, type Tier } from "../snapshot/snapshot-json.ts";
 import { type Tombstone, tombstoneSchema } from "../snapshot/tombstone.ts";
@@ -75,7 +80,7 @@ export async function observeSnapshots(store: Store, request: ObserveRequest): P
     const document = documents.get(listed.id);
     const around = {
       evidence: evidence.of.get(listed.id) ?? [],
-      isTrusted: isTrustedSnapshot(listed.snapshotJson, document, trust, witness),
+      isTrusted: isTrustedSnapshot(listed.snapshotJson, document, trust, witness, standings),
       isHeld: standings.held.has(listed.id),
       storedAt: listed.storedAt,
       ...(listed.expiresAt === undefined ? {} : { expiresAt: listed.expiresAt }),
@@ -126,16 +131,17 @@ function voucher({ signers, ledger }: Trust, witness: Witness | undefined): Vouc
     nobodyToAsk || witness?.witnessed.has(sha256) === true || isSignedBy(bytes, signers);
 }
 
-/** What the ledger saw before signatures were demanded is no forgery. */
+/** What the ledger saw, or a person accepted, before signatures were demanded is no forgery. */
 function isTrustedSnapshot(
   bytes: Uint8Array,
   document: SnapshotJson | undefined,
   { signers }: Trust,
   witness: Witness | undefined,
+  { accepted }: Standings,
 ): boolean {
   // A damaged one is told as damaged.
   if (signers.length === 0 || document === undefined) return true;
-  if (isSignedBy(bytes, signers)) return true;
+  if (isSignedBy(bytes, signers) || accepted.has(acceptanceOf(document.id, document.sha256))) return true;
   return witness?.heads.some(({ id, sha256 }) => id === document.id && sha256 === document.sha256) ?? false;
 }
 
@@ -147,10 +153,7 @@ export async function readWitness(
   return ledger === undefined ? undefined : witnessOf(await ledger.read(), source, store);
 }
 
-function readable(
-  listed: readonly ListedSnapshot[],
-  source: string,
-): ReadonlyMap<string, SnapshotJson> {
+function readable(listed: readonly ListedSnapshot[], source: string): ReadonlyMap<string, SnapshotJson> {
   const documents = new Map<string, SnapshotJson>();
   for (const { id, snapshotJson } of listed) {
     try {

@@ -1,5 +1,5 @@
 /** What is due now, from what all stores of the policy hold and what other runs are making at this moment. */
-import { asLifeboatError } from "../errors.ts";
+import { asLifeboatError, type LifeboatError } from "../errors.ts";
 import { type DueSource, type Flight, whatIsDue } from "../policy/due.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { ObservedSnapshot } from "../snapshot/observed.ts";
@@ -71,7 +71,7 @@ async function lookEverywhere(
   findings: Finding[],
 ): Promise<readonly Seen[]> {
   const seen: Seen[] = [];
-  let failure: unknown;
+  let failure: LifeboatError | undefined;
   for (const store of stores) {
     try {
       const observation = await observeSnapshots(store, { source, trust, now });
@@ -80,8 +80,9 @@ async function lookEverywhere(
       // Copies lag behind: only the store that backups go to first is asked for a whole history here.
       if (store === stores[0]) findings.push(...observation.history);
     } catch (cause) {
-      failure ??= cause;
-      const { code, message, hint } = asLifeboatError(cause);
+      const error = asLifeboatError(cause);
+      failure ??= error;
+      const { code, message, hint } = error;
       const sentence = `The store ${store.address} could not be read, so "${source}" is judged by the others: ${message}`;
       findings.push({ level: "warning", code, sentence, publicSentence: sentence, remedy: hint });
     }

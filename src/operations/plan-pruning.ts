@@ -60,7 +60,8 @@ function endingAnyway(decisions: readonly RetentionDecision[]): readonly Finding
         code: "expires-although-kept",
         sentence,
         publicSentence: sentence,
-        remedy: "GitHub cannot keep an artifact longer: copy the snapshot to another store (`lifeboat copy`).",
+        remedy:
+          "GitHub cannot keep an artifact longer: copy the snapshot to another store (`lifeboat copy`).",
       },
     ];
   });

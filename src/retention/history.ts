@@ -19,7 +19,7 @@ export interface HistoryInput {
   keeps(tier: Tier): boolean;
   /** Ids that another store of the policy has: they were not copied yet, or not for long enough. */
   readonly elsewhere: ReadonlySet<string>;
-  /** Ids that a person has accepted as explained. */
+  /** What a person has accepted: `accepts` of earlier findings. */
   readonly accepted: ReadonlySet<string>;
   readonly now: Date;
 }
@@ -33,6 +33,8 @@ export interface Memory {
 /** Codes: `history-absent`, `history-replaced`, `history-forged`. */
 export interface HistoryFinding extends Finding {
   readonly id: string;
+  /** What a person accepts who accepts this: the id of what is gone, id and hash of what is there. */
+  readonly accepts: string;
 }
 
 /** A store may tell an expiry up to a day late. */
@@ -42,21 +44,25 @@ export function historyFindings(input: HistoryInput): readonly HistoryFinding[] 
   const { present, accepted, source } = input;
   const findings = new Map<string, HistoryFinding>();
   for (const id of input.untrusted) {
-    if (accepted.has(id)) continue;
+    const accepts = acceptanceOf(id, present.get(id));
+    if (accepted.has(accepts)) continue;
     const sentence = `Snapshot ${id} of "${source}" does not carry the signature that is demanded: it may be a forgery.`;
-    findings.set(id, finding("history-forged", id, sentence));
+    findings.set(id, finding("history-forged", id, sentence, accepts));
   }
   for (const { head, by } of input.remembered) {
     const { id, sha256 } = head;
-    if (accepted.has(id) || findings.has(id)) continue;
+    if (findings.has(id)) continue;
     const now = present.get(id);
+    const accepts = present.has(id) ? acceptanceOf(id, now) : id;
+    if (accepted.has(accepts)) continue;
     if (present.has(id)) {
+      // A damaged one is told as damaged.
       if (now === undefined || now === sha256) continue;
       const sentence = `Snapshot ${id} of "${source}" is not the one that ${by} saw: it was replaced.`;
-      findings.set(id, finding("history-replaced", id, sentence));
+      findings.set(id, finding("history-replaced", id, sentence, accepts));
     } else if (!isExplained(head, input)) {
       const sentence = `Snapshot ${id} of "${source}" is gone, and neither prune nor its expiry explains it; ${by} saw it: a rollback or a deletion.`;
-      findings.set(id, finding("history-absent", id, sentence));
+      findings.set(id, finding("history-absent", id, sentence, accepts));
     }
   }
   return [...findings.values()].sort((one, other) => (one.id < other.id ? -1 : 1));
@@ -68,11 +74,17 @@ function isExplained({ id, tiers, expires }: SeenHead, input: HistoryInput): boo
   return tiers.length > 0 && !tiers.some((tier) => input.keeps(tier));
 }
 
-function finding(code: string, id: string, sentence: string): HistoryFinding {
+/** Of a snapshot that is there: nobody can put another one in its place. */
+export function acceptanceOf(id: string, sha256: string | undefined): string {
+  return `${id}@${sha256 ?? "damaged"}`;
+}
+
+function finding(code: string, id: string, sentence: string, accepts: string): HistoryFinding {
   return {
     level: "error",
     code,
     id,
+    accepts,
     sentence,
     publicSentence: sentence,
     remedy:

@@ -22,7 +22,7 @@ export const holdSchema = z.discriminatedUnion("act", [
   z.looseObject({
     ...common,
     act: z.literal("unfreeze"),
-    /** Ids that history could not explain when the person looked: they are no finding any more. */
+    /** What history could not explain when the person looked (src/retention/history.ts): it is no finding any more. */
     accepted: z.array(z.string()),
   }),
 ]);

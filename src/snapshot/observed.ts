@@ -60,7 +60,9 @@ export function observedSnapshot(snapshot: SnapshotJson, around: Surroundings = 
     started: new Date(snapshot.times.started),
     finished: new Date(snapshot.times.finished),
     totals: snapshot.totals,
-    ...(snapshot.totals.objectsChanged === undefined ? {} : { objectsChanged: snapshot.totals.objectsChanged }),
+    ...(snapshot.totals.objectsChanged === undefined
+      ? {}
+      : { objectsChanged: snapshot.totals.objectsChanged }),
     ...withDefaults(around),
   };
 }

@@ -5,6 +5,7 @@ import { runnerHook } from "../../runner/hook.ts";
 import type { ActionResult, Runner } from "../../runner/run-action.ts";
 import { bucketTarget } from "../project.ts";
 import { runnerSurroundings } from "../surroundings.ts";
+import { githubOf, trustOf } from "../trust-inputs.ts";
 import { restoreInputs } from "./inputs.ts";
 import { reportBucketRestore } from "./report-buckets.ts";
 import { reportRestore } from "./report.ts";
@@ -16,13 +17,17 @@ export async function restore(runner: Runner): Promise<ActionResult> {
   const source = await onlySource(surroundings.store, inputs.source, inputs.kind);
   runner.about({ source, kind: inputs.kind });
   const { disclosure } = runner.context;
+  const trust = trustOf({ ...inputs.witness, signingKey: undefined }, [], {
+    ...surroundings,
+    github: githubOf(runner.context, inputs.store.token),
+  });
   if (inputs.kind === "storage") {
     const target = bucketTarget(inputs.target, inputs.jobs, surroundings);
-    const report = await restoreBuckets({ ...inputs, source, target }, surroundings);
+    const report = await restoreBuckets({ ...inputs, source, target, trust }, surroundings);
     return reportBucketRestore(report, address, disclosure);
   }
   const report = await restoreSnapshot(
-    { ...inputs, source },
+    { ...inputs, source, trust },
     { ...surroundings, runHook: runnerHook(runner.logger) },
   );
   return reportRestore(report, address, disclosure);
