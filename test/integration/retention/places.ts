@@ -13,6 +13,8 @@ import { credentials, startS3Server } from "../../support/s3-server.ts";
 
 export interface Place extends AsyncDisposable {
   readonly store: Store;
+  /** Where each backup is a workflow run of its own: the store in the next one. */
+  readonly nextRun?: () => Store;
   /** The same place, seen by another process. */
   readonly another: () => Store;
 }
@@ -42,5 +44,13 @@ export async function bucket(
 
 export async function artifacts(now: () => Date): Promise<Place> {
   const place = await artifactsIn({ now });
-  return { store: place.open(), another: () => place.open(), [Symbol.asyncDispose]: place.close };
+  let run = place.run;
+  return {
+    get store() {
+      return place.open(run);
+    },
+    nextRun: () => place.open((run = place.github.state.addRun())),
+    another: () => place.open(run),
+    [Symbol.asyncDispose]: place.close,
+  };
 }

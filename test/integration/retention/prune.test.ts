@@ -21,18 +21,24 @@ import {
 } from "./shelter.ts";
 
 const program = await s3ServerProgram();
-const places: readonly { name: string; open: (clock: TestClock) => Promise<Place>; realTime: boolean }[] = [
-  { name: "a directory", open: directory, realTime: true },
-  { name: "GitHub artifacts", open: (clock) => artifacts(() => clock.now()), realTime: false },
-  ...(program === undefined ? [] : [{ name: "an S3 bucket", open: () => bucket(program), realTime: true }]),
+const places: readonly { name: string; open: (clock: TestClock) => Promise<Place> }[] = [
+  { name: "a directory", open: directory },
+  { name: "GitHub artifacts", open: (clock) => artifacts(() => clock.now()) },
+  ...(program === undefined ? [] : [{ name: "an S3 bucket", open: () => bucket(program) }]),
 ];
 
 /** Days before now, each verified, oldest first. Real stores date what they get, so now is now. */
-async function days(store: Store, clock: TestClock, count: number, key?: Parameters<typeof verified>[2]) {
+async function days(
+  place: Pick<Place, "store" | "nextRun">,
+  clock: TestClock,
+  count: number,
+  key?: Parameters<typeof verified>[2],
+) {
   const now = clock.at;
   const made = [];
   for (let ago = count - 1; ago >= 0; ago -= 1) {
     const moment = new Date(now.getTime() - ago * dayMs - 3_600_000);
+    const store = place.nextRun?.() ?? place.store;
     const snapshot = await backUp(store, moment, { key: key?.key });
     await verified(store, snapshot, { ...key, at: new Date(moment.getTime() + 60_000) });
     made.push(snapshot);
@@ -44,7 +50,7 @@ describe.each(places)("in $name", ({ open }) => {
   test("what has ended goes with a tombstone, the rest stays, and a second pruning finds nothing", async () => {
     const clock = clockAt(new Date());
     await using place = await open(clock);
-    const made = await days(place.store, clock, 10);
+    const made = await days(place, clock, 10);
     const shown = await prune(place.store, clock, { dryRun: true });
     const doomed = shown.decisions.filter(({ keep }) => !keep).map(({ snapshot }) => snapshot.id);
     expect(doomed).toEqual(made.slice(0, 3).map(({ id }) => id));
@@ -68,7 +74,7 @@ describe.each(places)("in $name", ({ open }) => {
   test("a held snapshot stays until it is released", async () => {
     const clock = clockAt(new Date());
     await using place = await open(clock);
-    const [oldest] = await days(place.store, clock, 9);
+    const [oldest] = await days(place, clock, 9);
     const request = { source, because: "audit", by, trust: nobody, signingKey: undefined };
     await holdSnapshot("hold", oldest!.id, request, { store: place.store, clock });
     expect((await prune(place.store, clock)).removed).not.toContain(oldest!.id);
@@ -80,11 +86,11 @@ describe.each(places)("in $name", ({ open }) => {
   test("a freeze outlives later good snapshots, and ends when a person says so", async () => {
     const clock = clockAt(new Date());
     await using place = await open(clock);
-    await days(place.store, clock, 9);
-    const emptied = await backUp(place.store, new Date(clock.at.getTime() - 1_800_000), {
+    await days(place, clock, 9);
+    const emptied = await backUp(place.nextRun?.() ?? place.store, new Date(clock.at.getTime() - 1_800_000), {
       totals: { rows: 3 },
     });
-    await backUp(place.store, new Date(clock.at.getTime() - 900_000));
+    await backUp(place.nextRun?.() ?? place.store, new Date(clock.at.getTime() - 900_000));
     const frozen = await prune(place.store, clock);
     expect(frozen).toMatchObject({ removed: [], error: { code: "retention-frozen", exitCode: 3 } });
     expect(frozen.freeze).toContain(`${emptied.id} has 3 rows`);
@@ -102,13 +108,13 @@ describe.each(places)("in $name", ({ open }) => {
 test("a wrong clock removes nothing, ahead or behind", async () => {
   const clock = clockAt("2026-11-23T12:00:00Z");
   await using place = await artifacts(() => clock.now());
-  await days(place.store, clock, 10);
+  await days(place, clock, 10);
   for (const minutes of [-6, 6, 60 * 24 * 30]) {
     const wrong = clockAt(new Date(clock.at.getTime() + minutes * 60_000));
     await expect(prune(place.store, wrong), `${minutes}`).rejects.toMatchObject({ code: "store-clock-skew" });
   }
   await using folder = await directory();
-  await days(folder.store, clockAt(new Date()), 10);
+  await days(folder, clockAt(new Date()), 10);
   const behind = clockAt(new Date(Date.now() - 10 * dayMs));
   await expect(prune(folder.store, behind)).rejects.toMatchObject({ code: "store-clock-skew" });
   expect(await idsIn(folder.store)).toHaveLength(10);
@@ -117,7 +123,7 @@ test("a wrong clock removes nothing, ahead or behind", async () => {
 test("an incomplete listing removes nothing, whichever listing it is", async () => {
   const clock = clockAt(new Date());
   await using place = await directory();
-  await days(place.store, clock, 10);
+  await days(place, clock, 10);
   const cut = new LifeboatError("store-list-failed", "The listing broke off.");
   for (const method of ["snapshots", "files"] as const) {
     for (let nth = 1; nth <= 4; nth += 1) {
@@ -144,7 +150,7 @@ test("an incomplete listing removes nothing, whichever listing it is", async () 
 test("without the right to delete nothing is lost, and the right is named", async () => {
   const clock = clockAt(new Date());
   await using place = await directory();
-  await days(place.store, clock, 10);
+  await days(place, clock, 10);
   const denied = new LifeboatError("store-permission-missing", "The credentials may not s3:DeleteObject.");
   const noDelete: Store = { ...place.store, delete: () => Promise.reject(denied) };
   await expect(prune(noDelete, clock)).rejects.toBe(denied);
@@ -155,7 +161,7 @@ test("where signatures are demanded, pruning without a key is refused before it 
   const clock = clockAt(new Date());
   const { key, signer } = newSigningKey();
   await using place = await directory();
-  await days(place.store, clock, 10, { key });
+  await days(place, clock, 10, { key });
   const trust = { signers: [signer] };
   await expect(prune(place.store, clock, { trust })).rejects.toMatchObject({ code: "input-invalid" });
   expect((await prune(place.store, clock, { trust, signingKey: key })).removed).toHaveLength(3);
@@ -169,7 +175,7 @@ test.skipIf(program === undefined)("locked snapshots survive whole and are repor
     ...place.store,
     begin: (identity) => place.store.begin({ ...identity, lifetime: { retentionDays: 30 } }),
   };
-  const made = await days(locking, clock, 10);
+  const made = await days({ store: locking }, clock, 10);
   const report = await prune(place.store, clock);
   expect(report).toMatchObject({ removed: [], locked: made.slice(0, 3).map(({ id }) => id) });
   expect(await idsIn(place.another())).toHaveLength(10);
