@@ -125,7 +125,8 @@ test("a forgery under the id of a snapshot that was seen is a replacement", asyn
   const twin = await backUp(elsewhere.store, new Date(victim.times.snapshot), { key: s.key });
   const { readFile, writeFile, mkdir } = await import("node:fs/promises");
   const { writeSnapshotJson } = await import("../../../src/snapshot/snapshot-json.ts");
-  const { sha256: _, signature: __, formatVersion: ___, ...fields } = twin;
+  const { id, signature, ...fields } = twin;
+  expect([id, typeof signature]).toEqual([twin.id, "string"]);
   await mkdir(join(folder, victim.id));
   await writeFile(
     join(folder, victim.id, "snapshot.json"),

@@ -1,10 +1,10 @@
 /** What attackers do to the data itself: the clean backups stay, retention is frozen, and the sentence says why. */
 import { expect, test } from "vitest";
-import type { SnapshotFields } from "../../../src/snapshot/snapshot-json.ts";
+import type { SnapshotJson } from "../../../src/snapshot/snapshot-json.ts";
 import { directory } from "./places.ts";
 import { backUp, clockAt, dailyWeek, dayMs, idsIn, prune, verified } from "./shelter.ts";
 
-type Totals = Partial<SnapshotFields["totals"]>;
+type Totals = Partial<SnapshotJson["totals"]>;
 
 const stories: readonly {
   readonly name: string;
@@ -48,11 +48,10 @@ test.each(stories)("$name", async ({ attacked, says }) => {
     if (day < attackOn) clean.push(snapshot.id);
     const clock = clockAt(new Date(at.getTime() + 3_600_000));
     // The folder dates its files by the real clock, so the pruning of that day sees them as of that day.
-    const { snapshots } = place.store;
     const asOfThen = {
       ...place.store,
       snapshots: async (source: string) => {
-        const listing = await snapshots(source);
+        const listing = await place.store.snapshots(source);
         return { ...listing, snapshots: listing.snapshots.map((one) => ({ ...one, storedAt: at })) };
       },
     };

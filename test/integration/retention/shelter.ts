@@ -15,7 +15,6 @@ import { parseSigningKey, publicKeyPem, type SigningKey } from "../../../src/sna
 import { writeSignedDocument } from "../../../src/snapshot/signed-document.ts";
 import {
   readSnapshotJson,
-  type SnapshotFields,
   type SnapshotJson,
   type Tier,
   writeSnapshotJson,
@@ -50,9 +49,9 @@ export function newSigningKey(): { readonly key: SigningKey; readonly signer: st
 
 export interface Told {
   readonly tiers?: readonly Tier[];
-  readonly totals?: Partial<SnapshotFields["totals"]>;
+  readonly totals?: Partial<SnapshotJson["totals"]>;
   readonly key?: SigningKey | undefined;
-  readonly kind?: SnapshotFields["kind"];
+  readonly kind?: SnapshotJson["kind"];
   readonly source?: string;
 }
 
