@@ -101,7 +101,8 @@ describe("any schedule", () => {
     const work = async (): Promise<void> => {
       for (let seed = seeds.shift(); seed !== undefined; seed = seeds.shift()) {
         await using place = await directory();
-        removed += (await schedule(place, seed)).removed;
+        const one = await schedule(place, seed);
+        removed += one.removed;
       }
     };
     await Promise.all(Array.from({ length: 6 }, work));
@@ -113,7 +114,8 @@ describe("any schedule", () => {
     let removed = 0;
     for (let seed = 1; seed <= inBucket; seed += 1) {
       await using place = await bucket(program!);
-      removed += (await schedule(place, 10_000 + seed)).removed;
+      const one = await schedule(place, 10_000 + seed);
+      removed += one.removed;
     }
     expect(removed).toBeGreaterThan(inBucket);
   });
