@@ -75,7 +75,7 @@ export async function writeEarlierSnapshot(wanted: EarlierSnapshot): Promise<voi
       signingKey: undefined,
       filter: objectFilter({}),
       started: systemClock.now(),
-      heads: [],
+      history: { heads: [], seen: [] },
     },
     collection,
     { clock: systemClock, lifeboatVersion: "0.0.0-bench", store },

@@ -135,6 +135,13 @@ export const errorCatalogue = {
     meaning: "The command that should run before or after the restore ended with an error.",
     cure: "Run the command by hand, cure it, and run again.",
   },
+  "history-broken": {
+    family: "ours",
+    exitCode: 3,
+    meaning:
+      "A snapshot that somebody remembers is gone or replaced without a reason, or one lacks the signature that is demanded: a rollback, a deletion or a forgery.",
+    cure: 'Find out who can write into the store. Restore from another store if need be; once it is understood: lifeboat unfreeze SOURCE --because "…".',
+  },
   "identity-does-not-open": {
     family: "user",
     exitCode: 2,
@@ -146,6 +153,12 @@ export const errorCatalogue = {
     exitCode: 2,
     meaning: "One or more inputs are missing, misspelt or out of range. Nothing was started.",
     cure: "Correct every input that the message lists; each line says what is allowed.",
+  },
+  "ledger-failed": {
+    family: "ours",
+    exitCode: 1,
+    meaning: "The ledger, which witnesses what was done, could not be read or written.",
+    cure: "The message carries GitHub's status. Run again; see that the branch lifeboat-ledger is not protected against the workflow.",
   },
   "lock-timeout": {
     family: "ours",
@@ -299,6 +312,13 @@ export const errorCatalogue = {
     exitCode: 1,
     meaning: "The file system refused to write, or to read, in the folder that should be restored into.",
     cure: "The message carries the system's own words; cure that and run again: what is there already is not written twice.",
+  },
+  "retention-frozen": {
+    family: "ours",
+    exitCode: 3,
+    meaning:
+      "Numbers or history of a source look like an attack or an accident, so nothing of it is removed: the next snapshots to go may be the last good ones.",
+    cure: 'Find out what happened. If all is well: lifeboat unfreeze SOURCE --because "…". If not: hold the last good snapshot and restore it.',
   },
   "run-cancelled": {
     family: "user",

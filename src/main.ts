@@ -1,6 +1,8 @@
 /** The bundle's two doors: an action by its name, and the command line. */
 import { appBackup } from "./actions/app-backup/run.ts";
 import { dbBackup } from "./actions/db-backup/run.ts";
+import { plan } from "./actions/plan/run.ts";
+import { prune } from "./actions/prune/run.ts";
 import { restore } from "./actions/restore/run.ts";
 import { storageBackup } from "./actions/storage-backup/run.ts";
 import { verify } from "./actions/verify/run.ts";
@@ -11,6 +13,8 @@ export { runCli } from "./cli/run-cli.ts";
 const actions = {
   "app-backup": appBackup,
   "db-backup": dbBackup,
+  plan,
+  prune,
   restore,
   "storage-backup": storageBackup,
   verify,

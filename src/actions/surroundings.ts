@@ -52,7 +52,11 @@ export async function runnerSurroundings(
   const { clock, context, logger, signal } = runner;
   const { temporaryFolder } = context;
   return {
-    store: openStore(inputs.store.address, { clock, logger, github: github(runner, inputs.store) }),
+    store: openStore(inputs.store.address, {
+      clock,
+      logger,
+      github: githubSurroundings(runner, inputs.store),
+    }),
     clock,
     logger,
     lifeboatVersion: version,
@@ -67,7 +71,10 @@ export async function runnerSurroundings(
   };
 }
 
-function github({ context }: Runner, { token, allowedBranches }: StoreInputs) {
+export function githubSurroundings(
+  { context }: Runner,
+  { token, allowedBranches }: Pick<StoreInputs, "token" | "allowedBranches">,
+) {
   const [owner, name] = (context.repository ?? "").split("/");
   const id = Number(context.runId);
   const { apiUrl, temporaryFolder } = context;

@@ -1,11 +1,46 @@
 /** What operations need of a terminal: the store, the clock, the log, and PostgreSQL's programs. */
-import { tmpdir } from "node:os";
+import { hostname, tmpdir, userInfo } from "node:os";
 import { postgresPrograms, type Surroundings } from "../actions/surroundings.ts";
+import type { GitHubPlace } from "../actions/trust-inputs.ts";
+import type { Actor } from "../snapshot/tombstone.ts";
 import { version } from "../runner/version.ts";
 import { findZstd } from "../seal/zstd.ts";
 import { openStore, type StoreAddress } from "../store/open-store.ts";
 import type { Cli } from "./exit.ts";
 import { environmentVariable } from "./environment.ts";
+
+/** What stores need where a policy names them. */
+export function terminalStores(
+  cli: Cli,
+  { token = environmentVariable("GITHUB_TOKEN") }: { token: string | undefined },
+) {
+  if (token !== undefined) cli.secrets.add(token);
+  const apiUrl = environmentVariable("GITHUB_API_URL");
+  const github = { ...(token === undefined ? {} : { token }), ...(apiUrl === undefined ? {} : { apiUrl }) };
+  return { clock: cli.clock, logger: cli.logger, github };
+}
+
+/** Who sits there. */
+export function terminalActor(): Actor {
+  return { name: `${userInfo().username}@${hostname()}` };
+}
+
+/** Where a ledger on a branch is: the repository of the store's address, or GITHUB_REPOSITORY. */
+export function terminalGitHub(store: {
+  readonly address?: StoreAddress | undefined;
+  readonly token: string | undefined;
+}): GitHubPlace {
+  const { address } = store;
+  const repository =
+    address?.kind === "artifacts" && address.repository !== undefined
+      ? `${address.repository.owner}/${address.repository.name}`
+      : environmentVariable("GITHUB_REPOSITORY");
+  return {
+    repository,
+    token: store.token ?? environmentVariable("GITHUB_TOKEN"),
+    apiUrl: environmentVariable("GITHUB_API_URL") ?? "https://api.github.com",
+  };
+}
 
 export async function cliSurroundings(
   cli: Cli,

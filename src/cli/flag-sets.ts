@@ -47,6 +47,31 @@ export function withSealing(command: Command): Command {
   );
 }
 
+/** A policy, and the store that stands in for the policy's. */
+export function withPolicy(command: Command): Command {
+  return command
+    .option("--policy <file>", "the policy file (default: .github/lifeboat.yml), or none for the defaults")
+    .option("--store <address>", "only this store instead of the policy's")
+    .option("--allowed-branches <list>", "branches whose artifacts count, besides the default one");
+}
+
+/** Who vouches for snapshots, evidence and tombstones. */
+export function withWitness(command: Command): Command {
+  return command
+    .option("--signer <pem>", "public keys in PEM form of which one must have signed what counts")
+    .option(
+      "--ledger <none|branch|store>",
+      "where a ledger is kept that witnesses what was done (default: none)",
+    );
+}
+
+export function withTrust(command: Command): Command {
+  return withWitness(command).option(
+    "--signing-key <env:NAME|file:PATH>",
+    "Ed25519 key in PEM form to sign what is written",
+  );
+}
+
 export function withProject(command: Command): Command {
   return command
     .option("--supabase-url <url>", "https://<ref>.supabase.co")

@@ -1,13 +1,12 @@
-import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
+import { noPolicyFile, readPolicyFile } from "../actions/policy-inputs.ts";
 import { LifeboatError } from "../errors.ts";
 import { checkPolicy, policyFile, readPolicy } from "../policy/check.ts";
 import { defaultPolicy } from "../policy/defaults.ts";
 import { explainPolicy } from "../policy/explain.ts";
 import { explanationText } from "../policy/explanation-text.ts";
 import type { Visibility } from "../policy/policy.ts";
-import { describeProblem, policyError } from "../policy/problems.ts";
-import { largestPolicyBytes } from "../policy/yaml-document.ts";
+import { describeProblem } from "../policy/problems.ts";
 import type { InputReader } from "../runner/input-reader.ts";
 import type { CliCommand } from "./cli-command.ts";
 import { formatBytes } from "./terminal.ts";
@@ -21,7 +20,7 @@ export const policyCheckCommand: CliCommand = {
   async run(cli, flags, [file = policyFile] = []) {
     const visibility = cli.readInputs(flags, readVisibility);
     const text = await readPolicyFile(file);
-    if (text === undefined) throw noFile(file);
+    if (text === undefined) throw noPolicyFile(file);
     const { problems, findings } = checkPolicy(text, visibility);
     const lines = [
       ...problems.map((problem) => describeProblem(problem, file)),
@@ -51,7 +50,7 @@ export const policyExplainCommand: CliCommand = {
     const { databaseBytes, storageBytes, ...visibility } = inputs;
     const file = named ?? policyFile;
     const text = await readPolicyFile(file);
-    if (text === undefined && named !== undefined) throw noFile(file);
+    if (text === undefined && named !== undefined) throw noPolicyFile(file);
     const { policy, findings } =
       text === undefined ? defaultPolicy(visibility.visibility) : readPolicy(text, { file, ...visibility });
     const explanation = explainPolicy(policy, findings, {
@@ -75,39 +74,6 @@ function withPolicyFile(command: Command): Command {
 function readVisibility(read: InputReader): { readonly visibility?: Visibility } {
   const visibility = read.optional.enum("visibility", visibilities);
   return visibility === undefined ? {} : { visibility };
-}
-
-/** Undefined where there is no such file. */
-async function readPolicyFile(file: string): Promise<string | undefined> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await readFile(file);
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw new LifeboatError("input-invalid", `${file} cannot be read.`, {
-      hint: "See that it is a file and that you may read it.",
-      cause,
-    });
-  }
-  try {
-    // A file too large to be a policy is said to be so by the check, whatever its bytes are.
-    return new TextDecoder("utf-8", { fatal: bytes.length <= largestPolicyBytes }).decode(bytes);
-  } catch {
-    const problem = {
-      line: 1,
-      column: 1,
-      path: "",
-      sentence: "The file is not UTF-8 text.",
-      cure: "Save it as UTF-8.",
-    };
-    throw policyError([problem], file);
-  }
-}
-
-function noFile(file: string): LifeboatError {
-  return new LifeboatError("input-invalid", `There is no file ${file}.`, {
-    hint: "Name the policy file, or write one: docs/policy.md has an example.",
-  });
 }
 
 /** Bytes; powers of 1000, as GitHub and Supabase bill them. */

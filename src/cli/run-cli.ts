@@ -8,6 +8,9 @@ import { type CommandResult, runCommand } from "./exit.ts";
 import { exportCommand } from "./export-command.ts";
 import { keygenCommand } from "./keygen-command.ts";
 import { listCommand, showCommand } from "./list-command.ts";
+import { holdCommand, releaseCommand, unfreezeCommand } from "./hold-command.ts";
+import { planCommand } from "./plan-command.ts";
+import { pruneCommand } from "./prune-command.ts";
 import { restoreCommand, restoreStorageCommand } from "./restore-command.ts";
 import { policyCheckCommand, policyExplainCommand } from "./policy-command.ts";
 import { verifyCommand } from "./verify-command.ts";
@@ -24,6 +27,11 @@ const commands: readonly CliCommand[] = [
   restoreStorageCommand,
   restoreApplicationCommand,
   exportCommand,
+  planCommand,
+  pruneCommand,
+  holdCommand,
+  releaseCommand,
+  unfreezeCommand,
   policyCheckCommand,
   policyExplainCommand,
 ];

@@ -1,26 +1,37 @@
-import { verdictError } from "../actions/verify/report.ts";
+import { verificationError } from "../actions/verify/report.ts";
 import { verifyInputs } from "../actions/verify/inputs.ts";
 import { onlySource } from "../operations/list-snapshots.ts";
 import { verifySnapshot, type VerifyReport } from "../operations/verify-snapshot.ts";
-import { cliSurroundings } from "./cli-surroundings.ts";
-import { identityFromFile, needingStore, withKey, withPostgres, withSnapshot } from "./flag-sets.ts";
+import { verificationLedger } from "../actions/trust-inputs.ts";
+import { cliSurroundings, terminalActor, terminalGitHub } from "./cli-surroundings.ts";
+import {
+  identityFromFile,
+  needingStore,
+  withKey,
+  withPostgres,
+  withSnapshot,
+  withTrust,
+} from "./flag-sets.ts";
 import type { CliCommand } from "./cli-command.ts";
 
 export const verifyCommand: CliCommand = {
   path: ["verify"],
   summary: "check a snapshot: stored, unsealed, or restored into a throwaway server",
   configure: (command) =>
-    withPostgres(withKey(withSnapshot(command)))
+    withTrust(withPostgres(withKey(withSnapshot(command))))
       .option("--level <stored|unsealed|restored>", "how far to go (default: unsealed)")
       .option("--waive <list>", "components or extension:NAME that need not be proven")
-      .option("--signer <pem>", "public key that must have signed the snapshot")
       .option("--server-url <env:NAME|file:PATH>", "restore into this server instead of a throwaway one"),
   async run(cli, flags) {
     const inputs = cli.readInputs(identityFromFile(flags), needingStore(flags, verifyInputs));
     const surroundings = await cliSurroundings(cli, inputs);
     const source = await onlySource(surroundings.store, inputs.source);
-    const report = await verifySnapshot({ ...inputs, source }, surroundings);
-    const error = verdictError(report);
+    const ledger = verificationLedger(inputs, {
+      ...surroundings,
+      github: terminalGitHub(inputs.store),
+    });
+    const report = await verifySnapshot({ ...inputs, source, ledger, by: terminalActor() }, surroundings);
+    const error = verificationError(report);
     return { document: report, text: describe(report), ...(error === undefined ? {} : { error }) };
   },
 };

@@ -138,6 +138,7 @@ export async function backUpApplication(
         },
         packs: [],
         heads: [...history.heads],
+        seen: [...history.seen],
         files: [
           ...files.map(({ name, header, payload }) => ({ name, header, payload })),
           { name: contentsName, ...sealed.extents },

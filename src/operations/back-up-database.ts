@@ -122,6 +122,7 @@ export async function backUpDatabase(
         },
         versions: { lifeboat: surroundings.lifeboatVersion, server: server.version, client: tools.version },
         heads: [...history.heads],
+        seen: [...history.seen],
         files: [...contents.files.map(publicFile), { name: contentsName, ...sealed.extents }],
       },
       request.signingKey,

@@ -17,7 +17,7 @@ export async function backUpStorage(
   const history = await newestHeads(store, request.source);
   await using collection = await collectObjects({ ...request, started, shard: undefined }, surroundings);
   const { snapshot, account } = await commitStorageSnapshot(
-    { ...request, started, heads: history.heads },
+    { ...request, started, history },
     collection,
     surroundings,
   );

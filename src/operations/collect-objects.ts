@@ -6,6 +6,7 @@ import type { SharedPack } from "../snapshot/snapshot-json.ts";
 import type { StorageContents } from "../snapshot/storage-contents.ts";
 import { type Carry, carryObjects } from "../storage/carry.ts";
 import type { Bucket, StoredObject } from "../storage/objects.ts";
+import { isOfShard } from "../storage/shards.ts";
 import { packWriter } from "../storage/pack-writer.ts";
 import { slots } from "../system/slots.ts";
 import type { Finding } from "../verification/findings.ts";
@@ -62,6 +63,8 @@ export interface CollectionNumbers {
   readonly fetchedBytes: number;
   readonly newPacks: number;
   readonly copiedPacks: number;
+  /** Objects of the snapshot before that have other bytes now, or are gone; absent where there was none. */
+  readonly objectsChanged?: number;
 }
 
 export async function collectObjects(
@@ -120,6 +123,7 @@ class ObjectCollection implements Collection {
   readonly #account: ObjectAccount;
   readonly #stop = new AbortController();
   #carriedPacks: CarriedPacks | undefined;
+  #objectsChanged = 0;
   #kept = false;
 
   constructor(
@@ -185,10 +189,12 @@ class ObjectCollection implements Collection {
       signal,
     };
     const settled = inOrder(
-      stillThere(carryObjects(this.#inventory.objects, this.#previous?.entries() ?? nothing())),
+      this.#stillThere(carryObjects(this.#inventory.objects, this.#previous?.entries() ?? nothing())),
       async (carry): Promise<Outcome> => {
         signal.throwIfAborted();
-        if (carry.kind !== "carried") return await fetchObject(carry.object, means);
+        if (carry.kind === "new") return await fetchObject(carry.object, means);
+        if (carry.kind === "changed")
+          return this.#compared(await fetchObject(carry.object, means), carry.previous);
         return (await this.#carry(carry.stored)) ?? (await fetchObject(carry.stored, means));
       },
       { window, stalled: (isStalled) => this.#lanes.stalled(isStalled) },
@@ -198,6 +204,24 @@ class ObjectCollection implements Collection {
       if (entry !== undefined) yield entry;
     }
     this.#nameNewPacks();
+  }
+
+  /** Counts what is gone; a shard answers only for its own share of the snapshot before. */
+  async *#stillThere(
+    carries: AsyncIterable<Carry>,
+  ): AsyncGenerator<Exclude<Carry, { kind: "gone" }>, void, undefined> {
+    const { shard } = this.#request;
+    for await (const carry of carries) {
+      if (carry.kind !== "gone") yield carry;
+      else if (shard === undefined || isOfShard(carry.previous, shard)) this.#objectsChanged += 1;
+    }
+  }
+
+  /** What a listing calls changed may have the same bytes: only its hash tells. */
+  #compared(outcome: Outcome, previous: StoredObject): Outcome {
+    if (outcome.kind === "failed") return outcome;
+    if (outcome.kind === "vanished" || outcome.entry.sha256 !== previous.sha256) this.#objectsChanged += 1;
+    return outcome;
   }
 
   async #carry(entry: StoredObject): Promise<Outcome | undefined> {
@@ -245,6 +269,7 @@ class ObjectCollection implements Collection {
       fetchedBytes,
       newPacks: this.#lanes.stored.length,
       copiedPacks: this.#carriedPacks?.copied.length ?? 0,
+      ...(this.#previous === undefined ? {} : { objectsChanged: this.#objectsChanged }),
     };
   }
 
@@ -287,12 +312,6 @@ class ObjectCollection implements Collection {
       ? undefined
       : { retentionDays: Math.max(packDays, retentionDays + slackDays) };
   }
-}
-
-async function* stillThere(
-  carries: AsyncIterable<Carry>,
-): AsyncGenerator<Exclude<Carry, { kind: "gone" }>, void, undefined> {
-  for await (const carry of carries) if (carry.kind !== "gone") yield carry;
 }
 
 async function* nothing(): AsyncGenerator<StoredObject, void, undefined> {

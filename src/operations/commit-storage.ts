@@ -18,6 +18,7 @@ import type { ObjectFilter } from "../storage/object-filter.ts";
 import { streamOf } from "../system/stream-of.ts";
 import type { StorageAccount, StorageSurroundings } from "./storage-backup.ts";
 import type { Collection } from "./collect-objects.ts";
+import type { History } from "./history.ts";
 import { provePacksUsable, surveyPacks } from "./shared-packs.ts";
 import { indexRecipients, storeIndex } from "./storage-index.ts";
 
@@ -29,7 +30,7 @@ export interface StorageCommit {
   readonly signingKey: SigningKey | undefined;
   readonly filter: ObjectFilter;
   readonly started: Date;
-  readonly heads: readonly string[];
+  readonly history: Pick<History, "heads" | "seen">;
   readonly retentionDays?: number;
 }
 
@@ -87,9 +88,11 @@ export async function commitStorageSnapshot(
           objects: numbers.objects,
           rawBytes: numbers.rawBytes,
           sealedBytes: sealedBytes([extents, sealed.extents, ...packs]),
+          ...(numbers.objectsChanged === undefined ? {} : { objectsChanged: numbers.objectsChanged }),
         },
         packs: [...packs],
-        heads: [...request.heads],
+        heads: [...request.history.heads],
+        seen: [...request.history.seen],
         files: [
           { name: indexName, ...extents },
           { name: contentsName, ...sealed.extents },

@@ -1,12 +1,14 @@
 /** The graph of a source's snapshots: each names the heads it saw, so that a vanished one leaves a trace. */
 import { asLifeboatError } from "../errors.ts";
-import { readSnapshotJson, type SnapshotJson } from "../snapshot/snapshot-json.ts";
+import { readSnapshotJson, type SeenHead, type SnapshotJson } from "../snapshot/snapshot-json.ts";
 import type { ListedSnapshot, Store } from "../store/store.ts";
 import type { Finding } from "../verification/findings.ts";
 
 export interface History {
   /** Snapshots that no other one names as seen: usually one, more after concurrent backups. */
   readonly heads: readonly string[];
+  /** What proves them; damaged ones are missing here. */
+  readonly seen: readonly SeenHead[];
   readonly findings: readonly Finding[];
 }
 
@@ -19,12 +21,19 @@ export async function newestHeads(store: Store, source: string): Promise<History
     publicSentence: sentence,
     remedy,
   }));
-  const seen = new Set<string>();
+  const named = new Set<string>();
+  const readable = new Map<string, SeenHead>();
   for (const listed of listing.snapshots) {
     const snapshot = tryRead(listed, source, findings);
-    for (const head of snapshot?.heads ?? []) seen.add(head);
+    for (const head of snapshot?.heads ?? []) named.add(head);
+    if (snapshot !== undefined) readable.set(listed.id, seenHeadOf(snapshot, listed.expiresAt));
   }
-  return { heads: listing.snapshots.map(({ id }) => id).filter((id) => !seen.has(id)), findings };
+  const heads = listing.snapshots.map(({ id }) => id).filter((id) => !named.has(id));
+  return { heads, seen: heads.flatMap((id) => readable.get(id) ?? []), findings };
+}
+
+export function seenHeadOf({ id, sha256, tiers }: SnapshotJson, expiresAt: Date | undefined): SeenHead {
+  return { id, sha256, tiers, ...(expiresAt === undefined ? {} : { expires: expiresAt.toISOString() }) };
 }
 
 function tryRead(listed: ListedSnapshot, source: string, findings: Finding[]): SnapshotJson | undefined {

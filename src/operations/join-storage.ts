@@ -43,7 +43,7 @@ export async function joinStorageShards(
     ),
   );
   const { snapshot, account } = await commitStorageSnapshot(
-    { ...request, started, heads: history.heads },
+    { ...request, started, history },
     joined(shards, mergeIndexes(readings)),
     surroundings,
   );
@@ -92,6 +92,10 @@ function joined(shards: readonly Shard[], entries: AsyncIterable<StoredObject>):
       fetchedBytes: sum(({ fetchedBytes }) => fetchedBytes),
       newPacks: sum(({ newPacks }) => newPacks),
       copiedPacks: sum(({ copiedPacks }) => copiedPacks),
+      // Known only where every shard could compare with the snapshot before.
+      ...(shards.every(({ numbers }) => numbers.objectsChanged !== undefined)
+        ? { objectsChanged: sum(({ objectsChanged }) => objectsChanged ?? 0) }
+        : {}),
     }),
     findings: () => [],
     keep: () => {},

@@ -14,7 +14,9 @@ import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
 import { rawPart } from "./check-application.ts";
+import { refuseForged } from "./check-history.ts";
 import { locateSnapshot, namingOthers, type SnapshotChoice } from "./locate-snapshot.ts";
+import type { Trust } from "./observe-snapshots.ts";
 import { readSealedContents } from "./sealed-files.ts";
 
 export interface ApplicationRestoreRequest {
@@ -26,6 +28,7 @@ export interface ApplicationRestoreRequest {
   /** Must equal `folder` where something stands in it. */
   readonly confirm: string | undefined;
   readonly dryRun: boolean;
+  readonly trust?: Trust;
 }
 
 export interface ApplicationRestoreSurroundings {
@@ -69,6 +72,7 @@ export async function restoreApplication(
       hint: `Restore it with kind ${snapshot.kind}, or name the source of the application.`,
     });
   }
+  await refuseForged(store, snapshot, { trust: request.trust ?? { signers: [] }, now: clock.now(), logger });
   const contents = await namingOthers(newestWhole, readSealedContents(store, snapshot, request.identities));
   const written = contents.files.map(({ role, rawBytes }) => ({ path: placeOf(role), bytes: rawBytes }));
   const seconds = (): number => (clock.elapsedMs() - startedMs) / 1000;

@@ -11,7 +11,9 @@ import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
 import { requireChosenBuckets } from "./chosen-buckets.ts";
+import { refuseForged } from "./check-history.ts";
 import { locateSnapshot, namingOthers, requireWhole, type SnapshotChoice } from "./locate-snapshot.ts";
+import type { Trust } from "./observe-snapshots.ts";
 import {
   chosenEntries,
   type Decision,
@@ -29,6 +31,8 @@ import { indexOf } from "./storage-index.ts";
 export interface BucketRestoreRequest {
   readonly source: string;
   readonly choice: SnapshotChoice;
+  /** Who must have signed the snapshot, and what else witnesses its history. Default: nobody. */
+  readonly trust?: Trust;
   readonly identities: Identities;
   readonly filter: ObjectFilter;
   readonly target: BucketTarget;
@@ -76,6 +80,7 @@ export async function restoreBuckets(
   const located = await locateSnapshot(store, wanted.source, wanted.choice);
   const { newestWhole, snapshot, storeFindings } = located;
   for (const { sentence, remedy } of storeFindings) logger.warning(`${sentence} ${remedy}`);
+  await refuseForged(store, snapshot, { trust: wanted.trust ?? { signers: [] }, now: clock.now(), logger });
   requireBuckets(snapshot);
   requireWhole(located);
   const report = await namingOthers(newestWhole, restoreLocated(snapshot, wanted, surroundings));

@@ -13,6 +13,7 @@ import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
 import { asRestoreVerdict, compareRestored, compareTables } from "./compare-restored.ts";
+import { refuseForged } from "./check-history.ts";
 import { locateSnapshot, namingOthers, requireWhole, type SnapshotChoice } from "./locate-snapshot.ts";
 import {
   planDatabaseRestore,
@@ -22,12 +23,15 @@ import {
 } from "./plan-database-restore.ts";
 import { restoreDatabase, type RestoreReport } from "./restore-database.ts";
 import type { RestoreMeans } from "./restore-means.ts";
+import type { Trust } from "./observe-snapshots.ts";
 import type { RestoreHooks } from "./restore-hooks.ts";
 import { partSource, readSealedContents } from "./sealed-files.ts";
 
 export interface SnapshotRestoreRequest {
   readonly source: string;
   readonly choice: SnapshotChoice;
+  /** Who must have signed the snapshot, and what else witnesses its history. Default: nobody. */
+  readonly trust?: Trust;
   readonly identities: Identities;
   readonly request: RestoreRequest;
   readonly dryRun: boolean;
@@ -64,6 +68,7 @@ export async function restoreSnapshot(
   const { newestWhole, snapshot, storeFindings } = located;
   // What was passed over matters most to the person who restores: it may look like the newest backup.
   for (const { sentence, remedy } of storeFindings) logger.warning(`${sentence} ${remedy}`);
+  await refuseForged(store, snapshot, { trust: wanted.trust ?? { signers: [] }, now: clock.now(), logger });
   requireWhole(located);
   const report = await namingOthers(newestWhole, restoreLocated(snapshot, wanted, surroundings));
   return { ...report, seconds: (clock.elapsedMs() - startedMs) / 1000 };

@@ -46,6 +46,7 @@ const shardSchema = z.looseObject({
     fetchedBytes: count,
     newPacks: count,
     copiedPacks: count,
+    objectsChanged: count.exactOptional(),
   }),
   storage: storageContents,
 });

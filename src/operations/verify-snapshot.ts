@@ -1,6 +1,7 @@
 /** Verifies one snapshot up to the wanted level; collects findings, then judges, and keeps the evidence. */
 import { randomBytes } from "node:crypto";
 import { LifeboatError } from "../errors.ts";
+import type { Ledger } from "../ledger/ledger.ts";
 import { withClient } from "../postgres/client.ts";
 import type { ClientTools } from "../postgres/client-tools.ts";
 import type { Connection } from "../postgres/connection.ts";
@@ -8,7 +9,10 @@ import { inspectServer } from "../postgres/inspect-server.ts";
 import type { Identities } from "../seal/identities.ts";
 import { type Contents, databaseOf } from "../snapshot/contents.ts";
 import { contentsName, evidenceKey } from "../snapshot/keys.ts";
-import { signatureHolds } from "../snapshot/signature.ts";
+import { selfHashOf } from "../snapshot/self-hash.ts";
+import { isSignedBy, parseSigners, writeSignedDocument } from "../snapshot/signed-document.ts";
+import type { SigningKey } from "../snapshot/signature.ts";
+import type { Actor } from "../snapshot/tombstone.ts";
 import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
 import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
@@ -18,6 +22,8 @@ import { type ComponentVerdict, type Finding, type Verdict, worstVerdict } from 
 import { levels, type VerifyLevel } from "../verification/levels.ts";
 import { applyWaivers } from "../verification/waivers.ts";
 import { checkApplication } from "./check-application.ts";
+import { checkHistory, type HistoryCheck } from "./check-history.ts";
+import { asFinding } from "./observe-snapshots.ts";
 import { checkRestoredBuckets, checkUnsealedBuckets } from "./check-buckets.ts";
 import { checkRestored } from "./check-restored.ts";
 import { checkStored, checkStoredPacks, damageFinding } from "./check-stored.ts";
@@ -33,8 +39,13 @@ export interface VerifyRequest {
   readonly level: VerifyLevel;
   readonly identities: Identities | undefined;
   readonly waive: readonly string[];
-  /** PEM of the public key that must have signed the snapshot. */
+  /** PEM of the public keys of which one must have signed the snapshot. */
   readonly signer: string | undefined;
+  /** Signs the evidence: unsigned, it counts only where a ledger has it or nobody is configured who must sign. */
+  readonly signingKey?: SigningKey | undefined;
+  /** Witnesses the evidence and the heads that were seen. */
+  readonly ledger?: Ledger | undefined;
+  readonly by?: Actor;
   /** Restores here instead of into a throwaway server. */
   readonly server: Connection | undefined;
   readonly jobs: number;
@@ -82,22 +93,19 @@ export async function verifySnapshot(
     components.push(...(await checkInside(snapshot, request, surroundings)));
   }
   const judged = applyWaivers(components, request.waive);
+  const trust = { signers: signersOf(request.signer), ledger: request.ledger };
+  // What history lacks says nothing against this snapshot, so it is told beside the verdict and not in it.
+  const history = await checkHistory(store, request.source, trust, clock.now());
   const report: VerifyReport = {
     snapshot,
     level: request.level,
     verdict: overall(request.level, judged),
     components: judged,
-    findings: storeFindings.map(({ code, sentence, remedy }) => ({
-      level: "warning",
-      code,
-      sentence,
-      publicSentence: sentence,
-      remedy,
-    })),
+    findings: [...storeFindings.map(asFinding), ...history.findings],
     seconds: (clock.elapsedMs() - startedMs) / 1000,
   };
   if (store.isReadOnly) logger.warning(`No evidence was kept: ${store.address} can only be read from here.`);
-  else await keepEvidence(report, surroundings);
+  else await keepEvidence(report, history, request, surroundings);
   return report;
 }
 
@@ -161,7 +169,7 @@ async function serverMajor(contents: Contents, { server }: VerifyRequest): Promi
 
 function checkSignature(id: string, bytes: Uint8Array, signer: string | undefined): ComponentVerdict[] {
   if (signer === undefined) return [];
-  if (signatureHolds(bytes, signer)) return [judge("signature", 1, [])];
+  if (isSignedBy(bytes, signersOf(signer))) return [judge("signature", 1, [])];
   const sentence = `Snapshot ${id} does not carry a signature by the given key.`;
   const remedy =
     "Recipients are public, so anybody could have sealed it: treat it as forged until proven otherwise.";
@@ -170,6 +178,10 @@ function checkSignature(id: string, bytes: Uint8Array, signer: string | undefine
       { level: "error", code: "signature-missing", sentence, publicSentence: sentence, remedy },
     ]),
   ];
+}
+
+function signersOf(signer: string | undefined): readonly string[] {
+  return signer === undefined ? [] : parseSigners(signer);
 }
 
 function verdictOf(components: readonly ComponentVerdict[]): Verdict {
@@ -184,6 +196,8 @@ function overall(level: VerifyLevel, components: readonly ComponentVerdict[]): V
 /** Beside the snapshot, in numbers and codes: an auditor can read it without the key. */
 async function keepEvidence(
   report: VerifyReport,
+  { observation }: HistoryCheck,
+  { signingKey, ledger, by = { name: "unknown" } }: VerifyRequest,
   { store, clock, lifeboatVersion }: VerifySurroundings,
 ): Promise<void> {
   const { snapshot } = report;
@@ -207,5 +221,15 @@ async function keepEvidence(
     seconds: Math.round(report.seconds * 10) / 10,
   };
   const key = evidenceKey(snapshot.source, snapshot.id, moment, randomBytes(4).toString("hex"));
-  await store.put(key, Buffer.from(`${JSON.stringify(evidence, null, 2)}\n`));
+  const bytes = writeSignedDocument(evidence, signingKey);
+  await store.put(key, bytes);
+  await ledger?.append({
+    act: "verify",
+    source: snapshot.source,
+    store: store.address,
+    heads: [...(observation?.heads ?? [])],
+    witnessed: [selfHashOf(bytes)],
+    by,
+    time: moment.toISOString(),
+  });
 }

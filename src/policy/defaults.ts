@@ -1,6 +1,7 @@
 /** What a policy means where it says nothing, and what holds where there is none. */
 import type { z } from "zod";
 import { type Tier, tiers } from "../snapshot/snapshot-json.ts";
+import { parseSigners } from "../snapshot/signed-document.ts";
 import type { Finding } from "../verification/findings.ts";
 import { dayMs, yearMs } from "./durations.ts";
 import { policyFindings } from "./findings.ts";
@@ -70,6 +71,7 @@ export function policyFrom(read: Sections): Policy {
   return {
     timezone: read.timezone ?? "UTC",
     recipients: (read.recipients ?? []).map((recipient) => recipient.trim()),
+    signers: read.signer === undefined ? [] : parseSigners(read.signer),
     waive: read.waive ?? [],
     stores: Object.entries(read.stores ?? defaultStores).flatMap(([name, store]) =>
       store === undefined ? [] : [storeFrom(name, store)],

@@ -10,6 +10,8 @@ export interface Policy {
   /** IANA name; calendar periods are those of this zone. */
   readonly timezone: string;
   readonly recipients: readonly string[];
+  /** Public keys of which one must have signed what counts; none: no signature is demanded. */
+  readonly signers: readonly string[];
   /** What is knowingly done without; every report shows it. */
   readonly waive: readonly PolicyWaiver[];
   /** In the order of the file: the first is where restore looks first. */

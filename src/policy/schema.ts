@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { isSourceName, sourceNameRule } from "../snapshot/keys.ts";
+import { parseSigners } from "../snapshot/signed-document.ts";
 import { type Tier, tiers } from "../snapshot/snapshot-json.ts";
 import { durationRule } from "../duration.ts";
 import { isTimezone } from "./calendar.ts";
@@ -286,6 +287,10 @@ export const sections = {
     .array(z.enum(policyWaivers))
     .optional()
     .meta({ description: "What is knowingly done without; every report shows it." }),
+  signer: z.string().refine(isPublicKeys, { error: "is not a public key in PEM form." }).optional().meta({
+    description:
+      "Public keys in PEM form, one behind the other: of the key that signs snapshots, evidence and tombstones, and of those before it.",
+  }),
   retention: z
     .strictObject({
       ...tierDurations,
@@ -405,6 +410,7 @@ export const policyFileSchema = z
     version: z.literal(1).meta({ description: "Of this format." }),
     timezone: sections.timezone,
     recipients: sections.recipients,
+    signer: sections.signer,
     stores: z
       .record(z.string(), z.discriminatedUnion("type", Object.values(storeShapes) as never))
       .optional()
@@ -421,6 +427,14 @@ export const policyFileSchema = z
     waive: sections.waive,
   })
   .meta({ title: "Lifeboat policy (.github/lifeboat.yml)" });
+
+function isPublicKeys(text: string): boolean {
+  try {
+    return parseSigners(text).length > 0;
+  } catch {
+    return false;
+  }
+}
 
 function durationText(ms: number): string {
   return ms % dayMs === 0 ? `${ms / dayMs}d` : `${ms / hourMs}h`;

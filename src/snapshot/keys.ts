@@ -42,13 +42,51 @@ export function snapshotJsonKey(source: string, id: string): string {
   return snapshotFileKey(source, id, snapshotJsonName);
 }
 
+/** `evidence/<source>/`: of all its snapshots. */
+export function evidenceOfSource(source: string): string {
+  return `evidence/${checked(source, isSourceName(source))}/`;
+}
+
 /** `evidence/<source>/<id>/` */
 export function evidencePrefix(source: string, id: string): string {
-  return `evidence/${checked(source, isSourceName(source))}/${checked(id, isSnapshotId(id))}/`;
+  return `${evidenceOfSource(source)}${checked(id, isSnapshotId(id))}/`;
 }
 
 export function evidenceKey(source: string, id: string, moment: Date, random: string): string {
-  return `${evidencePrefix(source, id)}${basicIso(moment)}-${checked(random, /^[0-9a-f]{8}$/.test(random))}.json`;
+  return evidencePrefix(source, id) + momentName(moment, random);
+}
+
+/** `tombstones/<source>/`: what prune has removed, and why. */
+export function tombstonePrefix(source: string): string {
+  return `tombstones/${checked(source, isSourceName(source))}/`;
+}
+
+export function tombstoneKey(source: string, id: string): string {
+  return `${tombstonePrefix(source)}${checked(id, isSnapshotId(id))}.json`;
+}
+
+/** `holds/<source>/`: what people said about its retention, and when it was frozen. */
+export function holdPrefix(source: string): string {
+  return `holds/${checked(source, isSourceName(source))}/`;
+}
+
+export function holdKey(source: string, moment: Date, random: string): string {
+  return holdPrefix(source) + momentName(moment, random);
+}
+
+/** `ledger/<yyyy>/`: records, where no branch keeps them. */
+export function ledgerPrefix(year: number): string {
+  return `ledger/${checked(String(year), /^\d{4}$/.test(String(year)))}/`;
+}
+
+/** `ledger/<yyyy>/<mm>/<time>-<hash>.json` */
+export function ledgerKey(moment: Date, hash: string): string {
+  const month = moment.toISOString().slice(5, 7);
+  return `${ledgerPrefix(moment.getUTCFullYear())}${month}/${momentName(moment, hash.slice(0, 8))}`;
+}
+
+function momentName(moment: Date, random: string): string {
+  return `${basicIso(moment)}-${checked(random, /^[0-9a-f]{8}$/.test(random))}.json`;
 }
 
 /** `packs/<source>/`: object bytes that several snapshots share. */

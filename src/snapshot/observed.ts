@@ -33,6 +33,8 @@ export interface ObservedSnapshot {
   readonly isHeld: boolean;
   /** When the store says that it got it; a copy arrives later than it was made, but nothing arrives earlier. */
   readonly storedAt?: Date;
+  /** When the store will remove it by itself; absent where it never does. */
+  readonly expiresAt?: Date;
 }
 
 export type SnapshotTotals = Pick<
@@ -45,6 +47,7 @@ export interface Surroundings {
   readonly isTrusted?: boolean;
   readonly isHeld?: boolean;
   readonly storedAt?: Date;
+  readonly expiresAt?: Date;
   readonly objectsChanged?: number;
 }
 
@@ -57,6 +60,9 @@ export function observedSnapshot(snapshot: SnapshotJson, around: Surroundings = 
     started: new Date(snapshot.times.started),
     finished: new Date(snapshot.times.finished),
     totals: snapshot.totals,
+    ...(snapshot.totals.objectsChanged === undefined
+      ? {}
+      : { objectsChanged: snapshot.totals.objectsChanged }),
     ...withDefaults(around),
   };
 }
@@ -78,7 +84,7 @@ export function damagedSnapshot(id: string, around: Surroundings = {}): Observed
 
 function withDefaults(
   around: Surroundings,
-): Pick<ObservedSnapshot, "evidence" | "isTrusted" | "isHeld" | "storedAt" | "objectsChanged"> {
+): Pick<ObservedSnapshot, "evidence" | "isTrusted" | "isHeld" | "storedAt" | "expiresAt" | "objectsChanged"> {
   return { evidence: [], isTrusted: true, isHeld: false, ...around };
 }
 

@@ -25,6 +25,11 @@ export function selfHashHolds(bytes: Uint8Array): boolean {
   return sha256(Buffer.from(bytes).subarray(0, match.index + 1)) === match[1];
 }
 
+/** The hash that stands in the last line but one; empty where there is none. */
+export function selfHashOf(bytes: Uint8Array): string {
+  return ending.exec(Buffer.from(bytes).toString("latin1"))?.[1] ?? "";
+}
+
 function sha256(bytes: string | Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }

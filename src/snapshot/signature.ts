@@ -1,4 +1,4 @@
-/** Ed25519 signatures over snapshot.json: recipients are public, so without one anybody could seal a forgery. */
+/** Ed25519 signatures over snapshot.json and the documents beside it: recipients are public, so without one anybody could seal a forgery. */
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from "node:crypto";
 import { LifeboatError } from "../errors.ts";
 import { openEnded } from "./self-hash.ts";
@@ -23,6 +23,11 @@ function invalid(cause?: unknown): LifeboatError {
     hint: "Make one with `openssl genpkey -algorithm ed25519`.",
     cause,
   });
+}
+
+/** What others check its signatures with, in PEM form. */
+export function publicKeyPem({ privateKey }: SigningKey): string {
+  return createPublicKey(privateKey).export({ type: "spki", format: "pem" }).toString();
 }
 
 /** `ed25519:<key id>:<base64>` over the bytes of the document before the signature's own line. */

@@ -39,6 +39,18 @@ export const sharedPack = z.looseObject({
   payload: extentSchema,
 });
 
+/** What a later snapshot remembers of a head that it saw, so that nobody can take it away or swap it unnoticed. */
+export const seenHead = z.looseObject({
+  id: z.string().refine(isSnapshotId),
+  /** The last line of its snapshot.json. */
+  sha256: hex64,
+  tiers: z.array(z.enum(tiers)),
+  /** When the store would remove it by itself; absent where it never does. */
+  expires: moment.exactOptional(),
+});
+
+export type SeenHead = z.infer<typeof seenHead>;
+
 // Loose objects: fields that a later minor version adds must survive a round trip through this one.
 const snapshotSchema = z.looseObject({
   formatVersion: z.literal(formatVersion),
@@ -56,11 +68,21 @@ const snapshotSchema = z.looseObject({
   }),
   /** Fingerprints (src/seal/recipients.ts), not the recipients themselves. */
   recipients: z.array(z.string()),
-  totals: z.looseObject({ tables: bytes, rows: bytes, objects: bytes, rawBytes: bytes, sealedBytes: bytes }),
+  totals: z.looseObject({
+    tables: bytes,
+    rows: bytes,
+    objects: bytes,
+    rawBytes: bytes,
+    sealedBytes: bytes,
+    /** Storage: objects of the snapshot before it that are replaced or gone; absent where there was none to compare. */
+    objectsChanged: bytes.exactOptional(),
+  }),
   /** Files beside the snapshot that it shares with others: those of storage snapshots. */
   packs: z.array(sharedPack),
   /** Ids of the newest snapshots that this one saw: the history's graph. */
   heads: z.array(z.string().refine(isSnapshotId)),
+  /** The same heads, with what proves them; those that could not be read are missing here. */
+  seen: z.array(seenHead).exactOptional(),
   files: z.array(sealedFile).min(1),
   signature: z.string().optional(),
   sha256: hex64,

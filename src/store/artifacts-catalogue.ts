@@ -41,33 +41,62 @@ export interface CatalogueSettings {
   readonly downloads: ArtifactDownloads;
 }
 
-/** Deletions leave gaps among the slots; a listing ends after so many empty ones in a row. */
+/**
+ * Deletions leave gaps among the slots. A listing ends after so many empty ones in a row, and not before the last slot
+ * that the artifacts it found tell of: those that later runs wrote know what was there.
+ */
 const emptySlotsInARow = 3;
 const mostSlots = 500;
 /** A longer artifact under our name holds nothing of ours. */
 const longestEnvelope = 32 * 1024 * 1024;
 
+interface Slots {
+  readonly artifacts: readonly ListedArtifact[];
+  /** The highest that holds something, and one. */
+  readonly used: number;
+  readonly walked: number;
+}
+
+interface SlotListing extends CatalogueListing {
+  readonly usedSlots: number;
+}
+
 export function artifactCatalogue({ rest, trust, downloads }: CatalogueSettings): ArtifactCatalogue {
   // Artifacts never change: what was downloaded and judged once is known.
   const known = new Map<number, CatalogueFile>();
   const firstFreeSlot = new Map<FamilyName, number>();
+  /** How many slots artifacts tell of. */
+  const toldSlots = new Map<FamilyName, number>();
 
-  async function slotsOf(family: FamilyName): Promise<readonly ListedArtifact[]> {
+  /** Newest first. */
+  async function slotsOf(family: FamilyName): Promise<Slots> {
     const artifacts: ListedArtifact[] = [];
-    for (let slot = 0, empty = 0; empty < emptySlotsInARow; slot += 1) {
-      const found = await rest.list({ name: slotName(family, slot) });
+    const told = toldSlots.get(family) ?? 0;
+    let used = 0;
+    let slot = 0;
+    for (let empty = 0; slot < told || empty < emptySlotsInARow; slot += 1) {
+      const found = (await rest.list({ name: slotName(family, slot) })).filter(({ expired }) => !expired);
       empty = found.length === 0 ? empty + 1 : 0;
-      artifacts.push(...found.filter((artifact) => !artifact.expired));
+      if (found.length > 0) used = slot + 1;
+      artifacts.push(...found);
     }
-    return artifacts.sort((one, other) => other.id - one.id);
+    return { artifacts: artifacts.sort((one, other) => other.id - one.id), used, walked: slot };
   }
 
-  async function list(family: FamilyName): Promise<CatalogueListing> {
+  async function list(family: FamilyName): Promise<SlotListing> {
+    for (;;) {
+      const slots = await slotsOf(family);
+      const listing = await read(family, slots.artifacts);
+      if ((toldSlots.get(family) ?? 0) <= slots.walked) return { ...listing, usedSlots: slots.used };
+    }
+  }
+
+  async function read(family: FamilyName, artifacts: readonly ListedArtifact[]): Promise<CatalogueListing> {
     const files = new Map<string, CatalogueFile>();
     const findings = new Map<number, StoreFinding>();
     const carried = new Map<number, CatalogueFile>();
     // Newest first: the newest of ours brings copies of nearly all others.
-    for (const artifact of await slotsOf(family)) {
+    for (const artifact of artifacts) {
       const copy = known.get(artifact.id) ?? carried.get(artifact.id);
       const isKnown = copy !== undefined && copy.digest === artifact.digest;
       const judgement = await (isKnown ? trust.placeOf(artifact) : trust.originOf(artifact));
@@ -99,6 +128,7 @@ export function artifactCatalogue({ rest, trust, downloads }: CatalogueSettings)
       findings.set(-artifact.id, unreadable(artifact));
       return undefined;
     }
+    toldSlots.set(family, Math.max(toldSlots.get(family) ?? 0, Math.min(envelope.slots ?? 0, mostSlots)));
     for (const { artifactId, digest, key, bytes } of envelope.earlier) {
       if (familyOfKey(key) === family && !carried.has(artifactId)) {
         carried.set(artifactId, { key, bytes, digest, artifact });
@@ -124,30 +154,32 @@ export function artifactCatalogue({ rest, trust, downloads }: CatalogueSettings)
   ): Promise<StoredFile> {
     const family = familyOfKey(key);
     if (family === undefined) throw new LifeboatError("unexpected", `${key} is stored by its draft only.`);
-    const { files } = await list(family);
+    const { files, usedSlots } = await list(family);
     const there = files.find((file) => file.key === key);
     if (there !== undefined) {
       if (Buffer.from(there.bytes).equals(bytes)) return { key, ...proofOfBytes(bytes) };
       throw new LifeboatError("store-key-exists", `${key} is already in the store with other bytes.`);
     }
     const earlier = files.map((file) => ({ ...file, artifactId: file.artifact.id }));
-    const envelope = writeEnvelope({ key, bytes, earlier });
-    const artifact = await uploadIntoFreeSlot(uploads, family, envelope, lifetime);
-    known.set(artifact.id, { key, bytes, artifact, digest: `sha256:${proofOfBytes(envelope).sha256}` });
+    const envelopeIn = (slot: number): Uint8Array =>
+      writeEnvelope({ key, bytes, earlier, slots: Math.max(usedSlots, slot + 1) });
+    const { artifact, digest } = await uploadIntoFreeSlot(uploads, family, envelopeIn, lifetime);
+    known.set(artifact.id, { key, bytes, artifact, digest });
     return { key, ...proofOfBytes(bytes) };
   }
 
   async function uploadIntoFreeSlot(
     uploads: ArtifactUploads,
     family: FamilyName,
-    envelope: Uint8Array,
+    envelopeIn: (slot: number) => Uint8Array,
     lifetime: Lifetime | undefined,
-  ): Promise<ListedArtifact> {
+  ): Promise<{ readonly artifact: ListedArtifact; readonly digest: string }> {
     for (let slot = firstFreeSlot.get(family) ?? 0; slot < mostSlots; slot += 1) {
+      const envelope = envelopeIn(slot);
       const uploaded = await uploads.store(slotName(family, slot), streamOf(envelope), lifetime);
       if (typeof uploaded === "string") continue;
       firstFreeSlot.set(family, slot + 1);
-      return uploaded.artifact;
+      return { artifact: uploaded.artifact, digest: `sha256:${proofOfBytes(envelope).sha256}` };
     }
     throw new LifeboatError("store-write-failed", `This run has used all ${mostSlots} slots of ${family}.`);
   }

@@ -11,6 +11,8 @@ export interface Envelope {
   readonly key: string;
   readonly bytes: Uint8Array;
   readonly earlier: readonly EarlierFile[];
+  /** How many slots its family used when it was written, its own included; absent in the oldest envelopes. */
+  readonly slots?: number | undefined;
 }
 
 export interface EarlierFile {
@@ -35,17 +37,19 @@ const envelopeSchema = z.intersection(
   z.object({
     format: z.literal(formatVersion),
     source: z.string().optional(),
+    slots: z.int().nonnegative().optional(),
     earlier: z.array(earlierFile),
   }),
   file,
 );
 
-export function writeEnvelope({ key, bytes, earlier }: Envelope): Uint8Array {
+export function writeEnvelope({ key, bytes, earlier, slots }: Envelope): Uint8Array {
   const source = snapshotOfKey(key)?.source;
   const document = {
     format: formatVersion,
     ...(source === undefined ? {} : { source }),
     ...fields(key, bytes),
+    ...(slots === undefined ? {} : { slots }),
     earlier: newestThatFit(earlier).map((one) => ({
       artifactId: one.artifactId,
       digest: one.digest,
@@ -65,7 +69,7 @@ export function parseEnvelope(bytes: Uint8Array): Envelope | undefined {
       digest: one.digest,
       ...heldFile(one, envelope.source),
     }));
-    return { ...held, earlier };
+    return { ...held, earlier, slots: envelope.slots };
   } catch {
     // Whatever is wrong with it, the caller reports the artifact by its number.
     return undefined;

@@ -42,6 +42,8 @@ export interface ArtifactsRest {
   get(id: number): Promise<ListedArtifact | undefined>;
   /** A URL that anybody can read for one minute; `store-object-missing` for what is gone or expired. */
   signedUrl(id: number): Promise<string>;
+  /** GitHub's own time, as it dates its answers. */
+  serverTime(): Promise<Date | undefined>;
   /** Idempotent. */
   delete(id: number): Promise<void>;
 }
@@ -95,7 +97,8 @@ export function artifactsRest({ repository, token, apiUrl }: ArtifactsRestSettin
     const request = { redirect: "manual" as const, signal: AbortSignal.timeout(answerWithinMs) };
     try {
       const response = await octokit.request(route, { ...place, ...details, request });
-      return { status: response.status, location: response.headers.location, data: response.data as unknown };
+      const { date, location } = response.headers;
+      return { status: response.status, location, date, data: response.data as unknown };
     } catch (thrown) {
       return answerOf(thrown, right);
     }
@@ -163,6 +166,11 @@ export function artifactsRest({ repository, token, apiUrl }: ArtifactsRestSettin
       if (location !== undefined) return location;
       throw new LifeboatError("store-read-failed", `GitHub gave no place to download artifact ${id} from.`);
     },
+    serverTime: async () => {
+      const { date } = await ask(`GET ${base}/artifacts`, { per_page: 1 });
+      const now = new Date(date ?? Number.NaN);
+      return Number.isNaN(now.getTime()) ? undefined : now;
+    },
     delete: async (id) => {
       await ask(`DELETE ${base}/artifacts/{artifact_id}`, { artifact_id: id }, "actions: write");
     },
@@ -172,6 +180,7 @@ export function artifactsRest({ repository, token, apiUrl }: ArtifactsRestSettin
 interface Answer {
   readonly status: number;
   readonly location?: string | undefined;
+  readonly date?: string | undefined;
   readonly data?: unknown;
 }
 

@@ -102,6 +102,7 @@ export function artifactStore(settings: ArtifactStoreSettings): Store {
       for (const artifact of await reader.artifactsOf(key)) await deleteProven(rest, artifact, key, sleep);
       reader.forget(key);
     },
+    serverTime: () => rest.serverTime(),
   };
 }
 
@@ -112,6 +113,8 @@ class ArtifactReader {
   readonly #shared: SharedArtifacts;
   /** Where a key's bytes are. A deleted artifact answers 404 for ever, so nothing here goes stale unnoticed. */
   readonly #places = new Map<string, ListedArtifact>();
+  /** Of evidence and the like, which a listing has just brought: a request less for each. Never of snapshot.json. */
+  readonly #copies = new Map<string, Uint8Array>();
 
   constructor(
     rest: ArtifactsRest,
@@ -156,13 +159,14 @@ class ArtifactReader {
     const artifact = family === undefined ? await this.#partOf(key) : await this.#catalogued(key);
     if (artifact === undefined) throw missing(key);
     if (family === undefined) return await this.#downloads.read(artifact, range);
+    const copy = this.#copies.get(key);
+    if (copy !== undefined) return only(cut(copy, range));
     // Read from its own artifact, not from a copy: this is what verify looks at.
     const file = await this.#catalogue.download(artifact);
     if (file?.key !== key) {
       throw new LifeboatError("store-read-failed", `The artifact ${artifact.id} of ${key} does not hold it.`);
     }
-    const { start, end } = cutRange(range, file.bytes.length);
-    return only(file.bytes.subarray(start, end));
+    return only(cut(file.bytes, range));
   }
 
   /** Everything that holds a key, also when its snapshot's commit has been deleted already. */
@@ -179,6 +183,7 @@ class ArtifactReader {
 
   forget(key: string): void {
     this.#places.delete(key);
+    this.#copies.delete(key);
     this.#shared.forget(key);
   }
 
@@ -218,7 +223,10 @@ class ArtifactReader {
 
   async #list(family: string): ReturnType<ArtifactCatalogue["list"]> {
     const listing = await this.#catalogue.list(family);
-    for (const { key, artifact } of listing.files) this.#places.set(key, artifact);
+    for (const { key, artifact, bytes } of listing.files) {
+      this.#places.set(key, artifact);
+      if (snapshotOfKey(key) === undefined) this.#copies.set(key, bytes);
+    }
     return listing;
   }
 }
@@ -247,6 +255,11 @@ function timesOf({ createdAt, expiresAt }: ListedArtifact): Pick<ListedFile, "st
 
 function byKey(one: ListedFile, other: ListedFile): number {
   return one.key < other.key ? -1 : 1;
+}
+
+function cut(bytes: Uint8Array, range: ByteRange | undefined): Uint8Array {
+  const { start, end } = cutRange(range, bytes.length);
+  return bytes.subarray(start, end);
 }
 
 async function* only(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {

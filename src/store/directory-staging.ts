@@ -69,16 +69,17 @@ export async function sweep(root: string, clock: Clock, logger: Logger): Promise
   }
 }
 
-/** Ids of drafts of a source that nobody will finish. */
-export async function abandonedDrafts(
+/** Ids of drafts of a source that nobody will finish, or, with `abandoned` false, that somebody may. */
+export async function stagedDrafts(
   root: string,
   source: string,
   clock: Clock,
+  abandoned: boolean,
 ): Promise<readonly string[]> {
   const ids: string[] = [];
   for (const path of await stagedFolders(root)) {
     const place = draftOfName(path);
-    if (place?.source === source && (await isAbandoned(path, clock))) ids.push(place.id);
+    if (place?.source === source && (await isAbandoned(path, clock)) === abandoned) ids.push(place.id);
   }
   return ids.sort();
 }

@@ -11,7 +11,7 @@ import type { Logger } from "../system/logger.ts";
 import { streamOf } from "../system/stream-of.ts";
 import { beginDirectoryDraft, putDirectoryFile } from "./directory-draft.ts";
 import { absent, readFileAt, refuseLinks, syncFolder, wordsOf, writing } from "./local-files.ts";
-import { abandonedDrafts, sweep } from "./directory-staging.ts";
+import { stagedDrafts, sweep } from "./directory-staging.ts";
 import { checkStreamedKey, keySegments } from "./store-key.ts";
 import type { ListedFile, ListedSnapshot, SnapshotListing, Store, StoreFinding } from "./store.ts";
 
@@ -52,6 +52,7 @@ export function directoryStore({ path: root, clock, logger }: DirectoryStoreSett
       await checkRoot(root, constants.R_OK | constants.W_OK);
       return await putDirectoryFile(root, key, bytes);
     },
+    drafts: async (source) => await listing(root, () => stagedDrafts(root, source, clock, false)),
     delete: async (key) => {
       await checkRoot(root, constants.R_OK | constants.W_OK);
       await deleteFile(root, key);
@@ -106,7 +107,7 @@ async function listSnapshots(root: string, source: string, clock: Clock): Promis
     // Gone altogether since the folder was listed: somebody deleted it, which is no damage.
     else if ((await namesIn(root, [...segments, id])).length > 0) findings.push(commitPointMissing(id));
   }
-  for (const id of await abandonedDrafts(root, source, clock)) {
+  for (const id of await stagedDrafts(root, source, clock, true)) {
     if (!ids.includes(id)) findings.push(unfinished(id));
   }
   return { snapshots, findings };

@@ -109,6 +109,18 @@ export async function abandonedDrafts(
   return abandoned;
 }
 
+/** Ids of drafts of a source whose marks are young; a mark may outlive its snapshot's commit. */
+export async function youngDrafts(
+  tools: Pick<S3DraftTools, "files" | "listing">,
+  source: string,
+): Promise<readonly string[]> {
+  const marks = await tools.listing.files(`${incoming}${source}.`);
+  return marks.flatMap((mark) => {
+    const place = placeOf(mark.key);
+    return place?.source === source && !isOld(mark, tools.files.now()) ? [place.id] : [];
+  });
+}
+
 /** Removes abandoned drafts, as far as the credentials may; a backup does not fail because of an older one. */
 export async function sweep(tools: S3DraftTools): Promise<void> {
   try {

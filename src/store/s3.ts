@@ -6,7 +6,7 @@ import type { Logger } from "../system/logger.ts";
 import { streamOf } from "../system/stream-of.ts";
 import { formatS3Address, type S3Address } from "./s3-address.ts";
 import { s3Downloads } from "./s3-download.ts";
-import { beginS3Draft, sweep } from "./s3-draft.ts";
+import { beginS3Draft, sweep, youngDrafts } from "./s3-draft.ts";
 import { s3Files } from "./s3-files.ts";
 import { s3Listing } from "./s3-listing.ts";
 import { checkLockable } from "./s3-lock.ts";
@@ -93,6 +93,7 @@ export function s3Store(settings: S3StoreSettings): S3Store {
       keySegments(key);
       if (address.lock !== undefined) await files.lock(key, { mode: address.lock, until });
     },
+    drafts: (source) => youngDrafts(tools, source),
     serverTime: async () => {
       await listing.isEmpty("snapshots/");
       return requests.serverDate();

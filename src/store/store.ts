@@ -71,6 +71,12 @@ export interface Store {
    */
   extendLock?(key: string, until: Date): Promise<void>;
 
+  /**
+   * Ids of snapshots of a source that somebody may be writing at this moment; also some whose writer died not long ago.
+   * Absent where the store cannot tell (GitHub artifacts).
+   */
+  drafts?(source: string): Promise<readonly string[]>;
+
   /** The store's own time, asked now; undefined where it does not say. Absent where the store has no clock. */
   serverTime?(): Promise<Date | undefined>;
 }

@@ -27,7 +27,7 @@ type Attempt = <T>(work: () => Promise<T>, repeatable?: () => boolean) => Promis
 
 export function withRetries(store: Store, settings: RetrySettings = {}): Store {
   const attempt = attempts(settings);
-  const { extendLock, serverTime } = optionalOf(store);
+  const { drafts, extendLock, serverTime } = optionalOf(store);
   return {
     address: store.address,
     isReadOnly: store.isReadOnly,
@@ -41,6 +41,7 @@ export function withRetries(store: Store, settings: RetrySettings = {}): Store {
       attemptStream(bytes, (source) => store.putStream(key, source, lifetime), attempt),
     delete: (key) => attempt(() => store.delete(key)),
     ...(extendLock && { extendLock: (key, until) => attempt(() => extendLock(key, until)) }),
+    ...(drafts && { drafts: (source) => attempt(() => drafts(source)) }),
     ...(serverTime && { serverTime: () => attempt(serverTime) }),
   };
 }
@@ -48,9 +49,11 @@ export function withRetries(store: Store, settings: RetrySettings = {}): Store {
 /** What only some stores can do. */
 function optionalOf(store: Store): {
   readonly extendLock: ((key: string, until: Date) => Promise<void>) | undefined;
+  readonly drafts: ((source: string) => Promise<readonly string[]>) | undefined;
   readonly serverTime: (() => Promise<Date | undefined>) | undefined;
 } {
   return {
+    drafts: store.drafts?.bind(store),
     extendLock: store.extendLock?.bind(store),
     serverTime: store.serverTime?.bind(store),
   };

@@ -6,6 +6,7 @@ import { runnerHook } from "../../runner/hook.ts";
 import type { ActionResult, Runner } from "../../runner/run-action.ts";
 import { bucketTarget } from "../project.ts";
 import { runnerSurroundings } from "../surroundings.ts";
+import { githubOf, trustOf } from "../trust-inputs.ts";
 import { restoreInputs } from "./inputs.ts";
 import { reportApplicationRestore } from "./report-application.ts";
 import { reportBucketRestore } from "./report-buckets.ts";
@@ -18,16 +19,21 @@ export async function restore(runner: Runner): Promise<ActionResult> {
   const source = await onlySource(surroundings.store, inputs.source, inputs.kind);
   runner.about({ source, kind: inputs.kind });
   const { disclosure } = runner.context;
+  const trust = trustOf({ ...inputs.witness, signingKey: undefined }, [], {
+    ...surroundings,
+    github: githubOf(runner.context, inputs.store.token),
+  });
   if (inputs.kind === "storage") {
     const target = bucketTarget(inputs.target, inputs.jobs, surroundings);
-    const report = await restoreBuckets({ ...inputs, source, target }, surroundings);
+    const report = await restoreBuckets({ ...inputs, source, target, trust }, surroundings);
     return reportBucketRestore(report, address, disclosure);
   }
   if (inputs.kind === "application") {
-    return reportApplicationRestore(await restoreApplication({ ...inputs, source }, surroundings), address);
+    const report = await restoreApplication({ ...inputs, source, trust }, surroundings);
+    return reportApplicationRestore(report, address);
   }
   const report = await restoreSnapshot(
-    { ...inputs, source },
+    { ...inputs, source, trust },
     { ...surroundings, runHook: runnerHook(runner.logger) },
   );
   return reportRestore(report, address, disclosure);

@@ -6,9 +6,11 @@ import type { InputReader } from "../../runner/input-reader.ts";
 import type { Identities } from "../../seal/identities.ts";
 import { parseSource } from "../backup-inputs.ts";
 import { optionalIdentities, snapshotChoice } from "../snapshot-inputs.ts";
+import { type LedgerPlace, trustInputs, type TrustInputs } from "../trust-inputs.ts";
 import { storeInputs, type StoreInputs } from "../surroundings.ts";
 
-export interface VerifyInputs {
+export interface VerifyInputs extends Pick<TrustInputs, "signer" | "signingKey"> {
+  readonly ledgerPlace: LedgerPlace;
   readonly store: StoreInputs;
   readonly source: string | undefined;
   readonly choice: SnapshotChoice;
@@ -16,8 +18,6 @@ export interface VerifyInputs {
   readonly identities: Identities | undefined;
   /** Names of components or `extension:NAME` whose lack of proof is accepted; shown in every report. */
   readonly waive: readonly string[];
-  /** PEM of the public key that snapshots must be signed with. */
-  readonly signer: string | undefined;
   /** Where `restored` restores to, instead of a throwaway server. */
   readonly server: Connection | undefined;
   readonly postgresBin: string | undefined;
@@ -34,14 +34,17 @@ export function verifyInputs(read: InputReader): VerifyInputs {
       "Give the identity, or check `stored`, which needs none.",
     );
   }
+  const { signer, signingKey, ledger } = trustInputs(read);
   return {
+    signer,
+    signingKey,
+    ledgerPlace: ledger,
     store: storeInputs(read),
     source: read.optional.parsed("source", parseSource),
     choice: snapshotChoice(read),
     level,
     identities,
     waive: read.optional.list("waive") ?? [],
-    signer: read.optional.string("signer"),
     server: read.optional.secret("server-url", (text) => parseConnection(text, "server URL")),
     postgresBin: read.optional.string("postgres-bin"),
     jobs: read.integer("jobs", { min: 1, max: 16 }, 2),

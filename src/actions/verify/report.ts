@@ -1,5 +1,6 @@
 /** A verification's report as outputs, summary, record and exit code; pure. */
 import { LifeboatError } from "../../errors.ts";
+import { historyErrorOf } from "../../operations/check-history.ts";
 import type { VerifyReport } from "../../operations/verify-snapshot.ts";
 import type { ActionResult } from "../../runner/run-action.ts";
 import type { ComponentVerdict } from "../../verification/findings.ts";
@@ -9,7 +10,7 @@ const signs = { passed: "✅", failed: "❌", "not-verified": "⚠️" } as cons
 
 export function reportVerification(report: VerifyReport, store: string): ActionResult {
   const { snapshot, level, verdict, seconds } = report;
-  const error = verdictError(report);
+  const error = verificationError(report);
   return {
     outputs: { verdict, level, snapshot: snapshot.id, source: snapshot.source },
     summary: [
@@ -45,16 +46,16 @@ function title({ verdict, level }: VerifyReport): string {
   return verdict === "passed" ? `Verified: ${level}` : "Not everything could be verified";
 }
 
+/** A bad snapshot first; a good one whose history does not hold is bad news too. */
+export function verificationError(report: VerifyReport): LifeboatError | undefined {
+  return verdictError(report) ?? historyErrorOf(report.findings);
+}
+
 /**
  * Bad is exit 3, unprovable is exit 4. Level `stored` that found every byte unchanged has done what was asked,
  * although its verdict stays not-verified.
  */
-export function verdictError({
-  snapshot,
-  level,
-  verdict,
-  components,
-}: VerifyReport): LifeboatError | undefined {
+function verdictError({ snapshot, level, verdict, components }: VerifyReport): LifeboatError | undefined {
   const troubled = components.filter(
     (component) => component.verdict === "failed" || component.verdict === "not-verified",
   );

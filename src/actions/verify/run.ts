@@ -2,6 +2,7 @@ import { onlySource } from "../../operations/list-snapshots.ts";
 import { verifySnapshot } from "../../operations/verify-snapshot.ts";
 import type { ActionResult, Runner } from "../../runner/run-action.ts";
 import { runnerSurroundings } from "../surroundings.ts";
+import { actorOfRun, githubOf, verificationLedger } from "../trust-inputs.ts";
 import { verifyInputs } from "./inputs.ts";
 import { reportVerification } from "./report.ts";
 
@@ -10,6 +11,9 @@ export async function verify(runner: Runner): Promise<ActionResult> {
   const surroundings = await runnerSurroundings(runner, inputs);
   const source = await onlySource(surroundings.store, inputs.source);
   runner.about({ source });
-  const report = await verifySnapshot({ ...inputs, source }, surroundings);
+  const github = githubOf(runner.context, inputs.store.token);
+  const ledger = verificationLedger(inputs, { ...surroundings, github });
+  const by = actorOfRun(runner.context);
+  const report = await verifySnapshot({ ...inputs, source, ledger, by }, surroundings);
   return reportVerification(report, surroundings.store.address);
 }

@@ -51,6 +51,7 @@ export async function startFakeGitHub(options: FakeGitHubOptions = {}): Promise<
 
   const server = createServer((request, response) => {
     const exchange = exchangeOf(request, response, origin);
+    response.setHeader("date", state.now().toUTCString());
     const path = exchange.url.pathname;
     const kind: RequestKind = path.startsWith(twirpPath)
       ? "twirp"

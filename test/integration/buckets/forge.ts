@@ -24,7 +24,12 @@ export async function forge(
         recipients: safe.recipients,
         indexIdentities: safe.indexIdentities,
       },
-      ...{ signingKey: undefined, filter: objectFilter({}), started: new Date(), heads: [] },
+      ...{
+        signingKey: undefined,
+        filter: objectFilter({}),
+        started: new Date(),
+        history: { heads: [], seen: [] },
+      },
     },
     {
       buckets: ids.map((id) => ({

@@ -102,7 +102,7 @@ async function carriable(count: number): Promise<void> {
     {
       ...{ source: "storage", tiers: ["daily"], recipients: parseRecipients([keys.recipient]) },
       ...{ indexIdentities: identities, signingKey: undefined, filter: objectFilter({}) },
-      ...{ started: new Date("2026-01-01T00:00:00Z"), heads: [] },
+      ...{ started: new Date("2026-01-01T00:00:00Z"), history: { heads: [], seen: [] } },
     },
     {
       buckets: [],

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { snapshotFileKey, snapshotJsonKey } from "../../../src/snapshot/keys.ts";
 import { backUp, breakingAfter, bytesOf, nextId, readAll, sha256, streamOf } from "../../contract/store.ts";
+import type { Store } from "../../../src/store/store.ts";
 import { type ArtifactPlace, artifactsIn } from "../../fakes/github/artifact-store.ts";
 
 const source = "database";
@@ -286,4 +287,21 @@ describe("rights", () => {
       await expect(act()).rejects.toMatchObject({ code: "input-invalid" });
     }
   });
+});
+
+it("lists what stands behind a gap of deleted slots, where another run has written since", async () => {
+  const store = place.open();
+  const ids: string[] = [];
+  for (let number = 0; number < 7; number += 1) ids.push(await backUp(store, source));
+  const nextRun = (): Store => place.open(place.github.state.addRun());
+  const next = await backUp(nextRun(), source);
+  for (const id of ids.slice(1, 6)) await store.delete(snapshotJsonKey(source, id));
+  const left = [ids[0], ids[6], next];
+  const idsIn = async (reader: Store): Promise<string[]> =>
+    (await reader.snapshots(source)).snapshots.map(({ id }) => id);
+  expect(await idsIn(nextRun())).toEqual(left);
+  // Nor does whoever writes now let those forget it that read after that.
+  const last = await backUp(nextRun(), source);
+  await store.delete(snapshotJsonKey(source, next));
+  expect(await idsIn(nextRun())).toEqual([ids[0], ids[6], last]);
 });

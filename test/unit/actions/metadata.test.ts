@@ -5,6 +5,8 @@ import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { appBackupInputs } from "../../../src/actions/app-backup/inputs.ts";
 import { dbBackupInputs } from "../../../src/actions/db-backup/inputs.ts";
+import { planInputs } from "../../../src/actions/plan/inputs.ts";
+import { pruneInputs } from "../../../src/actions/prune/inputs.ts";
 import { restoreInputs } from "../../../src/actions/restore/inputs.ts";
 import { verifyInputs } from "../../../src/actions/verify/inputs.ts";
 import { storageBackupInputs } from "../../../src/actions/storage-backup/inputs.ts";
@@ -14,6 +16,9 @@ import {
 } from "../../../src/cli/application-commands.ts";
 import { backupCommand, backupStorageCommand } from "../../../src/cli/backup-command.ts";
 import type { CliCommand } from "../../../src/cli/cli-command.ts";
+import { holdCommand, releaseCommand, unfreezeCommand } from "../../../src/cli/hold-command.ts";
+import { planCommand } from "../../../src/cli/plan-command.ts";
+import { pruneCommand } from "../../../src/cli/prune-command.ts";
 import { restoreCommand, restoreStorageCommand } from "../../../src/cli/restore-command.ts";
 import { verifyCommand } from "../../../src/cli/verify-command.ts";
 import { type InputReader, type InputSource, readInputs } from "../../../src/runner/input-reader.ts";
@@ -24,6 +29,12 @@ const actions = [
   { name: "app-backup", shape: appBackupInputs, commands: [backupApplicationCommand] },
   { name: "storage-backup", shape: storageBackupInputs, commands: [backupStorageCommand] },
   { name: "verify", shape: verifyInputs, commands: [verifyCommand] },
+  { name: "plan", shape: planInputs, commands: [planCommand] },
+  {
+    name: "prune",
+    shape: pruneInputs,
+    commands: [pruneCommand, holdCommand, releaseCommand, unfreezeCommand],
+  },
   {
     name: "restore",
     shape: restoreInputs,
@@ -97,7 +108,15 @@ const flagOfInput: Readonly<Record<string, string>> = {
   "index-identity": "index-identity-file",
 };
 /** A terminal reads its token from GITHUB_TOKEN; retention days are GitHub's; a kind is a command's own name. */
-const notOnTerminal = ["github-token", "retention-days", "kind"];
+const notOnTerminal = [
+  "github-token",
+  "retention-days",
+  "kind",
+  // Commands of their own.
+  "hold",
+  "release",
+  "unfreeze",
+];
 
 test.each(actions)("the command line offers every input of $name", ({ shape, commands }) => {
   const flags = commands.flatMap(flagsOf);

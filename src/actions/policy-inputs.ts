@@ -1,0 +1,93 @@
+/** The policy file as an input, and the stores that it names. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { LifeboatError } from "../errors.ts";
+import { policyFile, readPolicy } from "../policy/check.ts";
+import { defaultPolicy } from "../policy/defaults.ts";
+import type { Policy, PolicyStore, Visibility } from "../policy/policy.ts";
+import { policyError } from "../policy/problems.ts";
+import { largestPolicyBytes } from "../policy/yaml-document.ts";
+import type { InputReader } from "../runner/input-reader.ts";
+import type { StoreAddress } from "../store/open-store.ts";
+import type { Finding } from "../verification/findings.ts";
+
+export interface ReadPolicy {
+  readonly policy: Policy;
+  readonly findings: readonly Finding[];
+}
+
+/** Of the input: no file at all, but the defaults, and on purpose. */
+const noPolicy = "none";
+
+export function policyInput(read: InputReader): string {
+  return read.string("policy", policyFile);
+}
+
+/**
+ * The policy of a file, or the defaults where there is none. `required`: where nobody said `none`, a missing file is an
+ * error, because acting by the defaults on the backups of a policy that was not checked out would remove years.
+ */
+export async function loadPolicy(
+  file: string,
+  { folder, visibility, required }: { folder: string; visibility?: Visibility; required: boolean },
+): Promise<ReadPolicy> {
+  if (file === noPolicy) return defaultPolicy(visibility);
+  const text = await readPolicyFile(join(folder, file));
+  if (text !== undefined) return readPolicy(text, { file, ...(visibility && { visibility }) });
+  if (!required && file === policyFile) return defaultPolicy(visibility);
+  throw noPolicyFile(file);
+}
+
+/** Undefined where there is no such file. */
+export async function readPolicyFile(file: string): Promise<string | undefined> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(file);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw new LifeboatError("input-invalid", `${file} cannot be read.`, {
+      hint: "See that it is a file and that you may read it.",
+      cause,
+    });
+  }
+  try {
+    // A file too large to be a policy is said to be so by the check, whatever its bytes are.
+    return new TextDecoder("utf-8", { fatal: bytes.length <= largestPolicyBytes }).decode(bytes);
+  } catch {
+    const problem = {
+      line: 1,
+      column: 1,
+      path: "",
+      sentence: "The file is not UTF-8 text.",
+      cure: "Save it as UTF-8.",
+    };
+    throw policyError([problem], file);
+  }
+}
+
+export function noPolicyFile(file: string): LifeboatError {
+  return new LifeboatError("input-invalid", `There is no file ${file}.`, {
+    hint: "Check out the repository before this step, name the policy file, or write one: docs/policy.md has an example.",
+  });
+}
+
+/** Where a store of the policy is, for reading and removing: locks and storage classes are those of its writers. */
+export function addressOfStore(store: PolicyStore): StoreAddress {
+  switch (store.type) {
+    case "github-artifacts":
+      return { kind: "artifacts" };
+    case "directory":
+      return { kind: "directory", path: store.path };
+    case "s3": {
+      const { bucket, prefix = "", region, endpoint, pathStyle } = store;
+      return {
+        kind: "s3",
+        bucket,
+        prefix,
+        pathStyle: pathStyle || endpoint !== undefined,
+        ...(region === undefined ? {} : { region }),
+        ...(endpoint === undefined ? {} : { endpoint }),
+      };
+    }
+  }
+}

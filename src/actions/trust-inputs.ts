@@ -1,0 +1,99 @@
+/** Who vouches for snapshots, evidence and tombstones: signatures, and a ledger. */
+import { LifeboatError } from "../errors.ts";
+import { githubLedger } from "../ledger/github-branch.ts";
+import { type Ledger, storeLedger } from "../ledger/ledger.ts";
+import type { Trust } from "../operations/observe-snapshots.ts";
+import type { InputReader } from "../runner/input-reader.ts";
+import type { RunContext } from "../runner/environment.ts";
+import { parseSigningKey, publicKeyPem, type SigningKey } from "../snapshot/signature.ts";
+import { parseSigners, type Signers } from "../snapshot/signed-document.ts";
+import type { Actor } from "../snapshot/tombstone.ts";
+import type { Store } from "../store/store.ts";
+import type { Clock } from "../system/clock.ts";
+
+const ledgerPlaces = ["none", "branch", "store"] as const;
+export type LedgerPlace = (typeof ledgerPlaces)[number];
+
+export interface WitnessInputs {
+  readonly signer: string | undefined;
+  readonly ledger: LedgerPlace;
+}
+
+export interface TrustInputs extends WitnessInputs {
+  readonly signingKey: SigningKey | undefined;
+}
+
+export function witnessInputs(read: InputReader): WitnessInputs {
+  return {
+    signer: read.optional.parsed("signer", (text) => parseSigners(text).join("\n")),
+    ledger: read.enum("ledger", ledgerPlaces, "none"),
+  };
+}
+
+export function trustInputs(read: InputReader): TrustInputs {
+  return { ...witnessInputs(read), signingKey: read.optional.secret("signing-key", parseSigningKey) };
+}
+
+/** What the ledger on a branch needs. */
+export interface GitHubPlace {
+  readonly repository: string | undefined;
+  readonly token: string | undefined;
+  readonly apiUrl: string;
+}
+
+export interface LedgerMeans {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly github: GitHubPlace;
+}
+
+function openLedger(
+  place: LedgerPlace,
+  signingKey: SigningKey | undefined,
+  { store, clock, github }: LedgerMeans,
+  signers: Signers,
+): Ledger | undefined {
+  if (place === "none") return undefined;
+  if (place === "store") return storeLedger(store, clock, { signingKey, signers });
+  const [owner, name] = (github.repository ?? "").split("/");
+  if (owner === undefined || name === undefined || github.token === undefined) {
+    throw new LifeboatError("input-invalid", "The ledger's branch needs a repository and a token.", {
+      hint: "In a workflow pass `github-token`; on a terminal set GITHUB_REPOSITORY and GITHUB_TOKEN.",
+    });
+  }
+  const { token, apiUrl } = github;
+  return githubLedger({ repository: { owner, name }, token, apiUrl, clock, signingKey });
+}
+
+/** The ledger that a verification writes to. */
+export function verificationLedger(
+  inputs: { readonly ledgerPlace: LedgerPlace } & Pick<TrustInputs, "signer" | "signingKey">,
+  means: LedgerMeans,
+): Ledger | undefined {
+  const signers = signersOf({ ...inputs, ledger: inputs.ledgerPlace }, []);
+  return openLedger(inputs.ledgerPlace, inputs.signingKey, means, signers);
+}
+
+/** The signers given, else the policy's, else the signing key's own public half. */
+function signersOf(inputs: TrustInputs, ofPolicy: Signers): Signers {
+  if (inputs.signer !== undefined) return parseSigners(inputs.signer);
+  if (ofPolicy.length > 0) return ofPolicy;
+  return inputs.signingKey === undefined ? [] : [publicKeyPem(inputs.signingKey)];
+}
+
+export function trustOf(inputs: TrustInputs, ofPolicy: Signers, means: LedgerMeans): Trust {
+  const signers = signersOf(inputs, ofPolicy);
+  return { signers, ledger: openLedger(inputs.ledger, inputs.signingKey, means, signers) };
+}
+
+export function githubOf(
+  { repository, apiUrl }: Pick<RunContext, "repository" | "apiUrl">,
+  token: string | undefined,
+): GitHubPlace {
+  return { repository, token, apiUrl };
+}
+
+/** Who pressed the button, or changed the schedule last. */
+export function actorOfRun({ actor = "unknown", runUrl }: Pick<RunContext, "actor" | "runUrl">): Actor {
+  return { name: actor, ...(runUrl === undefined ? {} : { run: runUrl }) };
+}

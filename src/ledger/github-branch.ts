@@ -1,0 +1,188 @@
+/**
+ * The ledger on a branch of its own (`lifeboat-ledger`), by GitHub's contents API: one file a month, one record a line.
+ * The API refuses to replace a file that changed meanwhile, so that no record of a concurrent act is lost.
+ */
+import { createHash } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import { LifeboatError } from "../errors.ts";
+import type { SigningKey } from "../snapshot/signature.ts";
+import type { Clock } from "../system/clock.ts";
+import { type Ledger, recordBytes, yearsRead } from "./ledger.ts";
+import { type LedgerReading, readRecords } from "./record.ts";
+
+export const ledgerBranch = "lifeboat-ledger";
+
+export interface GitHubLedgerSettings {
+  readonly repository: { readonly owner: string; readonly name: string };
+  /** Needs `contents: write`; `contents: read` for reading. */
+  readonly token: string;
+  readonly apiUrl: string;
+  readonly clock: Clock;
+  readonly signingKey?: SigningKey | undefined;
+  readonly sleep?: (milliseconds: number) => Promise<void>;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly bytes: Buffer;
+}
+
+const tries = 8;
+const answerWithinMs = 60_000;
+
+export function githubLedger(settings: GitHubLedgerSettings): Ledger {
+  const { repository, token, apiUrl, clock, signingKey } = settings;
+  const sleep = settings.sleep ?? ((milliseconds: number) => delay(milliseconds));
+  const base = `${apiUrl}/repos/${repository.owner}/${repository.name}`;
+
+  async function ask(method: string, path: string, body?: object): Promise<Answer> {
+    for (let attempt = 1; ; attempt += 1) {
+      const answer = await once(method, path, body);
+      const isBusy = answer.status === 0 || answer.status >= 500 || answer.status === 429;
+      if (!isBusy) return allowed(answer, path);
+      if (attempt === tries) {
+        throw new LifeboatError(
+          "store-temporary",
+          `GitHub did not answer for the ledger (${answer.status}).`,
+        );
+      }
+      await sleep(waitMs(attempt));
+    }
+  }
+
+  async function once(method: string, path: string, body: object | undefined): Promise<Answer> {
+    try {
+      const response = await fetch(base + path, {
+        method,
+        headers: {
+          authorization: `Bearer ${token}`,
+          accept: method === "GET" ? "application/vnd.github.raw+json" : "application/vnd.github+json",
+          "x-github-api-version": "2022-11-28",
+          "user-agent": "lifeboat",
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        signal: AbortSignal.timeout(answerWithinMs),
+      });
+      return { status: response.status, bytes: Buffer.from(await response.arrayBuffer()) };
+    } catch {
+      return { status: 0, bytes: Buffer.alloc(0) };
+    }
+  }
+
+  function allowed(answer: Answer, path: string): Answer {
+    if (answer.status !== 401 && answer.status !== 403) return answer;
+    throw new LifeboatError("store-permission-missing", `GitHub refused the ledger at ${path}.`, {
+      hint: "Add `permissions:` with `contents: write` to the job, or leave out the input `ledger`.",
+    });
+  }
+
+  /** The file of a month; empty where there is none yet. */
+  async function month(moment: Date): Promise<Buffer> {
+    const { status, bytes } = await ask("GET", `${pathOf(moment)}?ref=${ledgerBranch}`);
+    if (status === 404) return Buffer.alloc(0);
+    if (status === 200) return bytes;
+    throw unreadable(status);
+  }
+
+  async function read(): Promise<LedgerReading> {
+    const stored: Buffer[] = [];
+    for (const moment of monthsUntil(clock.now())) stored.push(...linesOf(await month(moment)));
+    return readRecords(stored);
+  }
+
+  /** A branch without a common commit with the others: it must never be merged. */
+  async function makeBranch(): Promise<void> {
+    const text = "Records of Lifeboat, one a line. Nothing is ever changed or removed here.\n";
+    const tree = shaOf(
+      await ask("POST", "/git/trees", {
+        tree: [{ path: "README.md", mode: "100644", type: "blob", content: text }],
+      }),
+    );
+    const commit = shaOf(
+      await ask("POST", "/git/commits", { message: "Begin the ledger", tree, parents: [] }),
+    );
+    const { status } = await ask("POST", "/git/refs", { ref: `refs/heads/${ledgerBranch}`, sha: commit });
+    // 422: another run has just made it.
+    if (status !== 201 && status !== 422) throw unwritable(status);
+  }
+
+  return {
+    place: `${repository.owner}/${repository.name}@${ledgerBranch}`,
+    read,
+    append: async (entry) => {
+      const moment = new Date(entry.time);
+      for (let attempt = 1; ; attempt += 1) {
+        const before = await month(moment);
+        const { records } = before.length > 0 ? readRecords(linesOf(before)) : await read();
+        const record = recordBytes(entry, records, signingKey);
+        const content = Buffer.concat([
+          before,
+          Buffer.from(`${JSON.stringify(Buffer.from(record).toString("utf8"))}\n`),
+        ]);
+        const { status } = await ask("PUT", pathOf(moment), {
+          message: `Record: ${entry.act} of ${entry.source}`,
+          branch: ledgerBranch,
+          content: content.toString("base64"),
+          ...(before.length === 0 ? {} : { sha: blobSha(before) }),
+        });
+        if (status === 200 || status === 201) return;
+        if (attempt === tries) throw unwritable(status);
+        if (status === 404) await makeBranch();
+        // 409 and 422: the file or the branch moved, so all is read again.
+        else if (status !== 409 && status !== 422) throw unwritable(status);
+        await sleep(waitMs(attempt));
+      }
+    },
+  };
+}
+
+function pathOf(moment: Date): string {
+  const [year, month] = moment.toISOString().split("-");
+  return `/contents/ledger/${year ?? ""}/${month ?? ""}.jsonl`;
+}
+
+/** First days of the months of the years that are read. */
+function monthsUntil(now: Date): readonly Date[] {
+  return yearsRead(now)
+    .flatMap((year) => Array.from({ length: 12 }, (_, month) => new Date(Date.UTC(year, month, 1))))
+    .filter((moment) => moment <= now);
+}
+
+/** Each line is a record's text as a JSON string, so that its hash still covers its very bytes. */
+function linesOf(file: Buffer): readonly Buffer[] {
+  const lines = file.toString("utf8").split("\n");
+  return lines.filter((line) => line !== "").map((line) => Buffer.from(textOf(line)));
+}
+
+function textOf(line: string): string {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "string" ? value : "";
+  } catch {
+    return "";
+  }
+}
+
+/** As git names a file's content: the contents API demands it of whoever replaces a file. */
+function blobSha(bytes: Buffer): string {
+  return createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex");
+}
+
+function shaOf({ status, bytes }: Answer): string {
+  const [, sha] = /"sha":\s*"([0-9a-f]{40})"/.exec(bytes.toString("utf8")) ?? [];
+  if (status === 201 && sha !== undefined) return sha;
+  throw unwritable(status);
+}
+
+function waitMs(attempt: number): number {
+  return 250 * 2 ** attempt * (0.5 + Math.random() / 2);
+}
+
+function unreadable(status: number): LifeboatError {
+  return new LifeboatError("ledger-failed", `GitHub did not give the ledger (status ${status}).`);
+}
+
+function unwritable(status: number): LifeboatError {
+  return new LifeboatError("ledger-failed", `GitHub did not take a record of the ledger (status ${status}).`);
+}

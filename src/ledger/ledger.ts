@@ -1,0 +1,70 @@
+/** Where records of what was done are kept: outside the store that they witness, or, for want of better, inside. */
+import { type Signers, writeSignedDocument } from "../snapshot/signed-document.ts";
+import type { SigningKey } from "../snapshot/signature.ts";
+import { selfHashOf } from "../snapshot/self-hash.ts";
+import { ledgerKey, ledgerPrefix } from "../snapshot/keys.ts";
+import type { Store } from "../store/store.ts";
+import type { Clock } from "../system/clock.ts";
+import { lastOf, type LedgerEntry, type LedgerReading, type LedgerRecord, readRecords } from "./record.ts";
+
+export interface Ledger {
+  /** For people: a branch, or a store's address. */
+  readonly place: string;
+  /** All records of this year and the last; throws where they cannot all be read. */
+  read(): Promise<LedgerReading>;
+  append(entry: LedgerEntry): Promise<void>;
+}
+
+export function recordBytes(
+  entry: LedgerEntry,
+  records: readonly LedgerRecord[],
+  signingKey: SigningKey | undefined,
+): Uint8Array {
+  return writeSignedDocument({ ledgerVersion: 1, ...entry, previous: lastOf(records) }, signingKey);
+}
+
+/** The years whose records are read: what is older has no snapshot that the ledger alone could tell of. */
+export function yearsRead(now: Date): readonly number[] {
+  const year = now.getUTCFullYear();
+  return [year - 1, year];
+}
+
+/**
+ * A ledger in a store: it shows what happened, but whoever can write into the store can take its end away, and add to it
+ * unless `signers` demand a signature.
+ */
+export function storeLedger(
+  store: Store,
+  clock: Clock,
+  { signingKey, signers = [] }: { signingKey?: SigningKey | undefined; signers?: Signers } = {},
+): Ledger {
+  const known = new Map<string, Uint8Array>();
+
+  async function stored(): Promise<readonly Uint8Array[]> {
+    const records: Uint8Array[] = [];
+    for (const year of yearsRead(clock.now())) {
+      for (const { key } of await store.files(ledgerPrefix(year))) {
+        const bytes = known.get(key) ?? (await allBytes(await store.read(key)));
+        known.set(key, bytes);
+        records.push(bytes);
+      }
+    }
+    return records;
+  }
+
+  return {
+    place: store.address,
+    read: async () => readRecords(await stored(), signers),
+    append: async (entry) => {
+      const { records } = readRecords(await stored(), signers);
+      const bytes = recordBytes(entry, records, signingKey);
+      await store.put(ledgerKey(new Date(entry.time), selfHashOf(bytes)), bytes);
+    },
+  };
+}
+
+async function allBytes(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}

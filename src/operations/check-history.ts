@@ -1,0 +1,58 @@
+/** What verify and restore ask of a source's history, without letting it stand in the way of the one snapshot they want. */
+import { asLifeboatError, LifeboatError } from "../errors.ts";
+import type { HistoryFinding } from "../retention/history.ts";
+import type { Store } from "../store/store.ts";
+import type { Logger } from "../system/logger.ts";
+import type { Finding } from "../verification/findings.ts";
+import { type Observation, observeSnapshots, type Trust } from "./observe-snapshots.ts";
+
+export interface HistoryCheck {
+  /** Absent where the history could not be looked at. */
+  readonly observation?: Observation;
+  readonly findings: readonly Finding[];
+}
+
+export async function checkHistory(
+  store: Store,
+  source: string,
+  trust: Trust,
+  now: Date,
+): Promise<HistoryCheck> {
+  try {
+    const observation = await observeSnapshots(store, { source, trust, now });
+    const broken = observation.findings.filter(({ code }) => code === "ledger-broken");
+    return { observation, findings: [...observation.history, ...broken] };
+  } catch (cause) {
+    const { code, message, hint } = asLifeboatError(cause);
+    if (code !== "snapshot-too-new") throw cause;
+    const sentence = `The history was not looked at: ${message}`;
+    return {
+      findings: [{ level: "warning", code, sentence, publicSentence: sentence, remedy: hint }],
+    };
+  }
+}
+
+/** Names what history does not explain; a chosen snapshot that is itself forged or replaced is refused. */
+export async function refuseForged(
+  store: Store,
+  chosen: { readonly source: string; readonly id: string },
+  { trust, now, logger }: { readonly trust: Trust; readonly now: Date; readonly logger: Logger },
+): Promise<readonly Finding[]> {
+  const { findings } = await checkHistory(store, chosen.source, trust, now);
+  for (const { publicSentence, remedy } of findings) logger.warning(`${publicSentence} ${remedy}`);
+  const own = findings.find((finding) => (finding as Partial<HistoryFinding>).id === chosen.id);
+  if (own !== undefined) throw historyError([own]);
+  return findings;
+}
+
+/** The error that broken history ends with; undefined where it is whole. */
+export function historyErrorOf(findings: readonly Finding[]): LifeboatError | undefined {
+  const broken = findings.filter(({ code }) => code.startsWith("history-") || code === "ledger-broken");
+  return broken.length === 0 ? undefined : historyError(broken);
+}
+
+function historyError(findings: readonly Finding[]): LifeboatError {
+  const [first] = findings;
+  const more = findings.length > 1 ? ` (and ${findings.length - 1} more)` : "";
+  return new LifeboatError("history-broken", `${first?.publicSentence ?? ""}${more}`);
+}

@@ -1,0 +1,89 @@
+/** What a person says about retention: keep this one for ever, do so no longer, go on although it looks like an attack. */
+import { randomBytes } from "node:crypto";
+import { LifeboatError } from "../errors.ts";
+import { holdKey } from "../snapshot/keys.ts";
+import { selfHashOf } from "../snapshot/self-hash.ts";
+import { writeSignedDocument } from "../snapshot/signed-document.ts";
+import type { SigningKey } from "../snapshot/signature.ts";
+import type { Actor } from "../snapshot/tombstone.ts";
+import type { Store } from "../store/store.ts";
+import type { Clock } from "../system/clock.ts";
+import { type Observation, observeSnapshots, type Trust } from "./observe-snapshots.ts";
+
+export interface HoldRequest {
+  readonly source: string;
+  readonly because: string;
+  readonly by: Actor;
+  readonly trust: Trust;
+  readonly signingKey: SigningKey | undefined;
+}
+
+export interface HoldReport {
+  readonly source: string;
+  readonly store: string;
+  readonly act: "hold" | "release" | "unfreeze";
+  readonly snapshot?: string;
+  /** Of `unfreeze`: what history could not explain, and the sentence that froze retention. */
+  readonly accepted?: readonly string[];
+  readonly wasFrozen?: string;
+}
+
+interface Means {
+  readonly store: Store;
+  readonly clock: Clock;
+}
+
+export async function holdSnapshot(
+  act: "hold" | "release",
+  snapshot: string,
+  request: HoldRequest,
+  means: Means,
+): Promise<HoldReport> {
+  const { snapshots } = await look(request, means);
+  if (!snapshots.some(({ id }) => id === snapshot)) {
+    throw new LifeboatError("snapshot-not-found", `Source "${request.source}" has no snapshot ${snapshot}.`);
+  }
+  if (act === "release") requireVoice(request);
+  await write({ act, snapshot }, request, means);
+  return { source: request.source, store: means.store.address, act, snapshot };
+}
+
+export async function unfreeze(request: HoldRequest, means: Means): Promise<HoldReport> {
+  requireVoice(request);
+  const { history, standings } = await look(request, means);
+  const accepted = [...new Set([...standings.accepted, ...history.map(({ accepts }) => accepts)])];
+  await write({ act: "unfreeze", accepted }, request, means);
+  const { source } = request;
+  return {
+    source,
+    store: means.store.address,
+    act: "unfreeze",
+    accepted,
+    ...(standings.freeze === undefined ? {} : { wasFrozen: standings.freeze }),
+  };
+}
+
+async function look({ source, trust }: HoldRequest, { store, clock }: Means): Promise<Observation> {
+  return await observeSnapshots(store, { source, trust, now: clock.now() });
+}
+
+/** What lifts a protection must be signed where signatures are demanded, or whoever can write could lift it. */
+function requireVoice({ trust, signingKey }: HoldRequest): void {
+  if (trust.signers.length === 0 || signingKey !== undefined || trust.ledger !== undefined) return;
+  throw new LifeboatError("input-invalid", "Signatures are demanded, but there is no key to sign with.", {
+    hint: "Give --signing-key env:NAME or file:PATH.",
+  });
+}
+
+async function write(
+  said: { readonly act: string } & Readonly<Record<string, unknown>>,
+  { source, because, by, signingKey, trust }: HoldRequest,
+  { store, clock }: Means,
+): Promise<void> {
+  const moment = clock.now();
+  const time = moment.toISOString();
+  const bytes = writeSignedDocument({ holdVersion: 1, ...said, source, because, by, time }, signingKey);
+  await store.put(holdKey(source, moment, randomBytes(4).toString("hex")), bytes);
+  const witnessed = [selfHashOf(bytes)];
+  await trust.ledger?.append({ act: said.act, source, store: store.address, heads: [], witnessed, by, time });
+}

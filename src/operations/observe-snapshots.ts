@@ -1,0 +1,334 @@
+/**
+ * All snapshots of a source in one store, as whoever decides about them without a key sees them: states, evidence that
+ * counts, what people said, and whether history explains what is there and what is not. Listings are complete or throw.
+ */
+import { asLifeboatError } from "../errors.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import { type Witness, witnessOf } from "../ledger/record.ts";
+import { acceptanceOf, historyFindings, type HistoryFinding, type Memory } from "../retention/history.ts";
+import { evidenceSchema } from "../snapshot/evidence.ts";
+import { holdSchema, type ReadHold, type Standings, standingsOf } from "../snapshot/holds.ts";
+import { isSnapshotId } from "../snapshot/ids.ts";
+import { evidenceOfSource, holdPrefix, tombstonePrefix } from "../snapshot/keys.ts";
+import {
+  damagedSnapshot,
+  type Evidence,
+  type ObservedSnapshot,
+  observedSnapshot,
+} from "../snapshot/observed.ts";
+import { isSignedBy, readSignedDocument, type Signers } from "../snapshot/signed-document.ts";
+import { readSnapshotJson, type SeenHead, type SnapshotJson, type Tier } from "../snapshot/snapshot-json.ts";
+import { type Tombstone, tombstoneSchema } from "../snapshot/tombstone.ts";
+import type { ListedSnapshot, Store, StoreFinding } from "../store/store.ts";
+import type { Finding } from "../verification/findings.ts";
+import { seenHeadOf } from "./history.ts";
+import { wholeOf } from "./sealed-files.ts";
+
+/** What must vouch for a document before it counts. */
+export interface Trust {
+  /** Public keys; none: no signature is demanded. */
+  readonly signers: Signers;
+  /** Witnesses heads and documents; absent: nobody does. */
+  readonly ledger?: Ledger | undefined;
+}
+
+export interface ObserveRequest {
+  readonly source: string;
+  readonly trust: Trust;
+  readonly now: Date;
+  /** Tiers that this store is asked to keep; others are no loss here. Default: all. */
+  readonly keeps?: (tier: Tier) => boolean;
+  /** Ids that the store has which backups go to first; absent where this is that store. */
+  readonly elsewhere?: ReadonlySet<string>;
+}
+
+export interface Observation {
+  readonly source: string;
+  /** By id. */
+  readonly snapshots: readonly ObservedSnapshot[];
+  /** Those whose snapshot.json could be read. */
+  readonly documents: ReadonlyMap<string, SnapshotJson>;
+  /** By the id of the snapshot they are for; only those that are trusted. */
+  readonly tombstones: ReadonlyMap<string, Tombstone>;
+  /** Removed by prune, but some files may be left: their snapshot.json is gone, and a tombstone says so. */
+  readonly halfRemoved: readonly string[];
+  readonly standings: Standings;
+  /** What history does not explain. */
+  readonly history: readonly HistoryFinding[];
+  readonly findings: readonly Finding[];
+  /** Of the snapshots that nobody named as seen: what a ledger witnesses. */
+  readonly heads: readonly SeenHead[];
+  /** The newest moment at which the store says that it got something. */
+  readonly newestStoredAt?: Date;
+}
+
+const readsAtOnce = 8;
+
+export async function observeSnapshots(store: Store, request: ObserveRequest): Promise<Observation> {
+  const { source, trust, now } = request;
+  // In this order: what the ledger has seen was in the store before, and what vanishes meanwhile has a tombstone then.
+  const witness = await readWitness(trust.ledger, source, store.address);
+  const listing = await store.snapshots(source);
+  const documents = readable(listing.snapshots, source);
+  const vouch = voucher(trust, witness);
+  const evidence = await readEvidence(store, source, documents, vouch);
+  const holds = await readHolds(store, source, vouch);
+  const tombstones = await readTombstones(store, source, listing.findings, documents, witness, vouch);
+  const standings = standingsOf(holds, now);
+
+  const snapshots = listing.snapshots.map((listed): ObservedSnapshot => {
+    const document = documents.get(listed.id);
+    const around = {
+      evidence: evidence.of.get(listed.id) ?? [],
+      isTrusted: isTrustedSnapshot(listed.snapshotJson, document, trust, witness, standings),
+      isHeld: standings.held.has(listed.id),
+      storedAt: listed.storedAt,
+      ...(listed.expiresAt === undefined ? {} : { expiresAt: listed.expiresAt }),
+    };
+    return document === undefined ? damagedSnapshot(listed.id, around) : observedSnapshot(document, around);
+  });
+  const beheaded = beheadedIds(listing.findings);
+  const halfRemoved = beheaded.filter((id) => tombstones.has(id));
+  for (const id of beheaded) {
+    if (!tombstones.has(id)) snapshots.push(damagedSnapshot(id, { isHeld: standings.held.has(id) }));
+  }
+  snapshots.sort((one, other) => (one.id < other.id ? -1 : 1));
+  const stored = listing.snapshots.map(({ storedAt }) => storedAt.getTime());
+  return {
+    source,
+    snapshots,
+    documents,
+    tombstones,
+    halfRemoved,
+    standings,
+    history: historyFindings({
+      source,
+      present: new Map(snapshots.map(({ id }) => [id, documents.get(id)?.sha256])),
+      remembered: memories(snapshots, documents, witness),
+      tombstones: new Set(tombstones.keys()),
+      untrusted: snapshots.filter(({ isTrusted }) => !isTrusted).map(({ id }) => id),
+      keeps: request.keeps ?? (() => true),
+      elsewhere: request.elsewhere ?? new Set(),
+      accepted: standings.accepted,
+      now,
+    }),
+    findings: [
+      ...listing.findings.filter(({ id = "" }) => !halfRemoved.includes(id)).map(asFinding),
+      ...ledgerFindings(witness),
+      ...evidenceFindings(evidence, trust),
+    ],
+    heads: headsOf(listing.snapshots, documents),
+    ...(stored.length === 0 ? {} : { newestStoredAt: new Date(Math.max(...stored)) }),
+  };
+}
+
+type Vouch = (bytes: Uint8Array, sha256: string) => boolean;
+
+/** Signed by who may sign, or in the ledger; where neither is configured there is nobody to ask. */
+function voucher({ signers, ledger }: Trust, witness: Witness | undefined): Vouch {
+  const nobodyToAsk = signers.length === 0 && ledger === undefined;
+  return (bytes, sha256) =>
+    nobodyToAsk || witness?.witnessed.has(sha256) === true || isSignedBy(bytes, signers);
+}
+
+/** What the ledger saw, or a person accepted, before signatures were demanded is no forgery. */
+function isTrustedSnapshot(
+  bytes: Uint8Array,
+  document: SnapshotJson | undefined,
+  { signers }: Trust,
+  witness: Witness | undefined,
+  { accepted }: Standings,
+): boolean {
+  // A damaged one is told as damaged.
+  if (signers.length === 0 || document === undefined) return true;
+  if (isSignedBy(bytes, signers) || accepted.has(acceptanceOf(document.id, document.sha256))) return true;
+  return witness?.heads.some(({ id, sha256 }) => id === document.id && sha256 === document.sha256) ?? false;
+}
+
+export async function readWitness(
+  ledger: Ledger | undefined,
+  source: string,
+  store: string,
+): Promise<Witness | undefined> {
+  return ledger === undefined ? undefined : witnessOf(await ledger.read(), source, store);
+}
+
+function readable(listed: readonly ListedSnapshot[], source: string): ReadonlyMap<string, SnapshotJson> {
+  const documents = new Map<string, SnapshotJson>();
+  for (const { id, snapshotJson } of listed) {
+    try {
+      documents.set(id, readSnapshotJson(snapshotJson, { source, id }));
+    } catch (cause) {
+      // A newer format is not damage: whoever cannot read it must not decide about it.
+      if (asLifeboatError(cause).code !== "snapshot-damaged") throw cause;
+    }
+  }
+  return documents;
+}
+
+interface EvidenceReading {
+  readonly of: ReadonlyMap<string, readonly Evidence[]>;
+  readonly unsigned: number;
+  readonly untrusted: number;
+}
+
+async function readEvidence(
+  store: Store,
+  source: string,
+  documents: ReadonlyMap<string, SnapshotJson>,
+  vouch: Vouch,
+): Promise<EvidenceReading> {
+  const prefix = evidenceOfSource(source);
+  const keys = (await store.files(prefix))
+    .map(({ key }) => key)
+    .filter((key) => documents.has(idIn(key, prefix)));
+  const of = new Map<string, Evidence[]>();
+  const count = { unsigned: 0, untrusted: 0 };
+  for (const { key, bytes } of await readFiles(store, keys)) {
+    const document = readSignedDocument(bytes, evidenceSchema);
+    const id = idIn(key, prefix);
+    if (document?.snapshot !== id || document.source !== source) continue;
+    if (document.snapshotSha256 !== documents.get(id)?.sha256) continue;
+    const isTrusted = vouch(bytes, document.sha256);
+    if (!isTrusted) count.untrusted += 1;
+    if (document["signature"] === undefined) count.unsigned += 1;
+    const { level, verdict, time } = document;
+    of.set(id, [...(of.get(id) ?? []), { level, verdict, time: new Date(time), isTrusted }]);
+  }
+  return { of, ...count };
+}
+
+async function readHolds(store: Store, source: string, vouch: Vouch): Promise<readonly ReadHold[]> {
+  const keys = (await store.files(holdPrefix(source))).map(({ key }) => key);
+  const files = await readFiles(store, keys);
+  return files.flatMap(({ bytes }) => {
+    const document = readSignedDocument(bytes, holdSchema);
+    if (document?.source !== source) return [];
+    return [{ document, isTrusted: vouch(bytes, document.sha256) }];
+  });
+}
+
+/** Those that are needed: of ids that somebody remembers and that are gone, of half-removed ones, and recent ones. */
+async function readTombstones(
+  store: Store,
+  source: string,
+  findings: readonly StoreFinding[],
+  documents: ReadonlyMap<string, SnapshotJson>,
+  witness: Witness | undefined,
+  vouch: Vouch,
+): Promise<ReadonlyMap<string, Tombstone>> {
+  const prefix = tombstonePrefix(source);
+  const wanted = new Set([
+    ...beheadedIds(findings),
+    ...[...documents.values()].flatMap(({ id, heads }) => [id, ...heads]),
+    ...(witness?.heads ?? []).map(({ id }) => id),
+  ]);
+  const keys = (await store.files(prefix))
+    .map(({ key }) => key)
+    .filter((key) => wanted.has(key.slice(prefix.length, -".json".length)));
+  const tombstones = new Map<string, Tombstone>();
+  for (const { key, bytes } of await readFiles(store, keys)) {
+    const document = readSignedDocument(bytes, tombstoneSchema);
+    if (document?.source !== source || key !== `${prefix}${document.snapshot}.json`) continue;
+    if (vouch(bytes, document.sha256)) tombstones.set(document.snapshot, document);
+  }
+  return tombstones;
+}
+
+function memories(
+  snapshots: readonly ObservedSnapshot[],
+  documents: ReadonlyMap<string, SnapshotJson>,
+  witness: Witness | undefined,
+): readonly Memory[] {
+  const trusted = snapshots.filter(({ isTrusted }) => isTrusted).map(({ id }) => id);
+  const remembered = trusted.flatMap((id) =>
+    (documents.get(id)?.seen ?? []).map((head) => ({ head, by: `snapshot ${id}` })),
+  );
+  return [...(witness?.heads ?? []).map((head) => ({ head, by: "the ledger" })), ...remembered];
+}
+
+function headsOf(
+  listed: readonly ListedSnapshot[],
+  documents: ReadonlyMap<string, SnapshotJson>,
+): readonly SeenHead[] {
+  const named = new Set([...documents.values()].flatMap(({ heads }) => heads));
+  return listed.flatMap(({ id, expiresAt }) => {
+    const document = documents.get(id);
+    return document === undefined || named.has(id) ? [] : [seenHeadOf(document, expiresAt)];
+  });
+}
+
+async function readFiles(
+  store: Store,
+  keys: readonly string[],
+): Promise<readonly { readonly key: string; readonly bytes: Uint8Array }[]> {
+  const waiting = [...keys];
+  const files: { key: string; bytes: Uint8Array }[] = [];
+  const work = async (): Promise<void> => {
+    for (let key = waiting.shift(); key !== undefined; key = waiting.shift()) {
+      try {
+        files.push({ key, bytes: await wholeOf(await store.read(key)) });
+      } catch (cause) {
+        // Expired since it was listed.
+        if (asLifeboatError(cause).code !== "store-object-missing") throw cause;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: readsAtOnce }, work));
+  return files.sort((one, other) => (one.key < other.key ? -1 : 1));
+}
+
+function beheadedIds(findings: readonly StoreFinding[]): readonly string[] {
+  return findings.flatMap(({ code, id }) =>
+    code === "snapshot-json-missing" && id !== undefined ? [id] : [],
+  );
+}
+
+function idIn(key: string, prefix: string): string {
+  const [id = ""] = key.slice(prefix.length).split("/");
+  return isSnapshotId(id) ? id : "";
+}
+
+export function asFinding({ code, sentence, remedy }: StoreFinding): Finding {
+  return { level: "warning", code, sentence, publicSentence: sentence, remedy };
+}
+
+function ledgerFindings(witness: Witness | undefined): readonly Finding[] {
+  return (witness?.problems ?? []).map((sentence) => ({
+    level: "error",
+    code: "ledger-broken",
+    sentence,
+    publicSentence: sentence,
+    remedy: "Find out who changed the ledger: it is only ever added to.",
+  }));
+}
+
+function evidenceFindings(
+  { unsigned, untrusted }: EvidenceReading,
+  { signers, ledger }: Trust,
+): readonly Finding[] {
+  const warning = (code: string, sentence: string, remedy: string): Finding => ({
+    level: "warning",
+    code,
+    sentence,
+    publicSentence: sentence,
+    remedy,
+  });
+  if (untrusted > 0) {
+    return [
+      warning(
+        "evidence-not-trusted",
+        `${untrusted} results of checks are neither signed nor in the ledger, and count for nothing.`,
+        "Give `verify` the signing key; find out who wrote these.",
+      ),
+    ];
+  }
+  if (unsigned === 0 || signers.length > 0 || ledger !== undefined) return [];
+  return [
+    warning(
+      "evidence-unsigned",
+      "Nobody vouches for the results of checks: whoever can write into the store can write them.",
+      "Set LIFEBOAT_SIGNING_KEY and give `signing-key` to backups and `verify`, or keep a ledger (docs/retention.md).",
+    ),
+  ];
+}

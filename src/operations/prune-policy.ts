@@ -1,0 +1,84 @@
+/** Prunes every source of a policy in every store of it; what fails in one place does not stop the others. */
+import { asLifeboatError, type LifeboatError } from "../errors.ts";
+import { calendarOf } from "../policy/calendar.ts";
+import { artifactDaysLimit, type Policy, type PolicyStore, retentionAt } from "../policy/policy.ts";
+import type { SigningKey } from "../snapshot/signature.ts";
+import type { Actor } from "../snapshot/tombstone.ts";
+import type { Store } from "../store/store.ts";
+import type { Clock } from "../system/clock.ts";
+import type { Logger } from "../system/logger.ts";
+import type { Trust } from "./observe-snapshots.ts";
+import { type PruneReport, pruneSnapshots } from "./prune-snapshots.ts";
+
+export interface PolicyPruneRequest {
+  readonly policy: Policy;
+  /** In the policy's order. */
+  readonly stores: readonly {
+    readonly of: PolicyStore;
+    readonly store: Store;
+    /** The ledger may lie in the store itself. */
+    readonly trust: Trust;
+  }[];
+  /** Default: all of the policy. */
+  readonly source?: string;
+  readonly dryRun: boolean;
+  readonly signingKey: SigningKey | undefined;
+  readonly by: Actor;
+}
+
+export interface PolicyPruneReport {
+  readonly reports: readonly PruneReport[];
+  readonly failures: readonly PruneFailure[];
+  /** The first bad news, if there is any. */
+  readonly error?: LifeboatError;
+}
+
+export interface PruneFailure {
+  readonly source: string;
+  readonly store: string;
+  readonly error: LifeboatError;
+}
+
+export async function prunePolicy(
+  request: PolicyPruneRequest,
+  { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
+): Promise<PolicyPruneReport> {
+  const { policy, stores, dryRun, signingKey, by } = request;
+  const sources = policy.sources.map(({ name }) => name);
+  const reports: PruneReport[] = [];
+  const failures: PruneFailure[] = [];
+  const [first] = stores;
+  for (const source of request.source === undefined ? sources : [request.source]) {
+    for (const { of, store, trust } of stores) {
+      try {
+        // What GitHub cannot keep longer it removes by itself; by less than its limit nothing is removed early.
+        const retention = retentionAt(of, policy, artifactDaysLimit.private);
+        const copiedFrom = store === first?.store ? undefined : await idsIn(first?.store, source);
+        const report = await pruneSnapshots(
+          {
+            source,
+            trust,
+            retention,
+            calendar: calendarOf(policy.timezone),
+            keeps: (tier) => retention.tiers[tier] !== undefined,
+            ...(copiedFrom === undefined ? {} : { elsewhere: copiedFrom }),
+            dryRun,
+            signingKey,
+            by,
+          },
+          { store, clock, logger },
+        );
+        reports.push(report);
+      } catch (cause) {
+        failures.push({ source, store: store.address, error: asLifeboatError(cause) });
+      }
+    }
+  }
+  const error = failures[0]?.error ?? reports.find((report) => report.error !== undefined)?.error;
+  return { reports, failures, ...(error === undefined ? {} : { error }) };
+}
+
+async function idsIn(store: Store | undefined, source: string): Promise<ReadonlySet<string>> {
+  const listing = await store?.snapshots(source);
+  return new Set(listing?.snapshots.map(({ id }) => id));
+}

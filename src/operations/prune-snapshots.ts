@@ -1,0 +1,239 @@
+/**
+ * Removes the snapshots of one source that a store need not keep any more. It looks, decides, claims, looks and decides
+ * again, and only then removes: snapshot.json first, so that nothing half-removed is ever taken for whole.
+ */
+import { randomBytes } from "node:crypto";
+import { asLifeboatError, LifeboatError } from "../errors.ts";
+import type { Calendar } from "../policy/calendar.ts";
+import type { Retention } from "../policy/policy.ts";
+import type { RetentionDecision } from "../retention/decide.ts";
+import { holdKey, snapshotFileKey, snapshotJsonName } from "../snapshot/keys.ts";
+import { tolerableSkewMs } from "../snapshot/observed.ts";
+import { writeSignedDocument } from "../snapshot/signed-document.ts";
+import type { SigningKey } from "../snapshot/signature.ts";
+import type { Actor } from "../snapshot/tombstone.ts";
+import type { Store } from "../store/store.ts";
+import type { Clock } from "../system/clock.ts";
+import type { Logger } from "../system/logger.ts";
+import type { Finding } from "../verification/findings.ts";
+import { historyErrorOf } from "./check-history.ts";
+import { type Observation, type ObserveRequest, observeSnapshots } from "./observe-snapshots.ts";
+import { planPruning, type PruningPlan } from "./plan-pruning.ts";
+import { type PackSweep, sweepPacks } from "./sweep-packs.ts";
+import { claim, claimedByOthers } from "./write-tombstones.ts";
+
+export interface PruneRequest extends Pick<ObserveRequest, "source" | "trust" | "keeps" | "elsewhere"> {
+  readonly retention: Retention;
+  readonly calendar: Calendar;
+  readonly dryRun: boolean;
+  readonly signingKey: SigningKey | undefined;
+  readonly by: Actor;
+}
+
+export interface PruneSurroundings {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface PruneReport {
+  readonly source: string;
+  readonly store: string;
+  readonly dryRun: boolean;
+  readonly decisions: readonly RetentionDecision[];
+  readonly freeze?: string;
+  readonly removed: readonly string[];
+  /** Decided, but protected by the store's lock. */
+  readonly locked: readonly string[];
+  /** Removals of an earlier run that was interrupted, finished now. */
+  readonly finished: readonly string[];
+  readonly packs?: PackSweep;
+  readonly findings: readonly Finding[];
+  /** Frozen: orderly bad news. */
+  readonly error?: LifeboatError;
+}
+
+export async function pruneSnapshots(
+  request: PruneRequest,
+  surroundings: PruneSurroundings,
+): Promise<PruneReport> {
+  const { store, clock, logger } = surroundings;
+  const { source, dryRun } = request;
+  requireSignature(request);
+  await refuseSkew(store, clock.now());
+  const now = clock.now();
+  const observation = await observeSnapshots(store, { ...request, now });
+  refuseOldClock(observation, now);
+  const plan = planPruning(observation, { ...request, now });
+  const report = {
+    source,
+    store: store.address,
+    dryRun,
+    decisions: plan.decisions,
+    removed: [] as string[],
+    locked: [] as string[],
+    finished: [] as string[],
+    findings: [...plan.findings],
+  };
+  if (plan.freeze !== undefined) {
+    if (!dryRun) await rememberFreeze(observation, plan, request, surroundings);
+    return { ...report, freeze: plan.freeze, error: frozenError(plan, source) };
+  }
+  if (dryRun) return report;
+
+  for (const id of observation.halfRemoved) {
+    const names = observation.tombstones.get(id)?.files ?? [];
+    const outcome = await remove(store, source, id, names);
+    (outcome === "removed" ? report.finished : report.locked).push(id);
+  }
+  const doomed = plan.decisions.filter(({ keep }) => !keep);
+  if (doomed.length > 0) {
+    const second = await claimAndRemove(doomed, observation, request, surroundings, report);
+    if (second?.freeze !== undefined) {
+      return { ...report, freeze: second.freeze, error: frozenError(second, source) };
+    }
+  }
+  const packs = await sweep(store, source, clock, report.findings);
+  logger.info(`${source}: ${report.removed.length} of ${plan.decisions.length} snapshots removed.`);
+  return { ...report, ...(packs === undefined ? {} : { packs }) };
+}
+
+/** The plan of the second look, where that one froze. */
+async function claimAndRemove(
+  doomed: readonly RetentionDecision[],
+  observation: Observation,
+  request: PruneRequest,
+  { store, clock, logger }: PruneSurroundings,
+  report: { readonly removed: string[]; readonly locked: string[]; readonly findings: Finding[] },
+): Promise<PruningPlan | undefined> {
+  const { source, signingKey, by } = request;
+  const pruning = randomBytes(8).toString("hex");
+  const claims = await claim(doomed, observation, { store, pruning, by, signingKey, now: clock.now() });
+  report.findings.push(...claims.findings);
+  if (claims.own.size === 0) return undefined;
+  await witness(request, observation, claims.written, { store, clock });
+
+  const now = clock.now();
+  const again = await observeSnapshots(store, { ...request, now });
+  const others = claimedByOthers(again, { pruning, now });
+  const second = planPruning(again, { ...request, now }, others);
+  if (second.freeze !== undefined) return second;
+  const removable = second.decisions.filter(({ keep }) => !keep).map(({ snapshot }) => snapshot.id);
+  for (const id of removable) {
+    const names = claims.own.get(id);
+    if (names === undefined) continue;
+    const outcome = await remove(store, source, id, names);
+    (outcome === "removed" ? report.removed : report.locked).push(id);
+    logger.debug(`${source}: ${id} ${outcome}.`);
+  }
+  return undefined;
+}
+
+/** What the ledger must know before it happens: after a kill in between, nobody else could explain the absences. */
+async function witness(
+  { trust, source, by }: PruneRequest,
+  { heads }: Observation,
+  written: readonly string[],
+  { store, clock }: { readonly store: Store; readonly clock: Clock },
+): Promise<void> {
+  await trust.ledger?.append({
+    act: "prune",
+    source,
+    store: store.address,
+    heads: [...heads],
+    witnessed: [...written],
+    by,
+    time: clock.now().toISOString(),
+  });
+}
+
+async function remove(
+  store: Store,
+  source: string,
+  id: string,
+  names: readonly string[],
+): Promise<"removed" | "locked"> {
+  const rest = names.filter((name) => name !== snapshotJsonName);
+  for (const name of [snapshotJsonName, ...rest]) {
+    try {
+      await store.delete(snapshotFileKey(source, id, name));
+    } catch (cause) {
+      // If it is snapshot.json, the snapshot stays whole; a part that is left is removed when its lock has ended.
+      if (asLifeboatError(cause).code === "store-object-locked") return "locked";
+      throw cause;
+    }
+  }
+  return "removed";
+}
+
+async function sweep(
+  store: Store,
+  source: string,
+  clock: Clock,
+  findings: Finding[],
+): Promise<PackSweep | undefined> {
+  try {
+    return await sweepPacks(store, source, clock);
+  } catch (cause) {
+    const { code, message, hint } = asLifeboatError(cause);
+    if (code !== "snapshot-damaged" && code !== "store-object-locked") throw cause;
+    const sentence = `No pack was removed: ${message}`;
+    findings.push({ level: "warning", code, sentence, publicSentence: sentence, remedy: hint });
+    return undefined;
+  }
+}
+
+/** A tombstone that nobody trusts explains nothing: every removal would look like an attack afterwards. */
+function requireSignature({ trust, signingKey, dryRun }: PruneRequest): void {
+  if (dryRun || trust.signers.length === 0 || signingKey !== undefined || trust.ledger !== undefined) return;
+  throw new LifeboatError("input-invalid", "Signatures are demanded, but there is no key to sign with.", {
+    hint: "Give `signing-key`: what is removed must be explained by a signed tombstone.",
+  });
+}
+
+async function refuseSkew(store: Store, now: Date): Promise<void> {
+  const theirs = await store.serverTime?.();
+  if (theirs === undefined) return;
+  const skewMs = Math.abs(theirs.getTime() - now.getTime());
+  if (skewMs <= tolerableSkewMs) return;
+  throw new LifeboatError(
+    "store-clock-skew",
+    `This machine's clock and the store's are ${Math.round(skewMs / 60_000)} minutes apart: nothing was removed.`,
+  );
+}
+
+/** A store without a clock still says when it got its newest file; a clock that is behind that is wrong. */
+function refuseOldClock({ newestStoredAt }: Observation, now: Date): void {
+  if (newestStoredAt === undefined || newestStoredAt.getTime() <= now.getTime() + tolerableSkewMs) return;
+  throw new LifeboatError(
+    "store-clock-skew",
+    `The store got a snapshot at ${newestStoredAt.toISOString()}, which this machine's clock calls the future: nothing was removed.`,
+  );
+}
+
+/** So that the freeze outlives the snapshots that caused it; broken history stays broken by itself. */
+async function rememberFreeze(
+  { standings, source }: Observation,
+  { anomalies, freeze = "" }: PruningPlan,
+  { signingKey, by }: PruneRequest,
+  { store, clock, logger }: PruneSurroundings,
+): Promise<void> {
+  if (standings.freeze !== undefined || anomalies.length === 0) return;
+  const time = clock.now();
+  const document = { holdVersion: 1, act: "freeze", source, because: freeze, by, time: time.toISOString() };
+  const key = holdKey(source, time, randomBytes(4).toString("hex"));
+  try {
+    await store.put(key, writeSignedDocument(document, signingKey));
+  } catch (cause) {
+    // The freeze itself is what matters, and the snapshots show it to the next pruning too.
+    logger.warning(`The freeze could not be written down: ${asLifeboatError(cause).message}`);
+  }
+}
+
+function frozenError({ findings, freeze = "" }: PruningPlan, source: string): LifeboatError {
+  const broken = historyErrorOf(findings);
+  if (broken !== undefined) return broken;
+  return new LifeboatError("retention-frozen", `Retention of "${source}" is frozen: ${freeze}`, {
+    hint: `Find out what happened. If the change was meant: lifeboat unfreeze ${source} --because "…".`,
+  });
+}

@@ -1,0 +1,118 @@
+/**
+ * Tombstones: each says, before a snapshot is removed, that it will be and why. They also keep two prunings from removing
+ * what each keeps in place of the other: whoever comes second takes what the first has claimed for gone.
+ */
+import { asLifeboatError } from "../errors.ts";
+import type { RetentionDecision } from "../retention/decide.ts";
+import { snapshotPrefix, tombstoneKey } from "../snapshot/keys.ts";
+import { writeSignedDocument } from "../snapshot/signed-document.ts";
+import type { SigningKey } from "../snapshot/signature.ts";
+import { selfHashOf } from "../snapshot/self-hash.ts";
+import type { Actor, Tombstone, TombstoneFields } from "../snapshot/tombstone.ts";
+import type { Store } from "../store/store.ts";
+import type { Finding } from "../verification/findings.ts";
+import type { Observation } from "./observe-snapshots.ts";
+
+/** A pruning that has claimed a snapshot so long ago is dead. */
+const claimMs = 30 * 60_000;
+
+export interface Claims {
+  /** Ids that this pruning may remove, with the files of each. */
+  readonly own: ReadonlyMap<string, readonly string[]>;
+  /** Hashes of the tombstones that it has written. */
+  readonly written: readonly string[];
+  readonly findings: readonly Finding[];
+}
+
+export interface ClaimRequest {
+  readonly store: Store;
+  readonly pruning: string;
+  readonly by: Actor;
+  readonly now: Date;
+  readonly signingKey: SigningKey | undefined;
+}
+
+export async function claim(
+  doomed: readonly RetentionDecision[],
+  observation: Observation,
+  request: ClaimRequest,
+): Promise<Claims> {
+  const { store } = request;
+  const { source } = observation;
+  const own = new Map<string, readonly string[]>();
+  const written: string[] = [];
+  const findings: Finding[] = [];
+  for (const { snapshot, reasons } of doomed) {
+    const { id } = snapshot;
+    const present = observation.tombstones.get(id);
+    if (present !== undefined) {
+      if (!isFresh(present, request)) own.set(id, await filesOf(store, source, id, present.files));
+      continue;
+    }
+    const files = await filesOf(store, source, id, []);
+    const [reason = { code: "ended", sentence: "" }] = reasons;
+    const fields: TombstoneFields = {
+      source,
+      snapshot: id,
+      snapshotSha256: observation.documents.get(id)?.sha256 ?? "",
+      reason: { ...reason },
+      files: [...files],
+      pruning: request.pruning,
+      by: request.by,
+      time: request.now.toISOString(),
+    };
+    const bytes = writeSignedDocument({ tombstoneVersion: 1, ...fields }, request.signingKey);
+    try {
+      await store.put(tombstoneKey(source, id), bytes);
+    } catch (cause) {
+      if (asLifeboatError(cause).code !== "store-key-exists") throw cause;
+      // Another pruning was faster, or somebody put a file there that is no tombstone of ours.
+      findings.push(alreadyClaimed(id));
+      continue;
+    }
+    own.set(id, files);
+    written.push(selfHashOf(bytes));
+  }
+  return { own, written, findings };
+}
+
+/** Ids that another pruning, which may be alive, is about to remove. */
+export function claimedByOthers(
+  { tombstones, snapshots }: Observation,
+  request: Pick<ClaimRequest, "pruning" | "now">,
+): ReadonlySet<string> {
+  const present = new Set(snapshots.map(({ id }) => id));
+  return new Set(
+    [...tombstones.values()]
+      .filter((tombstone) => tombstone.pruning !== request.pruning && isFresh(tombstone, request))
+      .map(({ snapshot }) => snapshot)
+      .filter((id) => present.has(id)),
+  );
+}
+
+function isFresh({ time, pruning }: Tombstone, request: Pick<ClaimRequest, "pruning" | "now">): boolean {
+  return pruning !== request.pruning && request.now.getTime() - Date.parse(time) < claimMs;
+}
+
+/** What is there, and what an interrupted removal knew of. */
+async function filesOf(
+  store: Store,
+  source: string,
+  id: string,
+  known: readonly string[],
+): Promise<readonly string[]> {
+  const prefix = snapshotPrefix(source, id);
+  const listed = (await store.files(prefix)).map(({ key }) => key.slice(prefix.length));
+  return [...new Set([...listed, ...known])].filter((name) => !name.includes("/"));
+}
+
+function alreadyClaimed(id: string): Finding {
+  const sentence = `Snapshot ${id} stays for now: another pruning has claimed it, or a file that is no tombstone lies in the place of its own.`;
+  return {
+    level: "info",
+    code: "already-claimed",
+    sentence,
+    publicSentence: sentence,
+    remedy: "The next pruning looks again.",
+  };
+}
