@@ -257,6 +257,19 @@ export const errorCatalogue = {
     meaning: "The file system refused to write, or to read, in the folder that should be restored into.",
     cure: "The message carries the system's own words; cure that and run again: what is there already is not written twice.",
   },
+  "rewrap-damaged": {
+    family: "ours",
+    exitCode: 3,
+    meaning:
+      "A document with new headers for a rotated key is not what was written. The backup's own files are not touched by this.",
+    cure: "Whoever holds a key that the backup was sealed for still opens it. Run `rotate-keys` again, and look at who can write the store.",
+  },
+  "rotation-incomplete": {
+    family: "ours",
+    exitCode: 1,
+    meaning: "Some sealed files did not get a header for the new keys; all others did.",
+    cure: "Cure what the findings name, then run the same command again: it goes on where it stopped. Keep the old identity until then.",
+  },
   "run-cancelled": {
     family: "user",
     exitCode: 1,

@@ -1,6 +1,7 @@
 /** The bundle's two doors: an action by its name, and the command line. */
 import { dbBackup } from "./actions/db-backup/run.ts";
 import { restore } from "./actions/restore/run.ts";
+import { rotateKeys } from "./actions/rotate-keys/run.ts";
 import { storageBackup } from "./actions/storage-backup/run.ts";
 import { verify } from "./actions/verify/run.ts";
 import { type Action, runAction as run } from "./runner/run-action.ts";
@@ -10,6 +11,7 @@ export { runCli } from "./cli/run-cli.ts";
 const actions = {
   "db-backup": dbBackup,
   restore,
+  "rotate-keys": rotateKeys,
   "storage-backup": storageBackup,
   verify,
 } as const satisfies Record<string, Action>;

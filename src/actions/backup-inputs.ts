@@ -2,6 +2,7 @@
 import { LifeboatError } from "../errors.ts";
 import type { InputReader } from "../runner/input-reader.ts";
 import { parseRecipients, type Recipients } from "../seal/recipients.ts";
+import { longestTierDays } from "../retention/lifetime.ts";
 import { isSourceName, sourceNameRule } from "../snapshot/keys.ts";
 import { type Tier, tiers } from "../snapshot/snapshot-json.ts";
 import { parseSigningKey, type SigningKey } from "../snapshot/signature.ts";
@@ -17,15 +18,8 @@ export interface BackupInputs {
   readonly signingKey: SigningKey | undefined;
 }
 
-/** What the old procedure kept; artifacts end earlier (docs/format.md). */
-const daysOfTier: Readonly<Record<Tier, number>> = {
-  hourly: 2,
-  daily: 30,
-  weekly: 90,
-  monthly: 366,
-  yearly: 7 * 366,
-};
-const mostDays = { artifacts: 400, s3: 100 * 366, directory: 100 * 366 } as const;
+/** Artifacts end earlier than most tiers (docs/format.md). */
+export const mostDays = { artifacts: 400, s3: 100 * 366, directory: 100 * 366 } as const;
 
 export function backupInputs(read: InputReader, defaultSource: string): BackupInputs {
   const chosen = read.parsed("tiers", parseTiers, ["daily"]);
@@ -33,18 +27,22 @@ export function backupInputs(read: InputReader, defaultSource: string): BackupIn
   // Undefined after a problem with the address, which is reported with the others.
   const address = store.address as StoreAddress | undefined;
   const most = mostDays[address?.kind ?? "artifacts"];
+  const chosenTiers = (chosen as typeof chosen | undefined) ?? [];
   return {
     source: read.parsed("source", parseSource, defaultSource),
     store,
-    recipients: readRecipients(read),
+    recipients: readRecipients(read, read.optional.secret("passphrase")),
     tiers: chosen,
-    retentionDays: read.integer("retention-days", { min: 1, max: most }, Math.min(most, longestTier(chosen))),
+    retentionDays: read.integer(
+      "retention-days",
+      { min: 1, max: most },
+      Math.min(most, longestTierDays(chosenTiers)),
+    ),
     signingKey: read.optional.secret("signing-key", parseSigningKey),
   };
 }
 
-function readRecipients(read: InputReader): Recipients {
-  const passphrase = read.optional.secret("passphrase");
+export function readRecipients(read: InputReader, passphrase: string | undefined): Recipients {
   const texts = read.optional.list("recipients") ?? [];
   try {
     return parseRecipients(texts, passphrase);
@@ -67,8 +65,4 @@ function parseTiers(text: string): readonly Tier[] {
     throw new LifeboatError("input-invalid", `not a list of ${tiers.join(", ")}.`, { hint: "" });
   }
   return tiers.filter((tier) => words.includes(tier));
-}
-
-function longestTier(chosen: readonly Tier[] | undefined): number {
-  return Math.max(1, ...(chosen ?? []).map((tier) => daysOfTier[tier]));
 }

@@ -9,6 +9,7 @@ import { keygenCommand } from "./keygen-command.ts";
 import { listCommand, showCommand } from "./list-command.ts";
 import { restoreCommand, restoreStorageCommand } from "./restore-command.ts";
 import { policyCheckCommand, policyExplainCommand } from "./policy-command.ts";
+import { rotateKeysCommand } from "./rotate-keys-command.ts";
 import { verifyCommand } from "./verify-command.ts";
 
 const commands: readonly CliCommand[] = [
@@ -21,6 +22,7 @@ const commands: readonly CliCommand[] = [
   restoreCommand,
   restoreStorageCommand,
   exportCommand,
+  rotateKeysCommand,
   policyCheckCommand,
   policyExplainCommand,
 ];

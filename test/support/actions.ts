@@ -10,7 +10,7 @@ import type { FakeGitHub, FakeRun } from "../fakes/github/index.ts";
 import { builtBundle } from "./bundle.ts";
 import { runStep, type Step, type StepEnd } from "./step.ts";
 
-export type ActionName = "db-backup" | "verify" | "restore";
+export type ActionName = "db-backup" | "verify" | "restore" | "rotate-keys";
 
 export interface ActionStep extends Omit<Step, "entry" | "args"> {
   readonly github: FakeGitHub;

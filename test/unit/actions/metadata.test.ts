@@ -5,11 +5,13 @@ import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { dbBackupInputs } from "../../../src/actions/db-backup/inputs.ts";
 import { restoreInputs } from "../../../src/actions/restore/inputs.ts";
+import { rotateKeysInputs } from "../../../src/actions/rotate-keys/inputs.ts";
 import { verifyInputs } from "../../../src/actions/verify/inputs.ts";
 import { storageBackupInputs } from "../../../src/actions/storage-backup/inputs.ts";
 import { backupCommand, backupStorageCommand } from "../../../src/cli/backup-command.ts";
 import type { CliCommand } from "../../../src/cli/cli-command.ts";
 import { restoreCommand, restoreStorageCommand } from "../../../src/cli/restore-command.ts";
+import { rotateKeysCommand } from "../../../src/cli/rotate-keys-command.ts";
 import { verifyCommand } from "../../../src/cli/verify-command.ts";
 import { type InputReader, type InputSource, readInputs } from "../../../src/runner/input-reader.ts";
 import { createSecrets } from "../../../src/runner/secrets.ts";
@@ -18,6 +20,7 @@ const actions = [
   { name: "db-backup", shape: dbBackupInputs, commands: [backupCommand] },
   { name: "storage-backup", shape: storageBackupInputs, commands: [backupStorageCommand] },
   { name: "verify", shape: verifyInputs, commands: [verifyCommand] },
+  { name: "rotate-keys", shape: rotateKeysInputs, commands: [rotateKeysCommand] },
   { name: "restore", shape: restoreInputs, commands: [restoreCommand, restoreStorageCommand] },
 ] as const;
 
