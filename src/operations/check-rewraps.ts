@@ -20,7 +20,7 @@ export async function checkRewraps(
   snapshot: SnapshotJson,
   identities: Identities | undefined,
 ): Promise<ComponentVerdict> {
-  const rewraps = new Rewraps(store, snapshot.source);
+  const rewraps = new Rewraps(store, snapshot.source, snapshot.packs.length === 0 ? snapshot.id : undefined);
   const findings: Finding[] = [];
   let checked = 0;
   for (const { id, files } of unitsOf(snapshot)) {

@@ -6,7 +6,7 @@ import { asLifeboatError, LifeboatError } from "../errors.ts";
 import { openHeader, type OpenOptions } from "../seal/age-header.ts";
 import type { Identities } from "../seal/identities.ts";
 import { opensPayload, payloadStartBytes } from "../seal/rewrap.ts";
-import { rewrapOfKey, rewrapsPrefix } from "../snapshot/keys.ts";
+import { rewrapOfKey, rewrapPrefix, rewrapsPrefix } from "../snapshot/keys.ts";
 import { headerBytes, isBoundTo, readRewrap, type RewrapJson } from "../snapshot/rewrap-json.ts";
 import type { Extent } from "../snapshot/snapshot-json.ts";
 import type { Store } from "../store/store.ts";
@@ -43,16 +43,18 @@ export interface Shelf {
   readonly next: number;
 }
 
-/** All rewraps of one source in one store, listed once and read when they are asked for. */
+/** The rewraps of one source in one store, or of one snapshot `only`; listed once, and read when they are asked for. */
 export class Rewraps {
   readonly #store: Store;
   readonly #source: string;
+  readonly #prefix: string;
   #keys: Promise<ReadonlyMap<string, readonly string[]>> | undefined;
   readonly #shelves = new Map<string, Promise<Shelf>>();
 
-  constructor(store: Store, source: string) {
+  constructor(store: Store, source: string, only?: string) {
     this.#store = store;
     this.#source = source;
+    this.#prefix = only === undefined ? rewrapsPrefix(source) : rewrapPrefix(source, only);
   }
 
   /** Those of one snapshot or pack. */
@@ -68,7 +70,7 @@ export class Rewraps {
 
   async #list(): Promise<ReadonlyMap<string, readonly string[]>> {
     const keys = new Map<string, string[]>();
-    for (const { key } of await this.#store.files(rewrapsPrefix(this.#source))) {
+    for (const { key } of await this.#store.files(this.#prefix)) {
       const id = rewrapOfKey(key)?.id;
       if (id === undefined) continue;
       const known = keys.get(id);

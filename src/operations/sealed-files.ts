@@ -84,7 +84,7 @@ export function unsealFile(
   snapshot: SnapshotJson,
   file: SealedFile,
   identities: Identities,
-  rewraps = new Rewraps(store, snapshot.source),
+  rewraps = new Rewraps(store, snapshot.source, snapshot.id),
 ): AsyncIterable<Uint8Array> {
   const recorded = recordedFile(snapshot, file);
   const options = openOptions(store, recorded, identities, snapshot.recipients, rewraps);
@@ -106,7 +106,7 @@ export function unsealPack(
 
 /** A snapshot's parts as the restore reads them. */
 export function partSource(store: Store, snapshot: SnapshotJson, identities: Identities): PartSource {
-  const rewraps = new Rewraps(store, snapshot.source);
+  const rewraps = new Rewraps(store, snapshot.source, snapshot.id);
   return {
     zstdStream: (name) => unsealFile(store, snapshot, fileNamed(snapshot, name), identities, rewraps),
   };
@@ -120,7 +120,7 @@ export async function readSealedContents(
 ): Promise<Contents> {
   const recorded = recordedFile(snapshot, fileNamed(snapshot, contentsName));
   const sealed = await wholeOf(readSealed(store, recorded));
-  const rewraps = new Rewraps(store, snapshot.source);
+  const rewraps = new Rewraps(store, snapshot.source, snapshot.id);
   const options = openOptions(store, recorded, identities, snapshot.recipients, rewraps);
   const document = await unsealDocument(sealed, identities, maxContentsBytes, options);
   const contents = readContents(document, snapshot);

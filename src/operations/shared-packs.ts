@@ -104,12 +104,11 @@ export class CarriedPacks {
   async #copyRewraps(from: string, to: string): Promise<void> {
     const { store, source, packLifetime } = this.#options;
     for (const { number, rewrap } of (await this.#rewraps.of(from)).rewraps) {
-      const { sha256: _, formatVersion: __, ...fields } = rewrap;
       const files = rewrap.files
         .filter(({ name }) => name === packFileName(from))
         .map((file) => ({ ...file, name: packFileName(to) }));
       if (files.length === 0) continue;
-      await store.put(rewrapKey(source, to, number), writeRewrap({ ...fields, id: to, files }), packLifetime);
+      await store.put(rewrapKey(source, to, number), writeRewrap({ ...rewrap, id: to, files }), packLifetime);
     }
   }
 }

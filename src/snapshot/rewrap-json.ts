@@ -53,7 +53,9 @@ export function rewrappedFileOf(
 }
 
 export function writeRewrap(fields: RewrapFields): Uint8Array {
-  return Buffer.from(withSelfHash({ formatVersion: rewrapFormatVersion, ...fields }));
+  // A document that is written again ends with its new hash, whatever hash it had.
+  const own = Object.entries(fields).filter(([name]) => name !== "formatVersion" && name !== "sha256");
+  return Buffer.from(withSelfHash({ formatVersion: rewrapFormatVersion, ...Object.fromEntries(own) }));
 }
 
 /** Reads stored bytes; throws `rewrap-damaged` naming the key, or `snapshot-too-new` for a later format. */
