@@ -62,6 +62,13 @@ export const errorCatalogue = {
     meaning: "The restore would replace something that exists, and nobody confirmed it. Nothing was touched.",
     cure: "Read the plan (dry run), then give `confirm` the exact name of the target's database.",
   },
+  "copy-incomplete": {
+    family: "ours",
+    exitCode: 1,
+    meaning:
+      "A store does not have all the snapshots that it should: it could not be written, or holds something else. The first store and every other copy are safe.",
+    cure: "Cure what the message names. The next run with the same stores, or `lifeboat copy --all`, copies what is missing.",
+  },
   "coverage-unproven": {
     family: "ours",
     exitCode: 1,

@@ -7,6 +7,8 @@ import { isSourceName, sourceNameRule } from "../snapshot/keys.ts";
 import { type Tier, tiers } from "../snapshot/snapshot-json.ts";
 import { parseSigningKey, type SigningKey } from "../snapshot/signature.ts";
 import type { StoreAddress } from "../store/open-store.ts";
+import type { PolicyWaiver } from "../policy/policy.ts";
+import { type CopyToInput, copyToInputs, mostDays } from "./copy-to-inputs.ts";
 import { storeInputs, type StoreInputs } from "./surroundings.ts";
 
 export interface BackupInputs {
@@ -16,10 +18,13 @@ export interface BackupInputs {
   readonly tiers: readonly Tier[];
   readonly retentionDays: number;
   readonly signingKey: SigningKey | undefined;
+  /** Further stores, to which everything that the first one keeps is copied. */
+  readonly copyTo: readonly CopyToInput[];
+  /** What is knowingly done without. */
+  readonly waive: readonly PolicyWaiver[];
 }
 
-/** Artifacts end earlier than most tiers (docs/format.md). */
-export const mostDays = { artifacts: 400, s3: 100 * 366, directory: 100 * 366 } as const;
+const backupWaivers = ["second-recipient"] as const satisfies readonly PolicyWaiver[];
 
 export function backupInputs(read: InputReader, defaultSource: string): BackupInputs {
   const chosen = read.parsed("tiers", parseTiers, ["daily"]);
@@ -39,6 +44,8 @@ export function backupInputs(read: InputReader, defaultSource: string): BackupIn
       Math.min(most, longestTierDays(chosenTiers)),
     ),
     signingKey: read.optional.secret("signing-key", parseSigningKey),
+    copyTo: copyToInputs(read, "copy-to"),
+    waive: read.parsed("waive", parseWaivers, []),
   };
 }
 
@@ -56,6 +63,13 @@ export function readRecipients(read: InputReader, passphrase: string | undefined
 export function parseSource(text: string): string {
   if (isSourceName(text)) return text;
   throw new LifeboatError("input-invalid", `not ${sourceNameRule}.`, { hint: "" });
+}
+
+function parseWaivers(text: string): readonly PolicyWaiver[] {
+  const words = text.split(/[\s,]+/).filter((word) => word !== "");
+  const known = backupWaivers.filter((waiver) => words.includes(waiver));
+  if (words.length === known.length) return known;
+  throw new LifeboatError("input-invalid", `not a list of ${backupWaivers.join(", ")}.`, { hint: "" });
 }
 
 function parseTiers(text: string): readonly Tier[] {

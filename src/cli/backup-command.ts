@@ -9,6 +9,9 @@ import type { StorageBackupReport } from "../operations/storage-backup.ts";
 import { joinStorageShards } from "../operations/join-storage.ts";
 import { backUpStorageShard } from "../operations/shard-storage.ts";
 import type { Finding } from "../verification/findings.ts";
+import type { CopyReport } from "../operations/copy-snapshots.ts";
+import { copyAfterBackup, copyError, openCopies, recipientFindings } from "../actions/copies.ts";
+import { storeLine } from "./copy-command.ts";
 import { cliSurroundings } from "./cli-surroundings.ts";
 import {
   chosenObjectFlags,
@@ -37,16 +40,19 @@ export const backupCommand: CliCommand = {
       needingStore(flags, dbBackupInputs),
     );
     const surroundings = await cliSurroundings(cli, inputs);
+    const copies = openCopies(inputs.copyTo, surroundings);
     const report = await backUpDatabase({ ...inputs, cores: availableParallelism() }, surroundings);
     const { snapshot, seconds } = report;
     const { tables, rows, rawBytes, sealedBytes } = snapshot.totals;
-    tell(cli, report.findings);
-    return {
-      document: { snapshot, findings: report.findings, seconds },
+    const findings = [...recipientFindings(inputs), ...report.findings];
+    tell(cli, findings);
+    const result: CommandResult = {
+      document: { snapshot, findings, seconds },
       text:
         `Snapshot ${snapshot.id} of "${snapshot.source}" is stored and read back: ${tables} tables, ${rows} rows, ` +
         `${formatBytes(rawBytes)} in ${formatBytes(sealedBytes)} sealed, ${seconds.toFixed(1)} s.`,
     };
+    return withCopies(cli, result, await copyAfterBackup(inputs.source, copies, surroundings), snapshot.id);
   },
 };
 
@@ -76,11 +82,18 @@ export const backupStorageCommand: CliCommand = {
     const inputs = cli.readInputs(named, needingStore(flags, storageBackupInputs));
     const surroundings = await cliSurroundings(cli, inputs);
     const { part } = inputs;
-    if (part.kind === "join") {
-      return describeStorage(cli, await joinStorageShards(inputs, part.group, surroundings));
+    if (part.kind !== "shard") {
+      const copies = openCopies(inputs.copyTo, surroundings);
+      const report =
+        part.kind === "join"
+          ? await joinStorageShards(inputs, part.group, surroundings)
+          : await backUpStorage(inputs, withStorageApi(surroundings, inputs.connection, inputs.jobs));
+      const findings = [...recipientFindings(inputs), ...report.findings];
+      const result = describeStorage(cli, { ...report, findings });
+      const copied = await copyAfterBackup(inputs.source, copies, surroundings);
+      return withCopies(cli, result, copied, report.snapshot.id);
     }
     const means = withStorageApi(surroundings, inputs.connection, inputs.jobs);
-    if (part.kind === "whole") return describeStorage(cli, await backUpStorage(inputs, means));
     const { shard, findings, seconds } = await backUpStorageShard(inputs, part.shard, means);
     tell(cli, findings);
     return {
@@ -101,6 +114,22 @@ function describeStorage(cli: Cli, report: StorageBackupReport): CommandResult {
       `Snapshot ${snapshot.id} of "${snapshot.source}" is stored and read back (${snapshot.state}): ${objects} objects, ` +
       `${formatBytes(rawBytes)}; fetched ${account.stored} (${formatBytes(account.fetchedBytes)}), unchanged ${account.carried}, ` +
       `vanished ${account.vanished}, failed ${account.failed}; ${seconds.toFixed(1)} s.`,
+    ...(error === undefined ? {} : { error }),
+  };
+}
+
+function withCopies(
+  cli: Cli,
+  result: CommandResult,
+  report: CopyReport | undefined,
+  snapshot: string,
+): CommandResult {
+  if (report === undefined) return result;
+  tell(cli, report.findings);
+  const error = result.error ?? copyError(report, snapshot);
+  return {
+    document: { ...(result.document as object), copies: report.stores },
+    text: [result.text, ...report.stores.map((copy) => storeLine(copy))].join("\n"),
     ...(error === undefined ? {} : { error }),
   };
 }

@@ -4,6 +4,7 @@ import { version } from "../runner/version.ts";
 import { backupCommand, backupStorageCommand } from "./backup-command.ts";
 import type { CliCommand } from "./cli-command.ts";
 import { type CommandResult, runCommand } from "./exit.ts";
+import { copyCommand } from "./copy-command.ts";
 import { exportCommand } from "./export-command.ts";
 import { keygenCommand } from "./keygen-command.ts";
 import { listCommand, showCommand } from "./list-command.ts";
@@ -22,6 +23,7 @@ const commands: readonly CliCommand[] = [
   restoreCommand,
   restoreStorageCommand,
   exportCommand,
+  copyCommand,
   rotateKeysCommand,
   policyCheckCommand,
   policyExplainCommand,

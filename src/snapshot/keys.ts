@@ -48,6 +48,18 @@ export function evidencePrefix(source: string, id: string): string {
   return `evidence/${checked(source, isSourceName(source))}/${checked(id, isSnapshotId(id))}/`;
 }
 
+/** `evidence/<source>/` */
+export function evidenceOfSource(source: string): string {
+  return `evidence/${checked(source, isSourceName(source))}/`;
+}
+
+/** Whose evidence a key holds; undefined for other keys. */
+export function evidenceOfKey(key: string): { readonly source: string; readonly id: string } | undefined {
+  const [root, source = "", id = "", name = "", ...more] = key.split("/");
+  if (root !== "evidence" || more.length > 0 || !isSourceName(source) || !isSnapshotId(id)) return undefined;
+  return name.endsWith(".json") ? { source, id } : undefined;
+}
+
 export function evidenceKey(source: string, id: string, moment: Date, random: string): string {
   return `${evidencePrefix(source, id)}${basicIso(moment)}-${checked(random, /^[0-9a-f]{8}$/.test(random))}.json`;
 }
