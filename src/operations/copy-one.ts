@@ -21,6 +21,8 @@ export interface CopyMeans {
   readonly from: Store;
   readonly now: Date;
   readonly findings: Finding[];
+  /** By key: small files that are damaged in the source, and were named. */
+  readonly damaged: Map<string, LifeboatError>;
 }
 
 /** Reading failed: nothing is known about the stores that were written to. */
@@ -53,9 +55,12 @@ export async function copyOne(
       });
     }
   } catch (thrown) {
-    // What cannot be read now will not be committed: unlike after a failure of the store, nobody goes on with it.
+    // What cannot be read will not be committed, so nobody goes on with it.
     for (const draft of drafts.values()) await draft.abandon();
     throw thrown;
+  }
+  for (const [{ failure }, draft] of drafts) {
+    if (failure !== undefined && draft.canBeResumed !== true) await draft.abandon();
   }
   await each(targets, async (target) => {
     await drafts.get(target)?.commit(bytes);
@@ -111,9 +116,9 @@ export async function mendPacks(
 export async function copySmallFiles(
   { snapshot, smallFiles }: SnapshotToCopy,
   targets: readonly CopyTarget[],
-  { from, now, findings }: CopyMeans,
+  { from, now, findings, damaged }: CopyMeans,
 ): Promise<void> {
-  for (const key of smallFiles) {
+  for (const key of smallFiles.filter((one) => !damaged.has(one))) {
     const lacking = targets.filter((target) => target.failure === undefined && !target.hasSmallFile(key));
     if (lacking.length === 0) continue;
     const bytes = await reading(async () => await wholeOf(await from.read(key)));
@@ -121,7 +126,9 @@ export async function copySmallFiles(
     try {
       if (rewrap !== undefined) readRewrap(bytes, { ...rewrap, key });
     } catch (cause) {
-      const { code, message, hint } = asLifeboatError(cause);
+      const error = asLifeboatError(cause);
+      const { code, message, hint } = error;
+      damaged.set(key, error);
       findings.push({ level: "error", code, sentence: message, publicSentence: message, remedy: hint });
       continue;
     }

@@ -74,6 +74,7 @@ export async function copySnapshots(
     }),
   );
   let damaged: LifeboatError | undefined;
+  const means = { from, now, findings, damaged: new Map<string, LifeboatError>() };
   // Newest first: should a run end early, the copies that matter most are there.
   for (const { snapshot, bytes } of chosen.toReversed()) {
     signal.throwIfAborted();
@@ -87,7 +88,6 @@ export async function copySnapshots(
     }
     const before = new Map(lacking.map((target) => [target, target.copied.length]));
     try {
-      const means = { from, now, findings };
       await mendPacks(copy, having, means);
       await copySmallFiles(copy, having, means);
       await copyOne(copy, lacking, means);
@@ -103,7 +103,7 @@ export async function copySnapshots(
       else logger.info(`Copied ${snapshot.id} to ${target.store.address}.`);
     }
   }
-  const error = errorOf(targets, damaged);
+  const error = errorOf(targets, damaged ?? means.damaged.values().next().value);
   return {
     source,
     from: from.address,

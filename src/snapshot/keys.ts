@@ -105,6 +105,10 @@ export function packFileName(pack: string): string {
   return `${checked(pack, isSnapshotId(pack))}${packEnding}`;
 }
 
+export function isPackFileName(name: string): boolean {
+  return name.endsWith(packEnding) && isSnapshotId(name.slice(0, -packEnding.length));
+}
+
 /** What says that no snapshot used a pack any more when somebody looked; see src/operations/sweep-packs.ts. */
 export function packMarkKey(source: string, pack: string): string {
   return `${packPrefix(source)}${checked(pack, isSnapshotId(pack))}${packMarkEnding}`;

@@ -7,14 +7,14 @@ import { z } from "zod";
 import { LifeboatError } from "../errors.ts";
 import { headerLength } from "../seal/age-header.ts";
 import { isSnapshotId } from "./ids.ts";
-import { isFileName } from "./keys.ts";
+import { isFileName, isPackFileName } from "./keys.ts";
 import { selfHashHolds, withSelfHash } from "./self-hash.ts";
 import { type Extent, extentSchema } from "./snapshot-json.ts";
 
 export const rewrapFormatVersion = 1;
 
 const rewrappedFile = z.looseObject({
-  name: z.string().refine(isFileName),
+  name: z.string().refine((name) => isFileName(name) || isPackFileName(name)),
   /** Of the stored file, so that a header cannot be taken for another file's. */
   payload: extentSchema,
   header: extentSchema.extend({ base64: z.base64() }),

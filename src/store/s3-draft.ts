@@ -44,6 +44,7 @@ export async function beginS3Draft(identity: DraftIdentity, tools: S3DraftTools)
 }
 
 class S3Draft implements Draft {
+  readonly canBeResumed = true;
   readonly #identity: DraftIdentity;
   readonly #tools: S3DraftTools;
   readonly #parts = new Set<string>();
