@@ -1,10 +1,12 @@
 /** `npm run bench -- NAME [options]`: what Lifeboat promises, measured against what it replaces. */
 import { benchDatabase } from "./database.ts";
 import { benchDatabaseMemory } from "./database-memory.ts";
+import { benchStore } from "./store.ts";
 
 const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   database: benchDatabase,
   "database-memory": benchDatabaseMemory,
+  store: benchStore,
 };
 
 const [name = "", ...args] = process.argv.slice(2);
