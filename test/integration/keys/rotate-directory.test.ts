@@ -150,7 +150,7 @@ describe("rotating the keys of 500 snapshots", () => {
     expect(code).not.toBe(0);
   });
 
-  it.skipIf(missing.length > 0)("lets every single file be opened by the stock age", async () => {
+  it.skipIf(missing.length > 0)("lets every single file be opened by the stock age", () => {
     for (const { id, files } of snapshots) {
       const key = rewrapKey("database", id, 1);
       const rewrap = readRewrap(readFileSync(join(root, key)), { source: "database", id, key });
