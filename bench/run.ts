@@ -3,12 +3,14 @@ import { benchDatabase } from "./database.ts";
 import { benchDatabaseMemory } from "./database-memory.ts";
 import { benchInventory } from "./inventory.ts";
 import { benchStorage } from "./storage.ts";
+import { benchStore } from "./store.ts";
 
 const benches: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   database: benchDatabase,
   "database-memory": benchDatabaseMemory,
   inventory: benchInventory,
   storage: benchStorage,
+  store: benchStore,
 };
 
 const [name = "", ...args] = process.argv.slice(2);

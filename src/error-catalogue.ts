@@ -74,6 +74,13 @@ export const errorCatalogue = {
     meaning: "The restore would replace something that exists, and nobody confirmed it. Nothing was touched.",
     cure: "Read the plan (dry run), then give `confirm` the exact name of the target's database.",
   },
+  "copy-incomplete": {
+    family: "ours",
+    exitCode: 1,
+    meaning:
+      "A store does not have all the snapshots that it should: it could not be written, or holds something else. The first store and every other copy are safe.",
+    cure: "Cure what the message names. The next run with the same stores, or `lifeboat copy --all`, copies what is missing.",
+  },
   "coverage-unproven": {
     family: "ours",
     exitCode: 1,
@@ -129,18 +136,18 @@ export const errorCatalogue = {
     meaning: "GitHub's API gave no usable answer, also after several tries.",
     cure: "Look at githubstatus.com and run again.",
   },
-  "hook-failed": {
-    family: "ours",
-    exitCode: 1,
-    meaning: "The command that should run before or after the restore ended with an error.",
-    cure: "Run the command by hand, cure it, and run again.",
-  },
   "history-broken": {
     family: "ours",
     exitCode: 3,
     meaning:
       "A snapshot that somebody remembers is gone or replaced without a reason, or one lacks the signature that is demanded: a rollback, a deletion or a forgery.",
     cure: 'Find out who can write into the store. Restore from another store if need be; once it is understood: lifeboat unfreeze SOURCE --because "…".',
+  },
+  "hook-failed": {
+    family: "ours",
+    exitCode: 1,
+    meaning: "The command that should run before or after the restore ended with an error.",
+    cure: "Run the command by hand, cure it, and run again.",
   },
   "identity-does-not-open": {
     family: "user",
@@ -319,6 +326,19 @@ export const errorCatalogue = {
     meaning:
       "Numbers or history of a source look like an attack or an accident, so nothing of it is removed: the next snapshots to go may be the last good ones.",
     cure: 'Find out what happened. If all is well: lifeboat unfreeze SOURCE --because "…". If not: hold the last good snapshot and restore it.',
+  },
+  "rewrap-damaged": {
+    family: "ours",
+    exitCode: 3,
+    meaning:
+      "A document with new headers for a rotated key is not what was written. The backup's own files are not touched by this.",
+    cure: "Whoever holds a key that the backup was sealed for still opens it. Run `rotate-keys` again, and look at who can write the store.",
+  },
+  "rotation-incomplete": {
+    family: "ours",
+    exitCode: 1,
+    meaning: "Some sealed files did not get a header for the new keys; all others did.",
+    cure: "Cure what the findings name, then run the same command again: it goes on where it stopped. Keep the old identity until then.",
   },
   "run-cancelled": {
     family: "user",

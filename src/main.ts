@@ -4,6 +4,7 @@ import { dbBackup } from "./actions/db-backup/run.ts";
 import { plan } from "./actions/plan/run.ts";
 import { prune } from "./actions/prune/run.ts";
 import { restore } from "./actions/restore/run.ts";
+import { rotateKeys } from "./actions/rotate-keys/run.ts";
 import { storageBackup } from "./actions/storage-backup/run.ts";
 import { verify } from "./actions/verify/run.ts";
 import { type Action, runAction as run } from "./runner/run-action.ts";
@@ -16,6 +17,7 @@ const actions = {
   plan,
   prune,
   restore,
+  "rotate-keys": rotateKeys,
   "storage-backup": storageBackup,
   verify,
 } as const satisfies Record<string, Action>;

@@ -2,10 +2,13 @@
 import { LifeboatError } from "../errors.ts";
 import type { InputReader } from "../runner/input-reader.ts";
 import { parseRecipients, type Recipients } from "../seal/recipients.ts";
+import { longestTierDays } from "../retention/lifetime.ts";
 import { isSourceName, sourceNameRule } from "../snapshot/keys.ts";
 import { type Tier, tiers } from "../snapshot/snapshot-json.ts";
 import { parseSigningKey, type SigningKey } from "../snapshot/signature.ts";
 import type { StoreAddress } from "../store/open-store.ts";
+import type { PolicyWaiver } from "../policy/policy.ts";
+import { type CopyToInput, copyToInputs, mostDays } from "./copy-to-inputs.ts";
 import { storeInputs, type StoreInputs } from "./surroundings.ts";
 
 export interface BackupInputs {
@@ -15,17 +18,13 @@ export interface BackupInputs {
   readonly tiers: readonly Tier[];
   readonly retentionDays: number;
   readonly signingKey: SigningKey | undefined;
+  /** Further stores, to which everything that the first one keeps is copied. */
+  readonly copyTo: readonly CopyToInput[];
+  /** What is knowingly done without. */
+  readonly waive: readonly PolicyWaiver[];
 }
 
-/** What the old procedure kept; artifacts end earlier (docs/format.md). */
-const daysOfTier: Readonly<Record<Tier, number>> = {
-  hourly: 2,
-  daily: 30,
-  weekly: 90,
-  monthly: 366,
-  yearly: 7 * 366,
-};
-const mostDays = { artifacts: 400, s3: 100 * 366, directory: 100 * 366 } as const;
+const backupWaivers = ["second-recipient"] as const satisfies readonly PolicyWaiver[];
 
 export function backupInputs(read: InputReader, defaultSource: string): BackupInputs {
   const chosen = read.parsed("tiers", parseTiers, ["daily"]);
@@ -33,18 +32,24 @@ export function backupInputs(read: InputReader, defaultSource: string): BackupIn
   // Undefined after a problem with the address, which is reported with the others.
   const address = store.address as StoreAddress | undefined;
   const most = mostDays[address?.kind ?? "artifacts"];
+  const chosenTiers = (chosen as typeof chosen | undefined) ?? [];
   return {
     source: read.parsed("source", parseSource, defaultSource),
     store,
-    recipients: readRecipients(read),
+    recipients: readRecipients(read, read.optional.secret("passphrase")),
     tiers: chosen,
-    retentionDays: read.integer("retention-days", { min: 1, max: most }, Math.min(most, longestTier(chosen))),
+    retentionDays: read.integer(
+      "retention-days",
+      { min: 1, max: most },
+      Math.min(most, longestTierDays(chosenTiers)),
+    ),
     signingKey: read.optional.secret("signing-key", parseSigningKey),
+    copyTo: copyToInputs(read, "copy-to"),
+    waive: read.parsed("waive", parseWaivers, []),
   };
 }
 
-function readRecipients(read: InputReader): Recipients {
-  const passphrase = read.optional.secret("passphrase");
+export function readRecipients(read: InputReader, passphrase: string | undefined): Recipients {
   const texts = read.optional.list("recipients") ?? [];
   try {
     return parseRecipients(texts, passphrase);
@@ -60,6 +65,13 @@ export function parseSource(text: string): string {
   throw new LifeboatError("input-invalid", `not ${sourceNameRule}.`, { hint: "" });
 }
 
+function parseWaivers(text: string): readonly PolicyWaiver[] {
+  const words = text.split(/[\s,]+/).filter((word) => word !== "");
+  const known = backupWaivers.filter((waiver) => words.includes(waiver));
+  if (words.length === known.length) return known;
+  throw new LifeboatError("input-invalid", `not a list of ${backupWaivers.join(", ")}.`, { hint: "" });
+}
+
 function parseTiers(text: string): readonly Tier[] {
   const words = text.split(/[\s,]+/).filter((word) => word !== "");
   const unknown = words.filter((word) => !tiers.some((tier) => tier === word));
@@ -67,8 +79,4 @@ function parseTiers(text: string): readonly Tier[] {
     throw new LifeboatError("input-invalid", `not a list of ${tiers.join(", ")}.`, { hint: "" });
   }
   return tiers.filter((tier) => words.includes(tier));
-}
-
-function longestTier(chosen: readonly Tier[] | undefined): number {
-  return Math.max(1, ...(chosen ?? []).map((tier) => daysOfTier[tier]));
 }

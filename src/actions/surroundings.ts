@@ -32,6 +32,8 @@ export function storeInputs(read: InputReader): StoreInputs {
 
 export interface Surroundings {
   readonly store: Store;
+  /** Further stores, with the same token. */
+  readonly open: (address: StoreAddress) => Store;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly lifeboatVersion: string;
@@ -51,12 +53,11 @@ export async function runnerSurroundings(
 ): Promise<Surroundings> {
   const { clock, context, logger, signal } = runner;
   const { temporaryFolder } = context;
+  const open = (address: StoreAddress): Store =>
+    openStore(address, { clock, logger, github: githubSurroundings(runner, inputs.store) });
   return {
-    store: openStore(inputs.store.address, {
-      clock,
-      logger,
-      github: githubSurroundings(runner, inputs.store),
-    }),
+    store: open(inputs.store.address),
+    open,
     clock,
     logger,
     lifeboatVersion: version,

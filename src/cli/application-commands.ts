@@ -1,9 +1,11 @@
+import { copyAfterBackup, openCopies, recipientFindings } from "../actions/copies.ts";
 import { appBackupInputs } from "../actions/app-backup/inputs.ts";
 import { applicationRestoreInputs } from "../actions/restore/inputs.ts";
 import { backUpApplication } from "../operations/back-up-application.ts";
 import { onlySource } from "../operations/list-snapshots.ts";
 import { restoreApplication } from "../operations/restore-application.ts";
 import { cliSurroundings } from "./cli-surroundings.ts";
+import { tell, withCopies } from "./copies.ts";
 import { environmentVariable } from "./environment.ts";
 import {
   identityFromFile,
@@ -16,6 +18,7 @@ import {
   withWitness,
 } from "./flag-sets.ts";
 import type { CliCommand } from "./cli-command.ts";
+import type { CommandResult } from "./exit.ts";
 import { formatBytes } from "./terminal.ts";
 import { terminalTrust } from "./terminal-trust.ts";
 
@@ -39,16 +42,19 @@ export const backupApplicationCommand: CliCommand = {
     const surroundings = await cliSurroundings(cli, inputs);
     const apiUrl = environmentVariable("GITHUB_API_URL") ?? "https://api.github.com";
     const settings = inputs.settings === undefined ? undefined : { ...inputs.settings, apiUrl };
+    const copies = openCopies(inputs.copyTo, surroundings);
     const report = await backUpApplication({ ...inputs, settings }, surroundings);
-    const { snapshot, contents, findings, seconds } = report;
-    for (const { sentence, remedy } of findings) cli.logger.warning(`${sentence} ${remedy}`);
+    const { snapshot, contents, seconds } = report;
+    const findings = [...recipientFindings(inputs), ...report.findings];
+    tell(cli, findings);
     const refs = contents.repository?.refs.length ?? 0;
-    return {
+    const result: CommandResult = {
       document: { snapshot, contents, findings, seconds },
       text:
         `Snapshot ${snapshot.id} of "${snapshot.source}" is stored and read back: ${refs} refs, ${snapshot.totals.objects} files, ` +
         `${formatBytes(snapshot.totals.rawBytes)} in ${formatBytes(snapshot.totals.sealedBytes)} sealed, ${seconds.toFixed(1)} s.`,
     };
+    return withCopies(cli, result, await copyAfterBackup(inputs.source, copies, surroundings), snapshot.id);
   },
 };
 

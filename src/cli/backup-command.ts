@@ -8,7 +8,8 @@ import { backUpStorage } from "../operations/back-up-storage.ts";
 import type { StorageBackupReport } from "../operations/storage-backup.ts";
 import { joinStorageShards } from "../operations/join-storage.ts";
 import { backUpStorageShard } from "../operations/shard-storage.ts";
-import type { Finding } from "../verification/findings.ts";
+import { copyAfterBackup, openCopies, recipientFindings } from "../actions/copies.ts";
+import { tell, withCopies } from "./copies.ts";
 import { cliSurroundings } from "./cli-surroundings.ts";
 import {
   chosenObjectFlags,
@@ -37,16 +38,19 @@ export const backupCommand: CliCommand = {
       needingStore(flags, dbBackupInputs),
     );
     const surroundings = await cliSurroundings(cli, inputs);
+    const copies = openCopies(inputs.copyTo, surroundings);
     const report = await backUpDatabase({ ...inputs, cores: availableParallelism() }, surroundings);
     const { snapshot, seconds } = report;
     const { tables, rows, rawBytes, sealedBytes } = snapshot.totals;
-    tell(cli, report.findings);
-    return {
-      document: { snapshot, findings: report.findings, seconds },
+    const findings = [...recipientFindings(inputs), ...report.findings];
+    tell(cli, findings);
+    const result: CommandResult = {
+      document: { snapshot, findings, seconds },
       text:
         `Snapshot ${snapshot.id} of "${snapshot.source}" is stored and read back: ${tables} tables, ${rows} rows, ` +
         `${formatBytes(rawBytes)} in ${formatBytes(sealedBytes)} sealed, ${seconds.toFixed(1)} s.`,
     };
+    return withCopies(cli, result, await copyAfterBackup(inputs.source, copies, surroundings), snapshot.id);
   },
 };
 
@@ -76,11 +80,18 @@ export const backupStorageCommand: CliCommand = {
     const inputs = cli.readInputs(named, needingStore(flags, storageBackupInputs));
     const surroundings = await cliSurroundings(cli, inputs);
     const { part } = inputs;
-    if (part.kind === "join") {
-      return describeStorage(cli, await joinStorageShards(inputs, part.group, surroundings));
+    if (part.kind !== "shard") {
+      const copies = openCopies(inputs.copyTo, surroundings);
+      const report =
+        part.kind === "join"
+          ? await joinStorageShards(inputs, part.group, surroundings)
+          : await backUpStorage(inputs, withBackedUpApi(surroundings, inputs.connection, inputs));
+      const findings = [...recipientFindings(inputs), ...report.findings];
+      const result = describeStorage(cli, { ...report, findings });
+      const copied = await copyAfterBackup(inputs.source, copies, surroundings);
+      return withCopies(cli, result, copied, report.snapshot.id);
     }
     const means = withBackedUpApi(surroundings, inputs.connection, inputs);
-    if (part.kind === "whole") return describeStorage(cli, await backUpStorage(inputs, means));
     const { shard, findings, seconds } = await backUpStorageShard(inputs, part.shard, means);
     tell(cli, findings);
     return {
@@ -103,10 +114,4 @@ function describeStorage(cli: Cli, report: StorageBackupReport): CommandResult {
       `vanished ${account.vanished}, failed ${account.failed}; ${seconds.toFixed(1)} s.`,
     ...(error === undefined ? {} : { error }),
   };
-}
-
-function tell(cli: Cli, findings: readonly Finding[]): void {
-  for (const { level, sentence, remedy } of findings) {
-    if (level !== "info") cli.logger.warning(`${sentence} ${remedy}`);
-  }
 }

@@ -6,6 +6,7 @@ import type { Actor } from "../snapshot/tombstone.ts";
 import { version } from "../runner/version.ts";
 import { findZstd } from "../seal/zstd.ts";
 import { openStore, type StoreAddress } from "../store/open-store.ts";
+import type { Store } from "../store/store.ts";
 import type { Cli } from "./exit.ts";
 import { environmentVariable } from "./environment.ts";
 
@@ -53,12 +54,11 @@ export async function cliSurroundings(
   const token = inputs.store.token ?? environmentVariable("GITHUB_TOKEN");
   if (token !== undefined) cli.secrets.add(token);
   const apiUrl = environmentVariable("GITHUB_API_URL");
+  const github = { ...(token === undefined ? {} : { token }), ...(apiUrl === undefined ? {} : { apiUrl }) };
+  const open = (address: StoreAddress): Store => openStore(address, { clock, logger, github });
   return {
-    store: openStore(inputs.store.address, {
-      clock,
-      logger,
-      github: { ...(token === undefined ? {} : { token }), ...(apiUrl === undefined ? {} : { apiUrl }) },
-    }),
+    store: open(inputs.store.address),
+    open,
     clock,
     logger,
     lifeboatVersion: version,

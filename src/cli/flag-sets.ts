@@ -41,7 +41,13 @@ export function withSealing(command: Command): Command {
     command
       .option("--passphrase <env:NAME|file:PATH>", "seal with a passphrase instead of recipients")
       .option("--tiers <list>", "hourly, daily, weekly, monthly, yearly (default: daily)")
-      .option("--signing-key <env:NAME|file:PATH>", "Ed25519 key in PEM form to sign the snapshot with"),
+      .option("--signing-key <env:NAME|file:PATH>", "Ed25519 key in PEM form to sign the snapshot with")
+      .option("--waive <list>", "second-recipient: one key is knowingly enough")
+      .option(
+        "--copy-to <address>",
+        "a further store, like --store, optionally with ' days=N'; may be repeated",
+        collect,
+      ),
     "--recipients, --recipient <age1…>",
     "who can open it; may be repeated",
   );

@@ -5,6 +5,7 @@ import { backupApplicationCommand, restoreApplicationCommand } from "./applicati
 import { backupCommand, backupStorageCommand } from "./backup-command.ts";
 import type { CliCommand } from "./cli-command.ts";
 import { type CommandResult, runCommand } from "./exit.ts";
+import { copyCommand } from "./copy-command.ts";
 import { exportCommand } from "./export-command.ts";
 import { keygenCommand } from "./keygen-command.ts";
 import { listCommand, showCommand } from "./list-command.ts";
@@ -13,6 +14,7 @@ import { planCommand } from "./plan-command.ts";
 import { pruneCommand } from "./prune-command.ts";
 import { restoreCommand, restoreStorageCommand } from "./restore-command.ts";
 import { policyCheckCommand, policyExplainCommand } from "./policy-command.ts";
+import { rotateKeysCommand } from "./rotate-keys-command.ts";
 import { verifyCommand } from "./verify-command.ts";
 
 const commands: readonly CliCommand[] = [
@@ -32,6 +34,8 @@ const commands: readonly CliCommand[] = [
   holdCommand,
   releaseCommand,
   unfreezeCommand,
+  copyCommand,
+  rotateKeysCommand,
   policyCheckCommand,
   policyExplainCommand,
 ];

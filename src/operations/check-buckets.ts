@@ -7,7 +7,6 @@ import { pipeline } from "node:stream/promises";
 import { asLifeboatError, LifeboatError } from "../errors.ts";
 import { folderNameOfThisProcess, sweepThrowawayFolders } from "../postgres/throwaway-server-folders.ts";
 import type { Identities } from "../seal/identities.ts";
-import { unsealStream } from "../seal/seal.ts";
 import { indexName } from "../snapshot/keys.ts";
 import type { SharedPack, SnapshotJson } from "../snapshot/snapshot-json.ts";
 import type { StoredObject } from "../storage/objects.ts";
@@ -19,7 +18,8 @@ import { judge } from "../verification/compare-database.ts";
 import type { ComponentVerdict, Finding } from "../verification/findings.ts";
 import { damageFinding } from "./check-stored.ts";
 import { forEachObject } from "./read-objects.ts";
-import { fileNamed, readSealedPack } from "./sealed-files.ts";
+import { Rewraps } from "./rewraps.ts";
+import { fileNamed, unsealPack } from "./sealed-files.ts";
 import { indexOf } from "./storage-index.ts";
 
 export interface BucketCheck {
@@ -48,6 +48,7 @@ export async function checkUnsealedBuckets(
     return [judge("index", 1, [damageFinding(cause, fileNamed(snapshot, indexName))])];
   }
   const findings: Finding[] = [];
+  const rewraps = new Rewraps(means.store, snapshot.source);
   let checked = 0;
   for (const group of groups(snapshot.packs, counts)) {
     const { wanted, twice } = await entriesOf(group, snapshot, identities, means);
@@ -57,7 +58,7 @@ export async function checkUnsealedBuckets(
       means.signal.throwIfAborted();
       const left = wanted.get(pack.id) ?? new Map<number, StoredObject>();
       checked += left.size;
-      findings.push(...(await checkPack(pack, left, snapshot, identities, means)));
+      findings.push(...(await checkPack(pack, left, snapshot, identities, means, rewraps)));
     }
   }
   return [judge("index", snapshot.totals.objects, []), judge("objects", checked, limited(findings))];
@@ -137,11 +138,11 @@ async function checkPack(
   snapshot: SnapshotJson,
   identities: Identities,
   { store }: BucketCheck,
+  rewraps: Rewraps,
 ): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
   try {
-    const sealed = readSealedPack(store, snapshot.source, pack);
-    const zstd = unsealStream(sealed, identities, { sealedFor: snapshot.recipients });
+    const zstd = unsealPack(store, snapshot, pack, identities, rewraps);
     for await (const found of walkPack(pack.id, zstd)) {
       const expected = left.get(found.offset);
       if (expected === undefined) continue;

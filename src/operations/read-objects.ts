@@ -1,6 +1,5 @@
 /** Objects of a snapshot out of their packs: neighbours by one ranged read, several reads at once, in bounded memory. */
 import type { Identities } from "../seal/identities.ts";
-import { packKey } from "../snapshot/keys.ts";
 import type { SharedPack, SnapshotJson } from "../snapshot/snapshot-json.ts";
 import type { StoredObject } from "../storage/objects.ts";
 import { type OpenedPack, openPack, type ReadableObject } from "../storage/pack-reader.ts";
@@ -9,7 +8,8 @@ import type { Store } from "../store/store.ts";
 import { allOrFirstError } from "../system/concurrency.ts";
 import { slots } from "../system/slots.ts";
 import { asLifeboatError, LifeboatError } from "../errors.ts";
-import { wholeOf } from "./sealed-files.ts";
+import { openOptions, Rewraps } from "./rewraps.ts";
+import { recordedPack, wholeOf } from "./sealed-files.ts";
 
 export interface ObjectReading {
   readonly store: Store;
@@ -109,9 +109,11 @@ class OpenedPacks {
   readonly #reading: ObjectReading;
   readonly #recorded: ReadonlyMap<string, SharedPack>;
   readonly #opened = new Map<string, Promise<OpenedPack>>();
+  readonly #rewraps: Rewraps;
 
   constructor(reading: ObjectReading) {
     this.#reading = reading;
+    this.#rewraps = new Rewraps(reading.store, reading.snapshot.source);
     this.#recorded = new Map(reading.snapshot.packs.map((pack) => [pack.id, pack]));
   }
 
@@ -133,13 +135,13 @@ class OpenedPacks {
         `The index of ${snapshot.id} names a pack ${id} that snapshot.json does not.`,
       );
     }
-    const key = packKey(snapshot.source, id);
+    const file = recordedPack(snapshot.source, recorded);
     return await openPack({
       pack: id,
-      readRange: async (offset, length) => await wholeOf(await store.read(key, { offset, length })),
+      readRange: async (offset, length) => await wholeOf(await store.read(file.key, { offset, length })),
       sealedLength: recorded.header.length + recorded.payload.length,
       identities,
-      options: { sealedFor: snapshot.recipients },
+      options: openOptions(store, file, identities, snapshot.recipients, this.#rewraps),
     });
   }
 }

@@ -5,21 +5,17 @@ import type { PartSource } from "../postgres/restore-stream.ts";
 import type { Identities } from "../seal/identities.ts";
 import { unsealDocument, unsealStream } from "../seal/seal.ts";
 import { type Contents, readContents } from "../snapshot/contents.ts";
-import { contentsName, packKey, snapshotFileKey } from "../snapshot/keys.ts";
-import type { Extent, SealedFile, SharedPack, SnapshotJson } from "../snapshot/snapshot-json.ts";
+import { contentsName, packFileName, packKey, snapshotFileKey } from "../snapshot/keys.ts";
+import type { SealedFile, SharedPack, SnapshotJson } from "../snapshot/snapshot-json.ts";
 import type { Store } from "../store/store.ts";
+import { openOptions, type RecordedFile, type RewrapPlace, Rewraps } from "./rewraps.ts";
+import { wholeOf } from "./whole-of.ts";
+
+export type { RecordedFile };
+export { wholeOf };
 
 /** contents.json of a database with a hundred thousand tables stays far below this. */
 const maxContentsBytes = 1024 * 1024 * 1024;
-
-/** A sealed file as a snapshot records it, wherever it lies. */
-export interface RecordedFile {
-  readonly key: string;
-  /** For sentences. */
-  readonly name: string;
-  readonly header: Extent;
-  readonly payload: Extent;
-}
 
 /**
  * The stored bytes of one file; throws `snapshot-damaged` naming it as soon as it is longer than recorded, and at its
@@ -46,22 +42,34 @@ export async function* readSealed(store: Store, file: RecordedFile): AsyncGenera
     throw damaged("has changed bytes: its SHA-256 does not match");
 }
 
+/** Where a file of a snapshot lies, and its rewraps. */
+export function recordedFile(snapshot: SnapshotJson, file: SealedFile): RecordedFile & RewrapPlace {
+  return {
+    ...file,
+    key: snapshotFileKey(snapshot.source, snapshot.id, file.name),
+    name: `${file.name} of ${snapshot.id}`,
+    id: snapshot.id,
+    fileName: file.name,
+  };
+}
+
+/** Where a pack lies, and its rewraps. */
+export function recordedPack(source: string, pack: SharedPack): RecordedFile & RewrapPlace {
+  return { ...pack, key: packKey(source, pack.id), name: `pack ${pack.id}`, fileName: packFileName(pack.id) };
+}
+
 /** The stored bytes of one file of a snapshot, proven as by `readSealed`. */
 export function readSealedFile(
   store: Store,
   snapshot: SnapshotJson,
   file: SealedFile,
 ): AsyncGenerator<Uint8Array> {
-  return readSealed(store, {
-    ...file,
-    key: snapshotFileKey(snapshot.source, snapshot.id, file.name),
-    name: `${file.name} of ${snapshot.id}`,
-  });
+  return readSealed(store, recordedFile(snapshot, file));
 }
 
 /** The stored bytes of one pack, proven as by `readSealed`. */
 export function readSealedPack(store: Store, source: string, pack: SharedPack): AsyncGenerator<Uint8Array> {
-  return readSealed(store, { ...pack, key: packKey(source, pack.id), name: `pack ${pack.id}` });
+  return readSealed(store, recordedPack(source, pack));
 }
 
 function splitInto(bytes: Uint8Array, headerLeft: number, header: Hash, payload: Hash): void {
@@ -76,13 +84,32 @@ export function unsealFile(
   snapshot: SnapshotJson,
   file: SealedFile,
   identities: Identities,
+  rewraps = new Rewraps(store, snapshot.source, snapshot.id),
 ): AsyncIterable<Uint8Array> {
-  return unsealStream(readSealedFile(store, snapshot, file), identities, { sealedFor: snapshot.recipients });
+  const recorded = recordedFile(snapshot, file);
+  const options = openOptions(store, recorded, identities, snapshot.recipients, rewraps);
+  return unsealStream(readSealed(store, recorded), identities, options);
+}
+
+/** The zstd stream of one pack, likewise. */
+export function unsealPack(
+  store: Store,
+  snapshot: SnapshotJson,
+  pack: SharedPack,
+  identities: Identities,
+  rewraps: Rewraps,
+): AsyncIterable<Uint8Array> {
+  const recorded = recordedPack(snapshot.source, pack);
+  const options = openOptions(store, recorded, identities, snapshot.recipients, rewraps);
+  return unsealStream(readSealed(store, recorded), identities, options);
 }
 
 /** A snapshot's parts as the restore reads them. */
 export function partSource(store: Store, snapshot: SnapshotJson, identities: Identities): PartSource {
-  return { zstdStream: (name) => unsealFile(store, snapshot, fileNamed(snapshot, name), identities) };
+  const rewraps = new Rewraps(store, snapshot.source, snapshot.id);
+  return {
+    zstdStream: (name) => unsealFile(store, snapshot, fileNamed(snapshot, name), identities, rewraps),
+  };
 }
 
 /** contents.json, which must agree with snapshot.json about every file. */
@@ -91,10 +118,11 @@ export async function readSealedContents(
   snapshot: SnapshotJson,
   identities: Identities,
 ): Promise<Contents> {
-  const sealed = await wholeOf(readSealedFile(store, snapshot, fileNamed(snapshot, contentsName)));
-  const document = await unsealDocument(sealed, identities, maxContentsBytes, {
-    sealedFor: snapshot.recipients,
-  });
+  const recorded = recordedFile(snapshot, fileNamed(snapshot, contentsName));
+  const sealed = await wholeOf(readSealed(store, recorded));
+  const rewraps = new Rewraps(store, snapshot.source, snapshot.id);
+  const options = openOptions(store, recorded, identities, snapshot.recipients, rewraps);
+  const document = await unsealDocument(sealed, identities, maxContentsBytes, options);
   const contents = readContents(document, snapshot);
   const agree = (name: string): boolean => {
     const [inside, outside] = [contents.files, snapshot.files].map((files) =>
@@ -119,11 +147,4 @@ export function fileNamed(snapshot: SnapshotJson, name: string): SealedFile {
   const file = snapshot.files.find((candidate) => candidate.name === name);
   if (file !== undefined) return file;
   throw new LifeboatError("snapshot-damaged", `Snapshot ${snapshot.id} lists no file ${name}.`);
-}
-
-/** A small stored file, whole. */
-export async function wholeOf(stored: AsyncIterable<Uint8Array>): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  for await (const bytes of stored) chunks.push(bytes);
-  return Buffer.concat(chunks);
 }

@@ -3,10 +3,12 @@
  * before the new snapshot does) it copies as sealed bytes under a new id: no key is needed and Supabase is not asked.
  */
 import { asLifeboatError, LifeboatError } from "../errors.ts";
-import { packKey, packOfKey, packPrefix } from "../snapshot/keys.ts";
+import { packFileName, packKey, packOfKey, packPrefix, rewrapKey } from "../snapshot/keys.ts";
+import { writeRewrap } from "../snapshot/rewrap-json.ts";
 import type { SharedPack } from "../snapshot/snapshot-json.ts";
 import type { ListedFile, Store } from "../store/store.ts";
 import type { Logger } from "../system/logger.ts";
+import { Rewraps } from "./rewraps.ts";
 import type { Finding } from "../verification/findings.ts";
 import { readSealedPack } from "./sealed-files.ts";
 
@@ -46,10 +48,12 @@ export class CarriedPacks {
   readonly #resolved = new Map<string, Promise<SharedPack | undefined>>();
   readonly #copied: string[] = [];
   readonly #findings: Finding[] = [];
+  readonly #rewraps: Rewraps;
 
   private constructor(options: CarriedPacksOptions, survey: PackSurvey) {
     this.#options = options;
     this.#survey = survey;
+    this.#rewraps = new Rewraps(options.store, options.source);
     this.#recorded = new Map(options.recorded.map((pack) => [pack.id, pack]));
   }
 
@@ -93,6 +97,8 @@ export class CarriedPacks {
     const { store, source, logger, packLifetime } = this.#options;
     const id = this.#options.newId();
     try {
+      // First, so that there is no moment at which rotated keys do not open the copy.
+      await this.#copyRewraps(pack.id, id);
       await store.putStream(packKey(source, id), readSealedPack(store, source, pack), packLifetime);
     } catch (cause) {
       const { exitCode, code, message } = asLifeboatError(cause);
@@ -111,6 +117,18 @@ export class CarriedPacks {
     this.#options.logger.warning(sentence);
     this.#findings.push({ level: "warning", code: "pack-lost", sentence, publicSentence: sentence, remedy });
     return undefined;
+  }
+
+  /** The bytes are the same, so the headers fit; only the names change. */
+  async #copyRewraps(from: string, to: string): Promise<void> {
+    const { store, source, packLifetime } = this.#options;
+    for (const { number, rewrap } of (await this.#rewraps.of(from)).rewraps) {
+      const files = rewrap.files
+        .filter(({ name }) => name === packFileName(from))
+        .map((file) => ({ ...file, name: packFileName(to) }));
+      if (files.length === 0) continue;
+      await store.put(rewrapKey(source, to, number), writeRewrap({ ...rewrap, id: to, files }), packLifetime);
+    }
   }
 }
 

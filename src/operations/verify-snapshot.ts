@@ -25,6 +25,7 @@ import { checkApplication } from "./check-application.ts";
 import { checkHistory, type HistoryCheck } from "./check-history.ts";
 import { asFinding } from "./observe-snapshots.ts";
 import { checkRestoredBuckets, checkUnsealedBuckets } from "./check-buckets.ts";
+import { checkRewraps } from "./check-rewraps.ts";
 import { checkRestored } from "./check-restored.ts";
 import { checkStored, checkStoredPacks, damageFinding } from "./check-stored.ts";
 import { checkUnsealed } from "./check-unsealed.ts";
@@ -89,6 +90,12 @@ export async function verifySnapshot(
   components.push(stored);
   const packs = await checkStoredPacks(store, snapshot);
   if (packs.checked > 0) components.push(packs);
+  const rewraps = await checkRewraps(
+    store,
+    snapshot,
+    request.level === "stored" ? undefined : request.identities,
+  );
+  if (rewraps.checked > 0) components.push(rewraps);
   if (request.level !== "stored" && stored.verdict === "passed" && packs.verdict === "passed") {
     components.push(...(await checkInside(snapshot, request, surroundings)));
   }

@@ -17,6 +17,18 @@ const actionRecordSchema = z.object({
     .meta({ description: "Id of the snapshot that was made, checked or restored." }),
   store: z.string().optional().meta({ description: "Address of the store." }),
   verdict: z.enum(["passed", "failed", "not-verified"]).optional(),
+  copies: z
+    .array(
+      z.object({
+        store: z.string().meta({ description: "Address of a further store." }),
+        copied: z.int().meta({ description: "Snapshots that were copied by this run." }),
+        already: z.int().meta({ description: "Snapshots that were there before." }),
+        missing: z.int().meta({ description: "Snapshots that should be there and are not." }),
+        error: z.object({ code: z.string() }).optional(),
+      }),
+    )
+    .optional()
+    .meta({ description: "What further stores got; absent where there are none." }),
   numbers: z.record(z.string(), z.number()).optional().meta({
     description: "Counts, bytes and seconds, each with its unit in its name. Never names from inside.",
   }),

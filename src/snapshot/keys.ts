@@ -15,6 +15,7 @@ const shardContentsEnding = ".contents.json.zst.age";
 const shardShape =
   /^([1-9]\d{0,8})-of-([1-9]\d{0,8})\.([^.]+)(\.index\.zst\.age|\.contents\.json\.zst\.age)$/;
 const packMarkEnding = ".unreferenced.json";
+const rewrapNumberShape = /^[1-9]\d{0,5}$/;
 
 export function isSourceName(text: string): boolean {
   return sourceShape.test(text);
@@ -50,6 +51,13 @@ export function evidenceOfSource(source: string): string {
 /** `evidence/<source>/<id>/` */
 export function evidencePrefix(source: string, id: string): string {
   return `${evidenceOfSource(source)}${checked(id, isSnapshotId(id))}/`;
+}
+
+/** Whose evidence a key holds; undefined for other keys. */
+export function evidenceOfKey(key: string): { readonly source: string; readonly id: string } | undefined {
+  const [root, source = "", id = "", name = "", ...more] = key.split("/");
+  if (root !== "evidence" || more.length > 0 || !isSourceName(source) || !isSnapshotId(id)) return undefined;
+  return name.endsWith(".json") ? { source, id } : undefined;
 }
 
 export function evidenceKey(source: string, id: string, moment: Date, random: string): string {
@@ -89,6 +97,32 @@ function momentName(moment: Date, random: string): string {
   return `${basicIso(moment)}-${checked(random, /^[0-9a-f]{8}$/.test(random))}.json`;
 }
 
+/** `rewraps/<source>/`: new headers of sealed files, for other keys than they were sealed for. */
+export function rewrapsPrefix(source: string): string {
+  return `rewraps/${checked(source, isSourceName(source))}/`;
+}
+
+/** `rewraps/<source>/<id>/`, of a snapshot or of a pack: a pack's serve every snapshot that uses it. */
+export function rewrapPrefix(source: string, id: string): string {
+  return `${rewrapsPrefix(source)}${checked(id, isSnapshotId(id))}/`;
+}
+
+/** The newest one has the highest number, from 1. */
+export function rewrapKey(source: string, id: string, number: number): string {
+  return `${rewrapPrefix(source, id)}${checked(String(number), rewrapNumberShape.test(String(number)))}.json`;
+}
+
+/** What the key of a rewrap names; undefined for other keys. */
+export function rewrapOfKey(
+  key: string,
+): { readonly source: string; readonly id: string; readonly number: number } | undefined {
+  const [root, source = "", id = "", name = "", ...more] = key.split("/");
+  const number = name.replace(/\.json$/, "");
+  if (root !== "rewraps" || more.length > 0 || !isSourceName(source) || !isSnapshotId(id)) return undefined;
+  if (!name.endsWith(".json") || !rewrapNumberShape.test(number)) return undefined;
+  return { source, id, number: Number(number) };
+}
+
 /** `packs/<source>/`: object bytes that several snapshots share. */
 export function packPrefix(source: string): string {
   return `packs/${checked(source, isSourceName(source))}/`;
@@ -97,6 +131,15 @@ export function packPrefix(source: string): string {
 /** The key of one pack; packs have ids like snapshots, so they sort by time. */
 export function packKey(source: string, pack: string): string {
   return `${packPrefix(source)}${checked(pack, isSnapshotId(pack))}${packEnding}`;
+}
+
+/** A pack's file name, as its rewraps call it. */
+export function packFileName(pack: string): string {
+  return `${checked(pack, isSnapshotId(pack))}${packEnding}`;
+}
+
+export function isPackFileName(name: string): boolean {
+  return name.endsWith(packEnding) && isSnapshotId(name.slice(0, -packEnding.length));
 }
 
 /** What says that no snapshot used a pack any more when somebody looked; see src/operations/sweep-packs.ts. */

@@ -1,5 +1,5 @@
 /**
- * Small files that are found by a fixed name: commits, evidence, rewraps. Each is an artifact of its own in the first
+ * Small files that are found by a fixed name: commits, evidence. Each is an artifact of its own in the first
  * free slot of its run, and carries copies of those before it (artifacts-envelope.ts).
  */
 import { streamOf } from "../system/stream-of.ts";

@@ -3,12 +3,28 @@
  * found without knowing its run (a commit, evidence) has a fixed name per family, source and slot.
  */
 import { LifeboatError } from "../errors.ts";
-import { basicIso } from "../snapshot/ids.ts";
-import { isShardGroup, isSourceName, packOfKey, shardOfKey, snapshotJsonName } from "../snapshot/keys.ts";
+import { basicIso, isSnapshotId } from "../snapshot/ids.ts";
+import {
+  isShardGroup,
+  isSourceName,
+  packOfKey,
+  rewrapOfKey,
+  shardOfKey,
+  snapshotJsonName,
+} from "../snapshot/keys.ts";
 import { keySegments, snapshotOfKey, type SnapshotPlace } from "./store-key.ts";
 import type { Lifetime } from "./store.ts";
 
-const namedOtherwise = new Set(["snapshots", "snapshot", "packs", "pack", "shards", "shard"]);
+const namedOtherwise = new Set([
+  "snapshots",
+  "snapshot",
+  "packs",
+  "pack",
+  "shards",
+  "shard",
+  "rewraps",
+  "rewrap",
+]);
 
 /** `lifeboat.<source>.snapshot`: everything of one family and source stands under this and a slot's number. */
 export type FamilyName = string;
@@ -52,67 +68,88 @@ export function slotName(family: FamilyName, slot: number): string {
 }
 
 /**
- * `lifeboat.<source>.pack.<file>` and `lifeboat.<source>.shard.<group>.<file>`, for the key of a pack, of its mark or of
- * a shard; undefined for other keys.
+ * `lifeboat.<source>.pack.<file>`, `lifeboat.<source>.shard.<group>.<file>` and `lifeboat.<source>.rewrap.<id>.<n>.json`,
+ * for the key of a pack, of its mark, of a shard or of a rewrap; undefined for other keys.
  */
 export function sharedName(key: string): string | undefined {
-  const place = packOfKey(key) ?? shardOfKey(key);
-  return place && sharedNamePrefix(place) + key.slice(key.lastIndexOf("/") + 1);
+  const place = placeOfKey(key);
+  if (place === undefined) return undefined;
+  const rewrap = rewrapOfKey(key);
+  const file = key.slice(key.lastIndexOf("/") + 1);
+  return sharedNamePrefix(place) + (rewrap === undefined ? file : `${rewrap.id}.${file}`);
 }
 
 /** What a prefix of such keys means among artifacts. */
 export function sharedPrefix(prefix: string): { readonly keyOf: (name: string) => string | undefined } {
-  const names = sharedNamePrefix(placeOfPrefix(prefix));
-  const keys = `${prefix.replace(/\/$/, "")}/`;
+  const place = placeOfPrefix(prefix);
+  const names = sharedNamePrefix(place);
+  const below = `${prefix.replace(/\/$/, "")}/`;
   return {
     keyOf: (name) => {
-      const key = keys + name.slice(names.length);
-      return sharedName(key) === name ? key : undefined;
+      const file = name.slice(names.length);
+      // A rewrap's id is a folder among keys; ids have no dots.
+      const key =
+        place.family === "rewrap" ? `rewraps/${place.source}/${file.replace(".", "/")}` : below + file;
+      return sharedName(key) === name && key.startsWith(below) ? key : undefined;
     },
   };
 }
 
 export function isSharedPrefix(prefix: string): boolean {
-  return prefix.startsWith("packs/") || prefix.startsWith("shards/");
+  return /^(?:packs|shards|rewraps)\//.test(prefix);
 }
 
-/** The family in which runs say that they write packs, or shards. */
+/** The family in which runs say that they write packs, shards or rewraps. */
 export function runsFamily(prefix: string): FamilyName {
   return familyOfPrefix(runsPrefix(prefix));
 }
 
-/** `packruns/<source>/`, and `shardruns/<source>/<group>.`: keys inside this store only. */
+/** `packruns/<source>/`, `rewrapruns/<source>/`, and `shardruns/<source>/<group>.`: keys inside this store only. */
 export function runsPrefix(prefix: string): string {
   return runsPrefixOf(placeOfPrefix(prefix));
 }
 
 /** One for each run, UTC day and lifetime. */
 export function runsKey(key: string, runId: number, moment: Date, lifetime: Lifetime | undefined): string {
-  const place = packOfKey(key) ?? shardOfKey(key);
+  const place = placeOfKey(key);
   if (place === undefined) throw new LifeboatError("unexpected", `${JSON.stringify(key)} is not shared.`);
   const day = basicIso(moment).slice(0, 8);
   return `${runsPrefixOf(place)}${runId}-${day}-${lifetime?.retentionDays ?? "longest"}`;
 }
 
 interface SharedPlace {
+  readonly family: "pack" | "shard" | "rewrap";
   readonly source: string;
   /** Of shards only. */
   readonly group?: string;
 }
 
+function placeOfKey(key: string): SharedPlace | undefined {
+  const pack = packOfKey(key);
+  if (pack !== undefined) return { family: "pack", source: pack.source };
+  const rewrap = rewrapOfKey(key);
+  if (rewrap !== undefined) return { family: "rewrap", source: rewrap.source };
+  const shard = shardOfKey(key);
+  return shard && { family: "shard", source: shard.source, group: shard.group };
+}
+
 function placeOfPrefix(prefix: string): SharedPlace {
-  const [root, source = "", group = "", ...more] = prefix.replace(/\/$/, "").split("/");
-  if (root === "packs" && isSourceName(source) && group === "") return { source };
-  if (root === "shards" && isSourceName(source) && isShardGroup(group) && more.length === 0) {
-    return { source, group };
+  const [root, source = "", below = "", ...more] = prefix.replace(/\/$/, "").split("/");
+  if (isSourceName(source) && more.length === 0) {
+    if (root === "packs" && below === "") return { family: "pack", source };
+    if (root === "shards" && isShardGroup(below)) return { family: "shard", source, group: below };
+    if (root === "rewraps" && (below === "" || isSnapshotId(below))) return { family: "rewrap", source };
   }
-  throw new LifeboatError("unexpected", `${JSON.stringify(prefix)} is the prefix of no packs or shards.`);
+  throw new LifeboatError(
+    "unexpected",
+    `${JSON.stringify(prefix)} is no prefix of packs, shards or rewraps.`,
+  );
 }
 
-function sharedNamePrefix({ source, group }: SharedPlace): string {
-  return group === undefined ? `lifeboat.${source}.pack.` : `lifeboat.${source}.shard.${group}.`;
+function sharedNamePrefix({ family, source, group }: SharedPlace): string {
+  return `lifeboat.${source}.${family}.${group === undefined ? "" : `${group}.`}`;
 }
 
-function runsPrefixOf({ source, group }: SharedPlace): string {
-  return group === undefined ? `packruns/${source}/` : `shardruns/${source}/${group}.`;
+function runsPrefixOf({ family, source, group }: SharedPlace): string {
+  return group === undefined ? `${family}runs/${source}/` : `${family}runs/${source}/${group}.`;
 }

@@ -1,5 +1,5 @@
 /**
- * Packs, their marks, and shards: files beside the snapshots, each an artifact with a name of its own. GitHub lists
+ * Packs, their marks, shards and rewraps: files beside the snapshots, each an artifact with a name of its own. GitHub lists
  * artifacts by whole names or by run, never by the beginning of a name; so every run that writes such files says so
  * first, in a small file with a fixed name, and a listing asks only those runs (docs/decisions/0007).
  */
@@ -16,7 +16,7 @@ import { proofOf, sameBytes } from "./proof.ts";
 import type { Lifetime, ListedFile, StoredFile } from "./store.ts";
 
 export interface SharedArtifacts {
-  /** Every file below `packs/<source>/` or `shards/<source>/<group>/`, of runs that are ours. */
+  /** Every file below `packs/<source>/`, `rewraps/<source>/` or `shards/<source>/<group>/`, of runs that are ours. */
   list(prefix: string): Promise<readonly ListedFile[]>;
   /** Where one file is; of several, the first that was stored. Expired ones are found only where no other is. */
   find(key: string): Promise<ListedArtifact | undefined>;

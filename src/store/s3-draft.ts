@@ -31,7 +31,11 @@ export function draftMark({ source, id }: SnapshotPlace): string {
 
 export async function beginS3Draft(identity: DraftIdentity, tools: S3DraftTools): Promise<Draft> {
   const { source, id } = identity;
-  if (!(await tools.listing.isEmpty(snapshotPrefix(source, id)))) {
+  const present = (await tools.listing.files(snapshotPrefix(source, id))).map(({ key }) => key);
+  // A copy of a snapshot that was interrupted goes on: its parts are those of the same id, and each is proven again.
+  const isUnfinished =
+    !present.includes(snapshotJsonKey(source, id)) && (await tools.files.exists(draftMark(identity)));
+  if (present.length > 0 && !isUnfinished) {
     throw new LifeboatError("store-key-exists", `Snapshot ${id} is already in the store.`);
   }
   const mark = `${JSON.stringify({ formatVersion: 1, source, id })}\n`;
@@ -40,6 +44,7 @@ export async function beginS3Draft(identity: DraftIdentity, tools: S3DraftTools)
 }
 
 class S3Draft implements Draft {
+  readonly canBeResumed = true;
   readonly #identity: DraftIdentity;
   readonly #tools: S3DraftTools;
   readonly #parts = new Set<string>();

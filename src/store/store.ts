@@ -98,6 +98,8 @@ export interface Lifetime {
 }
 
 export interface Draft {
+  /** Whether a later `begin` of the same id goes on with parts that this draft has stored and left. Absent: no. */
+  readonly canBeResumed?: boolean;
   /**
    * Streams one sealed part into the store under `name` (`<part>.zst.age`), reads it back, and says what is stored.
    * If `bytes` throws, nothing of the part remains and the error passes through unchanged.

@@ -61,6 +61,7 @@ function optionalOf(store: Store): {
 
 function draftWithRetries(draft: Draft, attempt: Attempt): Draft {
   return {
+    ...(draft.canBeResumed === undefined ? {} : { canBeResumed: draft.canBeResumed }),
     put: (name, bytes) => attemptStream(bytes, (source) => draft.put(name, source), attempt),
     commit: (snapshotJson) => attempt(() => draft.commit(snapshotJson)),
     abandon: () => draft.abandon(),

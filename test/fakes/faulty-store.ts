@@ -67,6 +67,7 @@ export function faultyStore(store: Store, faults: readonly StoreFault[]): Faulty
   const faultyDraft = (draft: Draft): Draft => ({
     put: (name, bytes) => streaming("draft.put", (broken) => draft.put(name, broken(bytes))),
     commit: (snapshotJson) => call("draft.commit", () => draft.commit(snapshotJson)),
+    ...(draft.canBeResumed === undefined ? {} : { canBeResumed: draft.canBeResumed }),
     abandon: () => call("draft.abandon", () => draft.abandon()),
   });
 

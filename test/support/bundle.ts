@@ -10,7 +10,7 @@ const dayMs = 24 * 3600 * 1000;
 
 export interface BuiltBundle {
   /** `actions/<name>/main.js`, to be started as the runner does. */
-  readonly action: (name: "db-backup" | "storage-backup" | "verify" | "restore") => string;
+  readonly action: (name: "db-backup" | "storage-backup" | "verify" | "restore" | "rotate-keys") => string;
   /** The script behind `lifeboat`. */
   readonly cli: string;
 }

@@ -1,5 +1,6 @@
 import { backUpApplication } from "../../operations/back-up-application.ts";
 import type { ActionResult, Runner } from "../../runner/run-action.ts";
+import { copyAfterBackup, openCopies, recipientFindings, withCopies } from "../copies.ts";
 import { runnerSurroundings } from "../surroundings.ts";
 import { appBackupInputs } from "./inputs.ts";
 import { reportApplicationBackup } from "./report.ts";
@@ -10,7 +11,10 @@ export async function appBackup(runner: Runner): Promise<ActionResult> {
   const surroundings = await runnerSurroundings(runner, inputs);
   const { apiUrl } = runner.context;
   const settings = inputs.settings === undefined ? undefined : { ...inputs.settings, apiUrl };
+  const copies = openCopies(inputs.copyTo, surroundings);
   const report = await backUpApplication({ ...inputs, settings }, surroundings);
-  for (const finding of report.findings) runner.logger.warning(`${finding.publicSentence} ${finding.remedy}`);
-  return reportApplicationBackup(report, surroundings.store.address);
+  const findings = [...recipientFindings(inputs), ...report.findings];
+  for (const finding of findings) runner.logger.warning(`${finding.publicSentence} ${finding.remedy}`);
+  const result = reportApplicationBackup({ ...report, findings }, surroundings.store.address);
+  return withCopies(result, await copyAfterBackup(inputs.source, copies, surroundings), report.snapshot.id);
 }

@@ -3,6 +3,7 @@ import { joinStorageShards } from "../../operations/join-storage.ts";
 import { backUpStorageShard } from "../../operations/shard-storage.ts";
 import type { ActionResult, Runner } from "../../runner/run-action.ts";
 import type { Finding } from "../../verification/findings.ts";
+import { copyAfterBackup, openCopies, recipientFindings, withCopies } from "../copies.ts";
 import { withBackedUpApi } from "../project.ts";
 import { runnerSurroundings } from "../surroundings.ts";
 import { storageBackupInputs } from "./inputs.ts";
@@ -13,15 +14,19 @@ export async function storageBackup(runner: Runner): Promise<ActionResult> {
   runner.about({ source: inputs.source, kind: "storage" });
   const surroundings = await runnerSurroundings(runner, inputs);
   const { address } = surroundings.store;
-  if (inputs.part.kind === "join") {
-    const report = await joinStorageShards(inputs, inputs.part.group, surroundings);
-    return reportStorageBackup(warned(report, runner), address);
+  const { part } = inputs;
+  if (part.kind === "shard") {
+    const means = withBackedUpApi(surroundings, inputs.connection, inputs);
+    return reportShard(warned(await backUpStorageShard(inputs, part.shard, means), runner), address);
   }
-  const means = withBackedUpApi(surroundings, inputs.connection, inputs);
-  if (inputs.part.kind === "shard") {
-    return reportShard(warned(await backUpStorageShard(inputs, inputs.part.shard, means), runner), address);
-  }
-  return reportStorageBackup(warned(await backUpStorage(inputs, means), runner), address);
+  const copies = openCopies(inputs.copyTo, surroundings);
+  const report =
+    part.kind === "join"
+      ? await joinStorageShards(inputs, part.group, surroundings)
+      : await backUpStorage(inputs, withBackedUpApi(surroundings, inputs.connection, inputs));
+  const found = warned({ ...report, findings: [...recipientFindings(inputs), ...report.findings] }, runner);
+  const copied = await copyAfterBackup(inputs.source, copies, surroundings);
+  return withCopies(reportStorageBackup(found, address), copied, report.snapshot.id);
 }
 
 /** Findings stand in the summary too, but who looks at a list of runs sees annotations only. */

@@ -8,6 +8,7 @@ import { dbBackupInputs } from "../../../src/actions/db-backup/inputs.ts";
 import { planInputs } from "../../../src/actions/plan/inputs.ts";
 import { pruneInputs } from "../../../src/actions/prune/inputs.ts";
 import { restoreInputs } from "../../../src/actions/restore/inputs.ts";
+import { rotateKeysInputs } from "../../../src/actions/rotate-keys/inputs.ts";
 import { verifyInputs } from "../../../src/actions/verify/inputs.ts";
 import { storageBackupInputs } from "../../../src/actions/storage-backup/inputs.ts";
 import {
@@ -20,6 +21,7 @@ import { holdCommand, releaseCommand, unfreezeCommand } from "../../../src/cli/h
 import { planCommand } from "../../../src/cli/plan-command.ts";
 import { pruneCommand } from "../../../src/cli/prune-command.ts";
 import { restoreCommand, restoreStorageCommand } from "../../../src/cli/restore-command.ts";
+import { rotateKeysCommand } from "../../../src/cli/rotate-keys-command.ts";
 import { verifyCommand } from "../../../src/cli/verify-command.ts";
 import { type InputReader, type InputSource, readInputs } from "../../../src/runner/input-reader.ts";
 import { createSecrets } from "../../../src/runner/secrets.ts";
@@ -29,6 +31,7 @@ const actions = [
   { name: "app-backup", shape: appBackupInputs, commands: [backupApplicationCommand] },
   { name: "storage-backup", shape: storageBackupInputs, commands: [backupStorageCommand] },
   { name: "verify", shape: verifyInputs, commands: [verifyCommand] },
+  { name: "rotate-keys", shape: rotateKeysInputs, commands: [rotateKeysCommand] },
   { name: "plan", shape: planInputs, commands: [planCommand] },
   {
     name: "prune",

@@ -52,7 +52,7 @@ describe("names of artifacts", () => {
   it("are fixed for what must be found", () => {
     expect(slotName(familyOfKey(key) ?? "", 0)).toBe("lifeboat.database.snapshot.0.json");
     expect(familyOfPrefix(`evidence/database/${id}/`)).toBe("lifeboat.database.evidence");
-    expect(familyOfKey(`rewraps/database/${id}/1.json`)).toBe("lifeboat.database.rewraps");
+    expect(familyOfKey(`evidence/database/${id}/1.json`)).toBe("lifeboat.database.evidence");
     expect(familyOfKey("ledger/2026/11/20261123T031207Z-ab.json")).toBe("lifeboat.ledger");
     expect(familyOfKey(`snapshots/database/${id}/data.zst.age`)).toBeUndefined();
     expect(partName({ source: "database", id }, "data.zst.age")).toBe(`lifeboat.database.${id}.data.zst.age`);

@@ -1,0 +1,29 @@
+/** How long a snapshot lives by its tiers where no policy says so: what stores are asked to keep and lock it for. */
+import { type SnapshotJson, type Tier, tiers } from "../snapshot/snapshot-json.ts";
+
+/** What the old procedure kept. */
+export const daysOfTier: Readonly<Record<Tier, number>> = {
+  hourly: 2,
+  daily: 30,
+  weekly: 90,
+  monthly: 366,
+  yearly: 7 * 366,
+};
+
+const dayMs = 24 * 3600 * 1000;
+
+export function longestTierDays(chosen: readonly Tier[]): number {
+  return Math.max(1, ...tiers.filter((tier) => chosen.includes(tier)).map((tier) => daysOfTier[tier]));
+}
+
+/**
+ * Whole days, counted from now, until a snapshot's lifetime ends: `days` (by default those of its longest tier) after
+ * it was finished. 0 or less: it has ended.
+ */
+export function remainingDays(
+  { tiers: chosen, times }: Pick<SnapshotJson, "tiers" | "times">,
+  now: Date,
+  days = longestTierDays(chosen),
+): number {
+  return Math.ceil((Date.parse(times.finished) + days * dayMs - now.getTime()) / dayMs);
+}
