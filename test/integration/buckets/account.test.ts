@@ -142,8 +142,8 @@ describe("objects without bytes", () => {
       for (const sentence of report.findings.map((finding) => finding.publicSentence))
         expect(sentence).not.toContain("lost");
 
-      for (const attempt of [restoredMoment(safe), safe.verify(report.snapshot.id, "stored")]) {
-        await expect(attempt).rejects.toMatchObject({
+      for (const attempt of [() => restoredMoment(safe), () => safe.verify(report.snapshot.id, "stored")]) {
+        await expect(attempt()).rejects.toMatchObject({
           code: "snapshot-incomplete",
           exitCode: 3,
           hint: expect.stringContaining(whole.snapshot.id) as string,
