@@ -19,6 +19,7 @@ import type { Finding } from "../verification/findings.ts";
 import { historyErrorOf } from "./check-history.ts";
 import { type Observation, type ObserveRequest, observeSnapshots } from "./observe-snapshots.ts";
 import { planPruning, type PruningPlan } from "./plan-pruning.ts";
+import { deleteRewraps } from "./rewraps.ts";
 import { type PackSweep, sweepPacks } from "./sweep-packs.ts";
 import { claim, claimedByOthers } from "./write-tombstones.ts";
 
@@ -154,16 +155,17 @@ async function remove(
   names: readonly string[],
 ): Promise<"removed" | "locked"> {
   const rest = names.filter((name) => name !== snapshotJsonName);
-  for (const name of [snapshotJsonName, ...rest]) {
-    try {
-      await store.delete(snapshotFileKey(source, id, name));
-    } catch (cause) {
-      // If it is snapshot.json, the snapshot stays whole; a part that is left is removed when its lock has ended.
-      if (asLifeboatError(cause).code === "store-object-locked") return "locked";
-      throw cause;
-    }
+  try {
+    await store.delete(snapshotFileKey(source, id, snapshotJsonName));
+    // Before the parts, which show that a removal is not finished.
+    await deleteRewraps(store, source, id);
+    for (const name of rest) await store.delete(snapshotFileKey(source, id, name));
+    return "removed";
+  } catch (cause) {
+    // If it is snapshot.json, the snapshot stays whole; what else is left is removed when its lock has ended.
+    if (asLifeboatError(cause).code === "store-object-locked") return "locked";
+    throw cause;
   }
-  return "removed";
 }
 
 async function sweep(

@@ -142,3 +142,8 @@ export function notThisOne(thrown: unknown): undefined {
   if (code === "identity-does-not-open" || code === "sealed-file-damaged") return undefined;
   throw thrown;
 }
+
+/** With the snapshot or pack that they open: without it they are of no use to anybody. */
+export async function deleteRewraps(store: Store, source: string, id: string): Promise<void> {
+  for (const { key } of await store.files(rewrapPrefix(source, id))) await store.delete(key);
+}

@@ -10,6 +10,7 @@ import { packKey, packMarkKey } from "../snapshot/keys.ts";
 import { readSnapshotJson } from "../snapshot/snapshot-json.ts";
 import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
+import { deleteRewraps } from "./rewraps.ts";
 import { wholeOf } from "./sealed-files.ts";
 import { surveyPacks } from "./shared-packs.ts";
 
@@ -47,6 +48,7 @@ export async function sweepPacks(store: Store, source: string, clock: Clock): Pr
       sweep.unmarked.push(id);
     } else if (now - (await markedAt(store, mark.key)) >= packPatienceMs) {
       if (packs.has(id)) await store.delete(packKey(source, id));
+      await deleteRewraps(store, source, id);
       await store.delete(mark.key);
       sweep.deleted.push(id);
     }

@@ -48,7 +48,9 @@ test(`${kills} killed prunings`, { timeout: 1_200_000 }, async () => {
     const after = await place.another().snapshots(source);
     expect(after.snapshots).toHaveLength(7);
     expect(after.findings).toEqual([]);
-    expect(await readdir(join(place.path, "snapshots", source))).toHaveLength(7);
+    // A kill between the last file's end and its folder's may leave the folder, empty.
+    const files = (await place.another().files(`snapshots/${source}/`)).map(({ key }) => key.split("/")[2]);
+    expect(new Set(files).size).toBe(7);
   }
   expect(interrupted).toBeGreaterThan(0);
 });

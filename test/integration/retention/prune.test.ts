@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { LifeboatError } from "../../../src/errors.ts";
 import { holdSnapshot, unfreeze } from "../../../src/operations/hold-snapshot.ts";
-import { snapshotPrefix, tombstoneKey } from "../../../src/snapshot/keys.ts";
+import { rewrapKey, rewrapsPrefix, snapshotPrefix, tombstoneKey } from "../../../src/snapshot/keys.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { s3ServerProgram } from "../../support/s3-server.ts";
 import { artifacts, bucket, directory, type Place } from "./places.ts";
@@ -56,9 +56,14 @@ describe.each(places)("in $name", ({ open }) => {
     expect(doomed).toEqual(made.slice(0, 3).map(({ id }) => id));
     expect(await idsIn(place.another())).toHaveLength(10);
 
+    // What a rotation of keys left beside two of them.
+    const headers = [made[0]!, made[9]!].map(({ id }) => rewrapKey(source, id, 1));
+    for (const key of headers) await place.store.put(key, Buffer.from("{}\n"));
+
     const report = await prune(place.store, clock);
     expect(report.removed).toEqual(doomed);
     const after = place.another();
+    expect((await after.files(rewrapsPrefix(source))).map(({ key }) => key)).toEqual(headers.slice(1));
     expect(await idsIn(after)).toEqual(made.slice(3).map(({ id }) => id));
     for (const id of doomed) {
       expect(await after.files(snapshotPrefix(source, id))).toEqual([]);
