@@ -2,7 +2,7 @@
 import { LifeboatError } from "../errors.ts";
 import { githubLedger } from "../ledger/github-branch.ts";
 import { type Ledger, storeLedger } from "../ledger/ledger.ts";
-import type { Trust } from "../operations/observe-snapshots.ts";
+import type { Trust } from "../operations/vouched-documents.ts";
 import type { InputReader } from "../runner/input-reader.ts";
 import type { RunContext } from "../runner/environment.ts";
 import { parseSigningKey, publicKeyPem, type SigningKey } from "../snapshot/signature.ts";

@@ -1,7 +1,7 @@
 /** Whom a terminal believes: the given signers, and the ledger where one is kept. */
 import type { StoreInputs, Surroundings } from "../actions/surroundings.ts";
 import { trustOf, type WitnessInputs } from "../actions/trust-inputs.ts";
-import type { Trust } from "../operations/observe-snapshots.ts";
+import type { Trust } from "../operations/vouched-documents.ts";
 import { terminalGitHub } from "./cli-surroundings.ts";
 
 export function terminalTrust(

@@ -4,7 +4,8 @@ import type { HistoryFinding } from "../retention/history.ts";
 import type { Store } from "../store/store.ts";
 import type { Logger } from "../system/logger.ts";
 import type { Finding } from "../verification/findings.ts";
-import { type Observation, observeSnapshots, type Trust } from "./observe-snapshots.ts";
+import { type Observation, observeSnapshots } from "./observe-snapshots.ts";
+import type { Trust } from "./vouched-documents.ts";
 
 export interface HistoryCheck {
   /** Absent where the history could not be looked at. */

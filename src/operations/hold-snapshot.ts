@@ -8,7 +8,8 @@ import type { SigningKey } from "../snapshot/signature.ts";
 import type { Actor } from "../snapshot/tombstone.ts";
 import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
-import { type Observation, observeSnapshots, type Trust } from "./observe-snapshots.ts";
+import { type Observation, observeSnapshots } from "./observe-snapshots.ts";
+import type { Trust } from "./vouched-documents.ts";
 
 export interface HoldRequest {
   readonly source: string;

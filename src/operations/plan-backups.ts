@@ -7,7 +7,8 @@ import { momentOfId } from "../snapshot/ids.ts";
 import type { Store } from "../store/store.ts";
 import type { Logger } from "../system/logger.ts";
 import type { Finding } from "../verification/findings.ts";
-import { type Observation, observeSnapshots, type Trust } from "./observe-snapshots.ts";
+import { type Observation, observeSnapshots } from "./observe-snapshots.ts";
+import type { Trust } from "./vouched-documents.ts";
 
 export interface BackupPlanRequest {
   readonly policy: Policy;

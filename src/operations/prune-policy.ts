@@ -7,7 +7,7 @@ import type { Actor } from "../snapshot/tombstone.ts";
 import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
-import type { Trust } from "./observe-snapshots.ts";
+import type { Trust } from "./vouched-documents.ts";
 import { type PruneReport, pruneSnapshots } from "./prune-snapshots.ts";
 
 export interface PolicyPruneRequest {

@@ -16,7 +16,7 @@ import type { Logger } from "../system/logger.ts";
 import { rawPart } from "./check-application.ts";
 import { refuseForged } from "./check-history.ts";
 import { locateSnapshot, namingOthers, type SnapshotChoice } from "./locate-snapshot.ts";
-import type { Trust } from "./observe-snapshots.ts";
+import type { Trust } from "./vouched-documents.ts";
 import { readSealedContents } from "./sealed-files.ts";
 
 export interface ApplicationRestoreRequest {

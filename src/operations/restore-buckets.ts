@@ -13,7 +13,7 @@ import type { Logger } from "../system/logger.ts";
 import { requireChosenBuckets } from "./chosen-buckets.ts";
 import { refuseForged } from "./check-history.ts";
 import { locateSnapshot, namingOthers, requireWhole, type SnapshotChoice } from "./locate-snapshot.ts";
-import type { Trust } from "./observe-snapshots.ts";
+import type { Trust } from "./vouched-documents.ts";
 import {
   chosenEntries,
   type Decision,

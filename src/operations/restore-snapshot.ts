@@ -23,7 +23,7 @@ import {
 } from "./plan-database-restore.ts";
 import { restoreDatabase, type RestoreReport } from "./restore-database.ts";
 import type { RestoreMeans } from "./restore-means.ts";
-import type { Trust } from "./observe-snapshots.ts";
+import type { Trust } from "./vouched-documents.ts";
 import type { RestoreHooks } from "./restore-hooks.ts";
 import { partSource, readSealedContents } from "./sealed-files.ts";
 

@@ -1,6 +1,6 @@
 import { asLifeboatError, LifeboatError } from "../../errors.ts";
 import { holdSnapshot, unfreeze } from "../../operations/hold-snapshot.ts";
-import type { Trust } from "../../operations/observe-snapshots.ts";
+import type { Trust } from "../../operations/vouched-documents.ts";
 import { prunePolicy } from "../../operations/prune-policy.ts";
 import type { ActionResult, Runner } from "../../runner/run-action.ts";
 import type { Store } from "../../store/store.ts";

@@ -1,7 +1,7 @@
 /** Small snapshots in real stores, committed by the code that commits real ones, and pruned by the code that prunes. */
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { newestHeads } from "../../../src/operations/history.ts";
-import { type Trust } from "../../../src/operations/observe-snapshots.ts";
+import type { Trust } from "../../../src/operations/vouched-documents.ts";
 import {
   type PruneReport,
   type PruneRequest,
