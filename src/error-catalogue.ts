@@ -161,6 +161,12 @@ export const errorCatalogue = {
     meaning: "One or more inputs are missing, misspelt or out of range. Nothing was started.",
     cure: "Correct every input that the message lists; each line says what is allowed.",
   },
+  "ledger-broken": {
+    family: "ours",
+    exitCode: 3,
+    meaning: "A record of the ledger was changed, taken out or put elsewhere.",
+    cure: "Find out who can write where the ledger is kept (git log of the branch lifeboat-ledger, or the store's access log); what is gone may be in a clone.",
+  },
   "ledger-failed": {
     family: "ours",
     exitCode: 1,

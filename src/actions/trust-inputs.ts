@@ -47,7 +47,7 @@ export interface LedgerMeans {
   readonly github: GitHubPlace;
 }
 
-function openLedger(
+export function openLedger(
   place: LedgerPlace,
   signingKey: SigningKey | undefined,
   { store, clock, github }: LedgerMeans,

@@ -8,6 +8,7 @@ import { type CommandResult, runCommand } from "./exit.ts";
 import { copyCommand } from "./copy-command.ts";
 import { exportCommand } from "./export-command.ts";
 import { keygenCommand } from "./keygen-command.ts";
+import { ledgerExportCommand, ledgerShowCommand, ledgerVerifyCommand } from "./ledger-command.ts";
 import { listCommand, showCommand } from "./list-command.ts";
 import { holdCommand, releaseCommand, unfreezeCommand } from "./hold-command.ts";
 import { planCommand } from "./plan-command.ts";
@@ -34,6 +35,9 @@ const commands: readonly CliCommand[] = [
   holdCommand,
   releaseCommand,
   unfreezeCommand,
+  ledgerShowCommand,
+  ledgerVerifyCommand,
+  ledgerExportCommand,
   copyCommand,
   rotateKeysCommand,
   policyCheckCommand,

@@ -7,7 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { LifeboatError } from "../errors.ts";
 import type { SigningKey } from "../snapshot/signature.ts";
 import type { Clock } from "../system/clock.ts";
-import { type Ledger, recordBytes, yearsRead } from "./ledger.ts";
+import { type Ledger, type LedgerSpan, recordBytes, yearsRead } from "./ledger.ts";
 import { type LedgerReading, readRecords } from "./record.ts";
 
 export const ledgerBranch = "lifeboat-ledger";
@@ -28,6 +28,8 @@ interface Answer {
 }
 
 const tries = 8;
+/** Each time another run's record came first, so that all of them get on. */
+const conflicts = 100;
 const answerWithinMs = 60_000;
 
 export function githubLedger(settings: GitHubLedgerSettings): Ledger {
@@ -64,7 +66,12 @@ export function githubLedger(settings: GitHubLedgerSettings): Ledger {
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         signal: AbortSignal.timeout(answerWithinMs),
       });
-      return { status: response.status, bytes: Buffer.from(await response.arrayBuffer()) };
+      // A secondary limit is a 403 too, but one that ends by itself.
+      const isLimit = response.status === 403 && response.headers.has("retry-after");
+      return {
+        status: isLimit ? 429 : response.status,
+        bytes: Buffer.from(await response.arrayBuffer()),
+      };
     } catch {
       return { status: 0, bytes: Buffer.alloc(0) };
     }
@@ -85,10 +92,10 @@ export function githubLedger(settings: GitHubLedgerSettings): Ledger {
     throw unreadable(status);
   }
 
-  async function read(): Promise<LedgerReading> {
+  async function read(span: LedgerSpan = "recent"): Promise<LedgerReading> {
     const stored: Buffer[] = [];
-    for (const moment of monthsUntil(clock.now())) stored.push(...linesOf(await month(moment)));
-    return readRecords(stored);
+    for (const moment of monthsUntil(clock.now(), span)) stored.push(...linesOf(await month(moment)));
+    return readRecords(stored, { isWhole: span === "whole", isOrdered: true });
   }
 
   /** A branch without a common commit with the others: it must never be merged. */
@@ -127,11 +134,12 @@ export function githubLedger(settings: GitHubLedgerSettings): Ledger {
           ...(before.length === 0 ? {} : { sha: blobSha(before) }),
         });
         if (status === 200 || status === 201) return;
-        if (attempt === tries) throw unwritable(status);
+        const isConflict = status === 409 || status === 422;
+        if (attempt === (isConflict ? conflicts : tries)) throw unwritable(status);
         if (status === 404) await makeBranch();
         // 409 and 422: the file or the branch moved, so all is read again.
-        else if (status !== 409 && status !== 422) throw unwritable(status);
-        await sleep(waitMs(attempt));
+        else if (!isConflict) throw unwritable(status);
+        await sleep(waitMs(Math.min(attempt, 4)));
       }
     },
   };
@@ -143,8 +151,8 @@ function pathOf(moment: Date): string {
 }
 
 /** First days of the months of the years that are read. */
-function monthsUntil(now: Date): readonly Date[] {
-  return yearsRead(now)
+function monthsUntil(now: Date, span: LedgerSpan): readonly Date[] {
+  return yearsRead(now, span)
     .flatMap((year) => Array.from({ length: 12 }, (_, month) => new Date(Date.UTC(year, month, 1))))
     .filter((moment) => moment <= now);
 }

@@ -10,8 +10,8 @@ import { lastOf, type LedgerEntry, type LedgerReading, type LedgerRecord, readRe
 export interface Ledger {
   /** For people: a branch, or a store's address. */
   readonly place: string;
-  /** All records of this year and the last; throws where they cannot all be read. */
-  read(): Promise<LedgerReading>;
+  /** All records of this year and the last, or of all years; throws where they cannot all be read. */
+  read(span?: LedgerSpan): Promise<LedgerReading>;
   append(entry: LedgerEntry): Promise<void>;
 }
 
@@ -23,10 +23,16 @@ export function recordBytes(
   return writeSignedDocument({ ledgerVersion: 1, ...entry, previous: lastOf(records) }, signingKey);
 }
 
-/** The years whose records are read: what is older has no snapshot that the ledger alone could tell of. */
-export function yearsRead(now: Date): readonly number[] {
+/** What is older than the recent years has no snapshot that the ledger alone could tell of. */
+export type LedgerSpan = "recent" | "whole";
+
+/** Before it there was no Lifeboat. */
+const firstYear = 2026;
+
+export function yearsRead(now: Date, span: LedgerSpan): readonly number[] {
   const year = now.getUTCFullYear();
-  return [year - 1, year];
+  const first = span === "recent" ? year - 1 : Math.min(firstYear, year);
+  return Array.from({ length: year - first + 1 }, (_, index) => first + index);
 }
 
 /**
@@ -40,9 +46,9 @@ export function storeLedger(
 ): Ledger {
   const known = new Map<string, Uint8Array>();
 
-  async function stored(): Promise<readonly Uint8Array[]> {
+  async function stored(span: LedgerSpan): Promise<readonly Uint8Array[]> {
     const records: Uint8Array[] = [];
-    for (const year of yearsRead(clock.now())) {
+    for (const year of yearsRead(clock.now(), span)) {
       for (const { key } of await store.files(ledgerPrefix(year))) {
         const bytes = known.get(key) ?? (await allBytes(await store.read(key)));
         known.set(key, bytes);
@@ -54,9 +60,9 @@ export function storeLedger(
 
   return {
     place: store.address,
-    read: async () => readRecords(await stored(), signers),
+    read: async (span = "recent") => readRecords(await stored(span), { signers, isWhole: span === "whole" }),
     append: async (entry) => {
-      const { records } = readRecords(await stored(), signers);
+      const { records } = readRecords(await stored("recent"), { signers });
       const bytes = recordBytes(entry, records, signingKey);
       await store.put(ledgerKey(new Date(entry.time), selfHashOf(bytes)), bytes);
     },

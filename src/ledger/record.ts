@@ -20,6 +20,14 @@ export const ledgerRecordSchema = z.looseObject({
   witnessed: z.array(hash),
   by: actorSchema,
   time: z.iso.datetime(),
+  /** The snapshot that was made, checked or restored. */
+  snapshot: z.string().exactOptional(),
+  /** How it ended, as in the record of an action. */
+  outcome: z.string().exactOptional(),
+  /** Codes of what was found. */
+  findings: z.array(z.string()).exactOptional(),
+  /** What the workflow ran from. */
+  commit: z.string().exactOptional(),
   /** Hashes of the records that none other named: one, more after acts at the same time, none at the beginning. */
   previous: z.array(hash),
   sha256: hash,
@@ -28,7 +36,17 @@ export const ledgerRecordSchema = z.looseObject({
 export type LedgerRecord = z.infer<typeof ledgerRecordSchema>;
 export type LedgerEntry = Pick<
   LedgerRecord,
-  "act" | "source" | "store" | "heads" | "witnessed" | "by" | "time"
+  | "act"
+  | "source"
+  | "store"
+  | "heads"
+  | "witnessed"
+  | "by"
+  | "time"
+  | "snapshot"
+  | "outcome"
+  | "findings"
+  | "commit"
 >;
 
 const dayMs = 24 * 3600 * 1000;
@@ -40,10 +58,20 @@ export interface LedgerReading {
   readonly problems: readonly string[];
 }
 
-/**
- * Records from their stored bytes. Where `signers` are given, unsigned ones count for nothing; what cannot be read, or names a record that is not there, is a problem.
- */
-export function readRecords(stored: readonly Uint8Array[], signers: Signers = []): LedgerReading {
+export interface ReadingOptions {
+  /** Where given, unsigned records count for nothing. */
+  readonly signers?: Signers;
+  /** Every record there ever was is read: then each must follow one that is there, or be the first. */
+  readonly isWhole?: boolean;
+  /** They come in the order in which they were written, so that none may stand before the one that it follows. */
+  readonly isOrdered?: boolean;
+}
+
+/** Records from their stored bytes; what cannot be read, or names a record that is not there, is a problem. */
+export function readRecords(
+  stored: readonly Uint8Array[],
+  { signers = [], isWhole = false, isOrdered = false }: ReadingOptions = {},
+): LedgerReading {
   const problems: string[] = [];
   const records = stored.flatMap((bytes, index) => {
     if (signers.length > 0 && !isSignedBy(bytes, signers)) return [];
@@ -52,15 +80,21 @@ export function readRecords(stored: readonly Uint8Array[], signers: Signers = []
     problems.push(`Record ${index + 1} of the ledger is damaged.`);
     return [];
   });
-  const known = new Set(records.map(({ sha256 }) => sha256));
+  const places = new Map(records.map(({ sha256 }, place) => [sha256, place]));
   // The first that are read follow records of years that are not read.
   const first = Math.min(...records.map(({ time }) => Date.parse(time)));
-  for (const { previous, time } of records) {
-    if (Date.parse(time) <= first + dayMs) continue;
-    const missing = previous.filter((one) => !known.has(one));
-    if (missing.length > 0) {
+  for (const [place, { previous, time }] of records.entries()) {
+    const follows = previous.map((one) => places.get(one));
+    const mayFollowUnread = !isWhole && Date.parse(time) <= first + dayMs;
+    if (follows.includes(undefined) && !mayFollowUnread) {
       problems.push(`The ledger's record of ${time} follows one that is gone or was changed.`);
+    } else if (isOrdered && follows.some((other) => other !== undefined && other >= place)) {
+      problems.push(`The ledger's record of ${time} stands before one that it follows.`);
     }
+  }
+  const beginnings = records.filter(({ previous }) => previous.length === 0);
+  if (isWhole && isOrdered && beginnings.length > 1) {
+    problems.push(`The ledger begins ${beginnings.length} times: what came between is gone.`);
   }
   const byTime = (one: LedgerRecord, other: LedgerRecord): number =>
     Date.parse(one.time) - Date.parse(other.time);

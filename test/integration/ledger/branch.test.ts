@@ -1,80 +1,8 @@
 /** The ledger on a branch, against a stand-in for GitHub's contents API that refuses what moved meanwhile. */
 import { createHash } from "node:crypto";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { expect, test } from "vitest";
-import { githubLedger } from "../../../src/ledger/github-branch.ts";
+import { describe, expect, test } from "vitest";
 import { witnessOf } from "../../../src/ledger/record.ts";
-import { systemClock } from "../../../src/system/clock.ts";
-
-const blobSha = (bytes: Buffer): string =>
-  createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex");
-
-interface Body {
-  readonly content?: string;
-  readonly sha?: string;
-}
-
-async function contentsApi() {
-  const files = new Map<string, Buffer>();
-  const state = { hasBranch: false, busy: 0, refused: 0 };
-  const answerTo = (
-    method: string,
-    path: string,
-    body: Body,
-  ): [status: number, document?: object | Buffer] => {
-    if (state.busy > 0) {
-      state.busy -= 1;
-      return [503];
-    }
-    if (path === "/git/trees" || path === "/git/commits") return [201, { sha: "a".repeat(40) }];
-    if (path === "/git/refs") {
-      const had = state.hasBranch;
-      state.hasBranch = true;
-      return [had ? 422 : 201];
-    }
-    const known = files.get(path);
-    if (method === "GET") return known === undefined ? [404] : [200, known];
-    if (!state.hasBranch) return [404];
-    // GitHub: 409 where the given blob is not the present one, 422 where none is given for a file that is there.
-    if (known !== undefined && body.sha !== blobSha(known)) {
-      state.refused += 1;
-      return [body.sha === undefined ? 422 : 409];
-    }
-    files.set(path, Buffer.from(body.content ?? "", "base64"));
-    return [known === undefined ? 201 : 200];
-  };
-  const server = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on("data", (chunk: Buffer) => chunks.push(chunk));
-    request.on("end", () => {
-      const path = new URL(request.url ?? "/", "http://x").pathname.replace("/repos/acme/app", "");
-      const text = Buffer.concat(chunks).toString();
-      const body = (text === "" ? {} : JSON.parse(text)) as Body;
-      const isOurs = request.headers.authorization === "Bearer right";
-      const [status, document = {}] = isOurs ? answerTo(request.method ?? "GET", path, body) : [403];
-      response.writeHead(status).end(Buffer.isBuffer(document) ? document : JSON.stringify(document));
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const apiUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const open = (token = "right") =>
-    githubLedger({
-      repository: { owner: "acme", name: "app" },
-      token,
-      apiUrl,
-      clock: systemClock,
-      sleep: () => new Promise((resolve) => setTimeout(resolve, Math.random() * 20)),
-    });
-  return {
-    files,
-    state,
-    open,
-    [Symbol.asyncDispose]: async () => {
-      await new Promise((done) => server.close(done));
-    },
-  };
-}
+import { contentsApi } from "./contents-api.ts";
 
 const entry = (n: number) => ({
   act: "verify",
@@ -112,4 +40,34 @@ test("says what is damaged, and does not take trouble for an empty ledger", asyn
   await expect(api.open("wrong").read()).rejects.toMatchObject({ code: "store-permission-missing" });
   api.state.busy = 1000;
   await expect(api.open().read()).rejects.toMatchObject({ code: "store-temporary" });
+});
+
+describe("the whole chain", () => {
+  test.each<[string, (lines: string[]) => string[], RegExp]>([
+    [
+      "a line edited",
+      (lines) => lines.map((line, at) => (at === 2 ? line.replace("octocat", "mallory") : line)),
+      /Record 3 .* damaged/,
+    ],
+    [
+      "a line in the middle taken out",
+      (lines) => lines.filter((_, at) => at !== 2),
+      /follows one that is gone/,
+    ],
+    ["the first line taken out", (lines) => lines.slice(1), /follows one that is gone/],
+    [
+      "two lines exchanged",
+      ([a = "", b = "", ...rest]) => [b, a, ...rest],
+      /stands before one that it follows/,
+    ],
+    ["a line written anew", (lines) => [...lines.slice(0, 2), lines[0] ?? "", ...lines.slice(3)], /gone/],
+  ])("shows %s", async (_, change, told) => {
+    await using api = await contentsApi();
+    for (let n = 0; n < 5; n += 1) await api.open().append(entry(n));
+    expect((await api.open().read("whole")).problems).toEqual([]);
+    const [[path, bytes]] = [...api.files] as [[string, Buffer]];
+    const lines = bytes.toString().trimEnd().split("\n");
+    api.files.set(path, Buffer.from(`${change(lines).join("\n")}\n`));
+    expect((await api.open().read("whole")).problems.join()).toMatch(told);
+  });
 });
