@@ -7,7 +7,8 @@ import { LifeboatError } from "../errors.ts";
 import { failureError, isMissingObject, parseFailure } from "./storage-failures.ts";
 import { objectInfo } from "./storage-info.ts";
 import { objectPath } from "./storage-paths.ts";
-import { type StorageTransport, type StreamedAnswer, TemporaryFailure } from "./storage-transport.ts";
+import type { StorageTransport, StreamedAnswer } from "./storage-transport.ts";
+import { TemporaryFailure } from "./watched-request.ts";
 
 export interface ObjectBody extends AsyncDisposable {
   /** Bytes that will come. */

@@ -2,7 +2,8 @@
 import { LifeboatError } from "../errors.ts";
 import { failureError, parseFailure } from "./storage-failures.ts";
 import { objectInfo } from "./storage-info.ts";
-import { type StorageTransport, TemporaryFailure, type WholeAnswer } from "./storage-transport.ts";
+import type { StorageTransport, WholeAnswer } from "./storage-transport.ts";
+import { TemporaryFailure } from "./watched-request.ts";
 
 /** What the hosted service asks of every chunk but the last. */
 export const chunkBytes = 6 * 1024 * 1024;

@@ -9,7 +9,8 @@ import { unlessAborted } from "../system/concurrency.ts";
 import type { Logger } from "../system/logger.ts";
 import { streamOf } from "../system/stream-of.ts";
 import { type StorageConnection, storageHeaders } from "./storage-connection.ts";
-import { type Failure, isOverload, isPassing, parseFailure } from "./storage-failures.ts";
+import { isOverload, isPassing, parseFailure } from "./storage-failures.ts";
+import { TemporaryFailure, Watch, watched } from "./watched-request.ts";
 
 export interface StorageOptions {
   readonly logger: Logger;
@@ -49,21 +50,6 @@ export interface StreamedAnswer extends Answer {
   readonly body: AsyncIterable<Uint8Array>;
   /** Must be called; breaks off what has not been read. */
   close(): void;
-}
-
-/** An attempt that may go well the next time. It never leaves the files of the Storage API. */
-export class TemporaryFailure extends Error {
-  readonly failure: Failure | undefined;
-  readonly retryAfterMs: number | undefined;
-
-  constructor(
-    message: string,
-    details: { failure?: Failure; retryAfterMs?: number | undefined; cause?: unknown } = {},
-  ) {
-    super(message, { cause: details.cause });
-    this.failure = details.failure;
-    this.retryAfterMs = details.retryAfterMs;
-  }
 }
 
 const firstWaitMs = 1000;
@@ -218,60 +204,6 @@ export class StorageTransport {
 
 function isStream(body: StorageRequest["body"]): body is AsyncIterable<Uint8Array> {
   return body !== undefined && typeof body !== "string" && !(body instanceof Uint8Array);
-}
-
-/** Ends a request that has waited too long, or that the caller gave up. */
-class Watch {
-  reason: string | undefined;
-  /** Nothing is sent or received any more: breaking it off would only cost an exception and its stack. */
-  isOver = false;
-  readonly signal: AbortSignal;
-  readonly #abort = new AbortController();
-  #timer: NodeJS.Timeout | undefined;
-
-  constructor(outer: AbortSignal | undefined) {
-    this.signal = outer === undefined ? this.#abort.signal : AbortSignal.any([outer, this.#abort.signal]);
-  }
-
-  expectWithin(milliseconds: number, what: string): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.reason = `The Storage API gave ${what} within ${milliseconds} ms.`;
-      this.#abort.abort();
-    }, milliseconds);
-  }
-
-  rest(): void {
-    clearTimeout(this.#timer);
-  }
-
-  end(): void {
-    clearTimeout(this.#timer);
-    if (!this.isOver) this.#abort.abort();
-  }
-}
-
-/** The body with its idle limit, which runs only while we wait for the network. `sends`: a body may still go the other way. */
-async function* watched(
-  response: Response,
-  watch: Watch,
-  { idleMs, sends }: { readonly idleMs: number; readonly sends: boolean },
-): AsyncGenerator<Uint8Array, void, undefined> {
-  const reader = response.body?.getReader();
-  try {
-    for (;;) {
-      watch.expectWithin(idleMs, "no bytes");
-      const next = await reader?.read();
-      watch.rest();
-      if (next === undefined || next.done) {
-        watch.isOver = !sends;
-        return;
-      }
-      yield next.value;
-    }
-  } catch (cause) {
-    throw new TemporaryFailure(watch.reason ?? "The connection to the Storage API broke.", { cause });
-  }
 }
 
 async function* endingSlot(
