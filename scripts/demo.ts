@@ -55,16 +55,20 @@ async function demonstrate(): Promise<void> {
     `${totalRows(before)} rows in ${before.tables.size} tables and materialized views. Their fingerprints are taken.`,
   );
 
-  step("Make a key, and back up for it");
+  step("Make two keys, one to keep offline, and back up for both");
   const identity = join(folder, "identity.txt");
   const store = join(folder, "store");
   await mkdir(store);
-  const { recipient } = (await lifeboat.run(["keygen", "--out", identity])) as { recipient: string };
+  const recipients: string[] = [];
+  for (const out of [identity, join(folder, "offline.txt")]) {
+    const { recipient } = (await lifeboat.run(["keygen", "--out", out])) as { recipient: string };
+    recipients.push("--recipient", recipient);
+  }
   const url = `postgresql://${user}@/${database}?host=${encodeURIComponent(host)}&port=${port}`;
   const common = ["--store", pathToFileURL(store).href, "--postgres-bin", binDir];
   const backupMs = performance.now();
   const { snapshot } = (await lifeboat.run(
-    ["backup", "database", ...common, "--database-url", "env:SHOP_URL", "--recipient", recipient],
+    ["backup", "database", ...common, "--database-url", "env:SHOP_URL", ...recipients],
     { SHOP_URL: url },
   )) as { snapshot: { id: string; files: readonly unknown[]; totals: { sealedBytes: number } } };
   const { id, files, totals } = snapshot;
@@ -100,17 +104,18 @@ async function demonstrate(): Promise<void> {
   if (different.length > 0) throw new Error(`these are not as they were: ${different.join(", ")}.`);
   say(`\nAll ${totalRows(after)} rows are back, and everything around them. Time to recover: ${recovery}.`);
 
-  await demonstrateBuckets(lifeboat, { store, identity, recipient });
+  await demonstrateBuckets(lifeboat, { store, identity, recipients });
 }
 
 interface Safe {
   readonly store: string;
   readonly identity: string;
-  readonly recipient: string;
+  /** Flags of a backup. */
+  readonly recipients: readonly string[];
 }
 
 /** No backup of the database holds the files that its users have uploaded. */
-async function demonstrateBuckets(lifeboat: Lifeboat, { store, identity, recipient }: Safe): Promise<void> {
+async function demonstrateBuckets(lifeboat: Lifeboat, { store, identity, recipients }: Safe): Promise<void> {
   step("Start a Storage API and fill three buckets");
   await using buckets = await startBuckets();
   const before = await untilStopped(buckets.fingerprints());
@@ -123,7 +128,7 @@ async function demonstrateBuckets(lifeboat: Lifeboat, { store, identity, recipie
   const stored = ["--store", pathToFileURL(store).href];
   const key = { STORAGE_KEY: buckets.key };
   const project = ["--supabase-url", buckets.url, "--supabase-key", "env:STORAGE_KEY"];
-  const args = ["backup", "storage", ...stored, ...project, "--recipient", recipient];
+  const args = ["backup", "storage", ...stored, ...project, ...recipients];
   for (const turn of ["First", "Second"]) {
     const turnMs = performance.now();
     const { account } = (await lifeboat.run([...args, "--index-identity-file", index], key)) as {
