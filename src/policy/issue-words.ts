@@ -1,7 +1,7 @@
 /** What zod found, as sentences with cures in the words of the file. */
 import type { z } from "zod";
 import { nearestWord } from "../near-miss.ts";
-import { cureMark } from "./schema.ts";
+import { cureMark } from "./schema-values.ts";
 import type { PathKey } from "./yaml-document.ts";
 
 export interface Fault {
