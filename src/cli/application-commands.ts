@@ -15,12 +15,12 @@ import {
   withSealing,
   withSnapshot,
   withStore,
-  withWitness,
+  withTrust,
 } from "./flag-sets.ts";
 import type { CliCommand } from "./cli-command.ts";
 import type { CommandResult } from "./exit.ts";
 import { formatBytes } from "./terminal.ts";
-import { terminalTrust } from "./terminal-trust.ts";
+import { terminalTrust, witnessedRestore } from "./terminal-trust.ts";
 
 export const backupApplicationCommand: CliCommand = {
   path: ["backup", "application"],
@@ -62,7 +62,7 @@ export const restoreApplicationCommand: CliCommand = {
   path: ["restore", "application"],
   summary: "write code and configuration into a folder",
   configure: (command) =>
-    withWitness(withKey(withSnapshot(command)))
+    withTrust(withKey(withSnapshot(command)))
       .option("--target-directory <path>", "absolute path of the folder to write into")
       .option("--confirm <path>", "the same path again: needed where something in it is replaced")
       .option("--dry-run", "show what would be written"),
@@ -70,12 +70,13 @@ export const restoreApplicationCommand: CliCommand = {
     const inputs = cli.readInputs(identityFromFile(flags), needingStore(flags, applicationRestoreInputs));
     const surroundings = await cliSurroundings(cli, inputs);
     const source = await onlySource(surroundings.store, inputs.source, inputs.kind);
-    const report = await restoreApplication(
-      { ...inputs, source, trust: terminalTrust(inputs, surroundings) },
-      surroundings,
-    );
-    const lines = report.written.map(({ path, bytes }) => `${path}  ${formatBytes(bytes)}`);
-    const end = report.isDryRun ? "Nothing was written." : `Written into ${inputs.folder}.`;
-    return { document: report, text: [...lines, end].join("\n") };
+    const trust = terminalTrust(inputs, surroundings);
+    return await witnessedRestore(inputs, source, trust, surroundings, async () => {
+      const report = await restoreApplication({ ...inputs, source, trust }, surroundings);
+      const lines = report.written.map(({ path, bytes }) => `${path}  ${formatBytes(bytes)}`);
+      const end = report.isDryRun ? "Nothing was written." : `Written into ${inputs.folder}.`;
+      const result = { document: report, text: [...lines, end].join("\n") };
+      return { result, snapshot: report.snapshot.id, findings: [] };
+    });
   },
 };

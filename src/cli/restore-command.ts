@@ -7,7 +7,7 @@ import { renderPlan } from "../operations/render-restore-plan.ts";
 import { restoreSnapshot, type SnapshotRestoreReport } from "../operations/restore-snapshot.ts";
 import { runnerHook } from "../runner/hook.ts";
 import { cliSurroundings } from "./cli-surroundings.ts";
-import { terminalTrust } from "./terminal-trust.ts";
+import { terminalTrust, witnessedRestore } from "./terminal-trust.ts";
 import {
   chosenObjectFlags,
   identityFromFile,
@@ -18,7 +18,7 @@ import {
   withPostgres,
   withProject,
   withSnapshot,
-  withWitness,
+  withTrust,
 } from "./flag-sets.ts";
 import type { CliCommand } from "./cli-command.ts";
 
@@ -28,7 +28,7 @@ export const restoreCommand: CliCommand = {
   configure: (command) =>
     repeatable(
       repeatable(
-        withWitness(withPostgres(withKey(withSnapshot(command))))
+        withTrust(withPostgres(withKey(withSnapshot(command))))
           .option("--target-url <env:NAME|file:PATH>", "postgresql://… of the database to restore into")
           .option("--in-place", "replace the existing database by a swap, once the copy is proven")
           .option("--confirm <name>", "the target database's name: needed where something is replaced")
@@ -54,11 +54,13 @@ export const restoreCommand: CliCommand = {
     const surroundings = await cliSurroundings(cli, inputs);
     const source = await onlySource(surroundings.store, inputs.source, inputs.kind);
     const runHook = runnerHook(cli.logger);
-    const report = await restoreSnapshot(
-      { ...inputs, source, trust: terminalTrust(inputs, surroundings) },
-      { ...surroundings, runHook },
-    );
-    return { document: report, text: describe(report) };
+    const trust = terminalTrust(inputs, surroundings);
+    return await witnessedRestore(inputs, source, trust, surroundings, async () => {
+      const report = await restoreSnapshot({ ...inputs, source, trust }, { ...surroundings, runHook });
+      const { plan, restored } = report;
+      const result = { document: report, text: describe(report) };
+      return { result, snapshot: plan.snapshot.id, findings: restored?.findings ?? [] };
+    });
   },
 };
 
@@ -78,7 +80,7 @@ export const restoreStorageCommand: CliCommand = {
   path: ["restore", "storage"],
   summary: "restore objects into a project's buckets, or into a directory",
   configure: (command) =>
-    withWitness(withChosenObjects(withProject(withKey(withSnapshot(command)))))
+    withTrust(withChosenObjects(withProject(withKey(withSnapshot(command)))))
       .option("--target-directory <path>", "write files here instead of into a project")
       .option("--replace-files", "replace files of the directory that are different")
       .option(
@@ -99,11 +101,13 @@ export const restoreStorageCommand: CliCommand = {
     const surroundings = await cliSurroundings(cli, inputs);
     const source = await onlySource(surroundings.store, inputs.source, inputs.kind);
     const target = bucketTarget(inputs.target, inputs.jobs, surroundings);
-    const report = await restoreBuckets(
-      { ...inputs, source, target, trust: terminalTrust(inputs, surroundings) },
-      surroundings,
-    );
-    return { document: report, text: describeBuckets(report) };
+    const trust = terminalTrust(inputs, surroundings);
+    return await witnessedRestore(inputs, source, trust, surroundings, async () => {
+      const report = await restoreBuckets({ ...inputs, source, target, trust }, surroundings);
+      const { snapshot, restored } = report;
+      const result = { document: report, text: describeBuckets(report) };
+      return { result, snapshot: snapshot.id, findings: restored?.findings ?? [] };
+    });
   },
 };
 

@@ -2,16 +2,18 @@ import { rotateKeysInputs } from "../actions/rotate-keys/inputs.ts";
 import { doesNotRevoke } from "../actions/rotate-keys/report.ts";
 import { onlySource } from "../operations/list-snapshots.ts";
 import { rotateKeys, type RotationReport } from "../operations/rotate-keys.ts";
+import { witnessed } from "../actions/witnessed.ts";
 import type { CliCommand } from "./cli-command.ts";
-import { cliSurroundings } from "./cli-surroundings.ts";
-import { identityFromFile, needingStore, repeatable, withKey, withStore } from "./flag-sets.ts";
+import { cliSurroundings, terminalActor } from "./cli-surroundings.ts";
+import { identityFromFile, needingStore, repeatable, withKey, withStore, withTrust } from "./flag-sets.ts";
+import { terminalTrust } from "./terminal-trust.ts";
 
 export const rotateKeysCommand: CliCommand = {
   path: ["rotate-keys"],
   summary: "give sealed files headers for new keys, beside the old ones; revokes nothing",
   configure: (command) =>
     repeatable(
-      withKey(withStore(command)),
+      withTrust(withKey(withStore(command))),
       "--recipients, --recipient <age1…>",
       "who shall be able to open the backups; may be repeated",
     )
@@ -24,9 +26,15 @@ export const rotateKeysCommand: CliCommand = {
     const inputs = cli.readInputs(named, needingStore(flags, rotateKeysInputs));
     const surroundings = await cliSurroundings(cli, inputs);
     const source = await onlySource(surroundings.store, inputs.source);
-    const { error, ...report } = await rotateKeys({ ...inputs, source }, surroundings);
-    for (const { sentence, remedy } of report.findings) cli.logger.warning(`${sentence} ${remedy}`);
-    return { document: report, text: describe(report), ...(error === undefined ? {} : { error }) };
+    const { store } = surroundings;
+    const { ledger } = terminalTrust(inputs, surroundings);
+    const act = { act: "rotate-keys", source, store, by: terminalActor() };
+    return await witnessed(inputs.dryRun ? undefined : ledger, act, surroundings, async () => {
+      const { error, ...report } = await rotateKeys({ ...inputs, source }, surroundings);
+      for (const { sentence, remedy } of report.findings) cli.logger.warning(`${sentence} ${remedy}`);
+      const result = { document: report, text: describe(report), ...(error === undefined ? {} : { error }) };
+      return { result, findings: report.findings };
+    });
   },
 };
 

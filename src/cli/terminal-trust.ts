@@ -1,15 +1,26 @@
 /** Whom a terminal believes: the given signers, and the ledger where one is kept. */
 import type { StoreInputs, Surroundings } from "../actions/surroundings.ts";
-import { trustOf, type WitnessInputs } from "../actions/trust-inputs.ts";
+import { trustOf, type TrustInputs } from "../actions/trust-inputs.ts";
+import { type Done, witnessed } from "../actions/witnessed.ts";
 import type { Trust } from "../operations/vouched-documents.ts";
-import { terminalGitHub } from "./cli-surroundings.ts";
+import { terminalActor, terminalGitHub } from "./cli-surroundings.ts";
+import type { CommandResult } from "./exit.ts";
 
 export function terminalTrust(
-  { witness, store }: { readonly witness: WitnessInputs; readonly store: StoreInputs },
+  { trust, store }: { readonly trust: TrustInputs; readonly store: StoreInputs },
   surroundings: Surroundings,
 ): Trust {
-  return trustOf({ ...witness, signingKey: undefined }, [], {
-    ...surroundings,
-    github: terminalGitHub(store),
-  });
+  return trustOf(trust, [], { ...surroundings, github: terminalGitHub(store) });
+}
+
+/** A dry run does nothing that a ledger would have to know. */
+export async function witnessedRestore(
+  { dryRun }: { readonly dryRun: boolean },
+  source: string,
+  { ledger }: Trust,
+  surroundings: Surroundings,
+  work: () => Promise<Done<CommandResult>>,
+): Promise<CommandResult> {
+  const act = { act: "restore", source, store: surroundings.store, by: terminalActor() };
+  return await witnessed(dryRun ? undefined : ledger, act, surroundings, work);
 }

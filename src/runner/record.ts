@@ -3,6 +3,7 @@
  * docs/schemas/record.schema.json is generated from here; fields are added, never changed or removed.
  */
 import { z } from "zod";
+import type { LifeboatError } from "../errors.ts";
 
 export const outcomes = ["success", "failure", "damaged", "not-verified", "cancelled"] as const;
 export type Outcome = (typeof outcomes)[number];
@@ -68,4 +69,11 @@ export type RunRecord = z.infer<typeof recordSchema>;
 /** The record as its one line; a record that breaks its own schema is a defect and throws. */
 export function recordLine(record: RunRecord): string {
   return JSON.stringify(recordSchema.parse(record));
+}
+
+export function outcomeOf(error: LifeboatError | undefined): Outcome {
+  if (error === undefined) return "success";
+  if (error.code === "run-cancelled") return "cancelled";
+  if (error.exitCode === 3) return "damaged";
+  return error.exitCode === 4 ? "not-verified" : "failure";
 }

@@ -8,7 +8,7 @@ import { type InputReader, type InputSource, readInputs } from "./input-reader.t
 import { createRunnerLogger, type GroupingLogger, printable } from "./logger.ts";
 import { writeOutputs } from "./outputs.ts";
 import { type Ending, guardProcess } from "./process-guard.ts";
-import { type ActionRecord, type Outcome, recordLine } from "./record.ts";
+import { type ActionRecord, outcomeOf, recordLine } from "./record.ts";
 import { createSecrets, type Secrets } from "./secrets.ts";
 import { writeSummary } from "./summary.ts";
 import { version } from "./version.ts";
@@ -106,13 +106,6 @@ export function runAction(name: string, action: Action, options: RunActionOption
     },
     ...(options.graceMs === undefined ? {} : { graceMs: options.graceMs }),
   });
-}
-
-function outcomeOf(error: LifeboatError | undefined): Outcome {
-  if (error === undefined) return "success";
-  if (error.code === "run-cancelled") return "cancelled";
-  if (error.exitCode === 3) return "damaged";
-  return error.exitCode === 4 ? "not-verified" : "failure";
 }
 
 function outputsOf(ending: Ending<ActionResult>): Readonly<Record<string, string>> {

@@ -14,13 +14,14 @@ import type { ObjectFilter } from "../../storage/object-filter.ts";
 import type { StorageConnection } from "../../supabase/storage-api.ts";
 import { chosenObjects, optionalStorageConnection } from "../storage-inputs.ts";
 import { optionalIdentities, snapshotChoice } from "../snapshot-inputs.ts";
-import { type WitnessInputs, witnessInputs } from "../trust-inputs.ts";
+import { type TrustInputs, trustInputs } from "../trust-inputs.ts";
 import { storeInputs, type StoreInputs } from "../surroundings.ts";
 
 /** What every restore reads. */
 interface CommonInputs {
   readonly store: StoreInputs;
-  readonly witness: WitnessInputs;
+  /** Signs the record of the restore in the ledger. */
+  readonly trust: TrustInputs;
   readonly source: string | undefined;
   readonly choice: SnapshotChoice;
   readonly identities: Identities;
@@ -98,7 +99,7 @@ function commonInputs(read: InputReader): CommonInputs {
   }
   return {
     store: storeInputs(read),
-    witness: witnessInputs(read),
+    trust: trustInputs(read),
     source: read.optional.parsed("source", parseSource),
     choice: snapshotChoice(read),
     identities: identities as Identities,

@@ -4,9 +4,11 @@ import { restoreBuckets } from "../../operations/restore-buckets.ts";
 import { restoreSnapshot } from "../../operations/restore-snapshot.ts";
 import { runnerHook } from "../../runner/hook.ts";
 import type { ActionResult, Runner } from "../../runner/run-action.ts";
+import type { Finding } from "../../verification/findings.ts";
 import { bucketTarget } from "../project.ts";
 import { runnerSurroundings } from "../surroundings.ts";
 import { githubOf, trustOf } from "../trust-inputs.ts";
+import { actOfRun, type Done, witnessed } from "../witnessed.ts";
 import { restoreInputs } from "./inputs.ts";
 import { reportApplicationRestore } from "./report-application.ts";
 import { reportBucketRestore } from "./report-buckets.ts";
@@ -19,22 +21,29 @@ export async function restore(runner: Runner): Promise<ActionResult> {
   const source = await onlySource(surroundings.store, inputs.source, inputs.kind);
   runner.about({ source, kind: inputs.kind });
   const { disclosure } = runner.context;
-  const trust = trustOf({ ...inputs.witness, signingKey: undefined }, [], {
+  const trust = trustOf(inputs.trust, [], {
     ...surroundings,
     github: githubOf(runner.context, inputs.store.token),
   });
-  if (inputs.kind === "storage") {
-    const target = bucketTarget(inputs.target, inputs.jobs, surroundings);
-    const report = await restoreBuckets({ ...inputs, source, target, trust }, surroundings);
-    return reportBucketRestore(report, address, disclosure);
-  }
-  if (inputs.kind === "application") {
-    const report = await restoreApplication({ ...inputs, source, trust }, surroundings);
-    return reportApplicationRestore(report, address);
-  }
-  const report = await restoreSnapshot(
-    { ...inputs, source, trust },
-    { ...surroundings, runHook: runnerHook(runner.logger) },
-  );
-  return reportRestore(report, address, disclosure);
+  const act = actOfRun("restore", { source, store: surroundings.store }, runner.context);
+  return await witnessed(inputs.dryRun ? undefined : trust.ledger, act, surroundings, async () => {
+    if (inputs.kind === "storage") {
+      const target = bucketTarget(inputs.target, inputs.jobs, surroundings);
+      const report = await restoreBuckets({ ...inputs, source, target, trust }, surroundings);
+      return doneOf(reportBucketRestore(report, address, disclosure), report.restored?.findings);
+    }
+    if (inputs.kind === "application") {
+      const report = await restoreApplication({ ...inputs, source, trust }, surroundings);
+      return doneOf(reportApplicationRestore(report, address));
+    }
+    const report = await restoreSnapshot(
+      { ...inputs, source, trust },
+      { ...surroundings, runHook: runnerHook(runner.logger) },
+    );
+    return doneOf(reportRestore(report, address, disclosure), report.restored?.findings);
+  });
+}
+
+function doneOf(result: ActionResult, findings: readonly Finding[] = []): Done<ActionResult> {
+  return { result, snapshot: result.record.snapshot, findings };
 }

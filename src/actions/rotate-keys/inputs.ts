@@ -5,10 +5,13 @@ import type { Identities } from "../../seal/identities.ts";
 import { classifyRecipient, type Recipients } from "../../seal/recipients.ts";
 import { parseSource, readRecipients } from "../backup-inputs.ts";
 import { optionalIdentities } from "../snapshot-inputs.ts";
+import { type TrustInputs, trustInputs } from "../trust-inputs.ts";
 import { storeInputs, type StoreInputs } from "../surroundings.ts";
 
 export interface RotateKeysInputs {
   readonly store: StoreInputs;
+  /** Signs the ledger's record; headers need no signature. */
+  readonly trust: TrustInputs;
   readonly source: string | undefined;
   readonly identities: Identities;
   readonly recipients: Recipients;
@@ -33,6 +36,7 @@ export function rotateKeysInputs(read: InputReader): RotateKeysInputs {
   const retentionDays = read.optional.integer("retention-days", { min: 1, max: 100 * 366 });
   return {
     store: storeInputs(read),
+    trust: trustInputs(read),
     source: read.optional.parsed("source", parseSource),
     // After the problem above this object is thrown away.
     identities: identities as Identities,

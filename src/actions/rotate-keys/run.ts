@@ -2,6 +2,8 @@ import { onlySource } from "../../operations/list-snapshots.ts";
 import { rotateKeys as rotate } from "../../operations/rotate-keys.ts";
 import type { ActionResult, Runner } from "../../runner/run-action.ts";
 import { runnerSurroundings } from "../surroundings.ts";
+import { githubOf, trustOf } from "../trust-inputs.ts";
+import { actOfRun, witnessed } from "../witnessed.ts";
 import { rotateKeysInputs } from "./inputs.ts";
 import { reportRotation } from "./report.ts";
 
@@ -10,5 +12,14 @@ export async function rotateKeys(runner: Runner): Promise<ActionResult> {
   const surroundings = await runnerSurroundings(runner, inputs);
   const source = await onlySource(surroundings.store, inputs.source);
   runner.about({ source });
-  return reportRotation(await rotate({ ...inputs, source }, surroundings), surroundings.store.address);
+  const { store } = surroundings;
+  const { ledger } = trustOf(inputs.trust, [], {
+    ...surroundings,
+    github: githubOf(runner.context, inputs.store.token),
+  });
+  const act = actOfRun("rotate-keys", { source, store }, runner.context);
+  return await witnessed(inputs.dryRun ? undefined : ledger, act, surroundings, async () => {
+    const report = await rotate({ ...inputs, source }, surroundings);
+    return { result: reportRotation(report, store.address), findings: report.findings };
+  });
 }
