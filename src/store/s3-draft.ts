@@ -60,8 +60,8 @@ class S3Draft implements Draft {
     const key = snapshotFileKey(this.#identity.source, this.#identity.id, name);
     if (this.#commitBegun) throw new LifeboatError("unexpected", `${key} comes after the commit.`);
     const { files } = this.#tools;
-    const { lock: _later, ...keeping } = files.keepingFor(this.#identity.lifetime);
-    const stored = await files.write(key, bytes, keeping);
+    const { storageClass } = files.keepingFor(this.#identity.lifetime);
+    const stored = await files.write(key, bytes, storageClass === undefined ? {} : { storageClass });
     this.#parts.add(key);
     return stored;
   }

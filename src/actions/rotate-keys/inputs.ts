@@ -3,7 +3,8 @@ import { LifeboatError } from "../../errors.ts";
 import type { InputReader } from "../../runner/input-reader.ts";
 import type { Identities } from "../../seal/identities.ts";
 import { classifyRecipient, type Recipients } from "../../seal/recipients.ts";
-import { parseSource, readRecipients } from "../backup-inputs.ts";
+import { readRecipients } from "../backup-inputs.ts";
+import { parseSource } from "../source-name.ts";
 import { optionalIdentities } from "../snapshot-inputs.ts";
 import { storeInputs, type StoreInputs } from "../surroundings.ts";
 
