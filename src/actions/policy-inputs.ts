@@ -79,7 +79,7 @@ export function addressOfStore(store: PolicyStore): StoreAddress {
     case "directory":
       return { kind: "directory", path: store.path };
     case "s3": {
-      const { bucket, prefix = "", region, endpoint, pathStyle, lock, storageClass } = store;
+      const { bucket, prefix = "", region, endpoint, pathStyle, profile, lock, storageClass } = store;
       return {
         kind: "s3",
         bucket,
@@ -87,6 +87,7 @@ export function addressOfStore(store: PolicyStore): StoreAddress {
         pathStyle: pathStyle || endpoint !== undefined,
         ...(region === undefined ? {} : { region }),
         ...(endpoint === undefined ? {} : { endpoint }),
+        ...(profile === undefined ? {} : { profile }),
         lock,
         storageClass,
       };

@@ -10,6 +10,8 @@ export interface S3Address {
   readonly region?: string;
   /** Absent: AWS, or AWS_ENDPOINT_URL_S3. */
   readonly endpoint?: string;
+  /** Of the AWS configuration files, where a policy names one; absent: AWS_PROFILE, or the environment's keys. */
+  readonly profile?: string;
   /** Whether the bucket stands in the path instead of the host name. */
   readonly pathStyle: boolean;
   /** By tier only where a policy says so: the text of an address has one for everything. */

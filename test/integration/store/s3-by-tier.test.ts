@@ -57,8 +57,10 @@ describe.skipIf(program === undefined)("an S3 store by tier", () => {
     const asked = new GetObjectRetentionCommand({ Bucket: bucket, Key: `${prefix}/${key}` });
     return await server.client.send(asked).then(
       ({ Retention }) => Retention,
-      (thrown: Error) =>
-        thrown.name === "NoSuchObjectLockConfiguration" ? undefined : Promise.reject(thrown),
+      (thrown: unknown) =>
+        (thrown as Error).name === "NoSuchObjectLockConfiguration"
+          ? undefined
+          : Promise.reject(thrown as Error),
     );
   };
   const classesSent = (key: string): readonly string[] =>

@@ -6,7 +6,9 @@ test("of several tiers the strictest lock counts", () => {
   expect(lockModeFor(setting, ["daily"])).toBeUndefined();
   expect(lockModeFor(setting, ["hourly", "daily", "monthly"])).toBe("governance");
   expect(lockModeFor(setting, ["monthly", "yearly"])).toBe("compliance");
-  expect(lockModeFor({ hourly: "compliance", yearly: "governance" }, ["hourly", "yearly"])).toBe("compliance");
+  expect(lockModeFor({ hourly: "compliance", yearly: "governance" }, ["hourly", "yearly"])).toBe(
+    "compliance",
+  );
 });
 
 test("what belongs to no snapshot is locked only where everything is", () => {
