@@ -2,13 +2,18 @@
 import { LifeboatError } from "../errors.ts";
 import type { InputReader } from "../runner/input-reader.ts";
 import { parseRecipients, type Recipients } from "../seal/recipients.ts";
+import { baseTier } from "../policy/defaults.ts";
 import { longestTierDays } from "../retention/lifetime.ts";
-import { isSourceName, sourceNameRule } from "../snapshot/keys.ts";
 import { type Tier, tiers } from "../snapshot/snapshot-json.ts";
-import { parseSigningKey, type SigningKey } from "../snapshot/signature.ts";
+import type { SigningKey } from "../snapshot/signature.ts";
 import type { StoreAddress } from "../store/open-store.ts";
-import type { PolicyWaiver } from "../policy/policy.ts";
+import { type Policy, type PolicyWaiver, policyWaivers } from "../policy/policy.ts";
+import type { Finding } from "../verification/findings.ts";
 import { type CopyToInput, copyToInputs, mostDays } from "./copy-to-inputs.ts";
+import { daysInStore, furtherStores } from "./policy-retention.ts";
+import { requireSigner, signingKeyInput } from "./policy-secrets.ts";
+import type { ChosenSource } from "./policy-source.ts";
+import { parseSource } from "./source-name.ts";
 import { storeInputs, type StoreInputs } from "./surroundings.ts";
 
 export interface BackupInputs {
@@ -22,35 +27,67 @@ export interface BackupInputs {
   readonly copyTo: readonly CopyToInput[];
   /** What is knowingly done without. */
   readonly waive: readonly PolicyWaiver[];
+  /** What the inputs and the policy leave open. */
+  readonly findings: readonly Finding[];
 }
 
-const backupWaivers = ["second-recipient"] as const satisfies readonly PolicyWaiver[];
+export interface BackupDefaults {
+  readonly source: string;
+  /** Everything that is not given comes from its policy. */
+  readonly chosen: ChosenSource | undefined;
+  /** A shard signs nothing. Default true. */
+  readonly signs?: boolean;
+}
 
-export function backupInputs(read: InputReader, defaultSource: string): BackupInputs {
-  const chosen = read.parsed("tiers", parseTiers, ["daily"]);
-  const store = storeInputs(read);
+export function backupInputs(
+  read: InputReader,
+  { source, chosen, signs = true }: BackupDefaults,
+): BackupInputs {
+  const policy = chosen?.policy;
+  const tiersWanted = read.parsed("tiers", parseTiers, [
+    chosen === undefined ? "daily" : baseTier(chosen.source.everyMs),
+  ]);
+  const store = storeInputs(read, policy);
   // Undefined after a problem with the address, which is reported with the others.
   const address = store.address as StoreAddress | undefined;
   const most = mostDays[address?.kind ?? "artifacts"];
-  const chosenTiers = (chosen as typeof chosen | undefined) ?? [];
+  const chosenTiers = (tiersWanted as typeof tiersWanted | undefined) ?? [];
+  const { ofPolicy } = store;
+  const days =
+    policy === undefined || ofPolicy === undefined
+      ? longestTierDays(chosenTiers)
+      : daysInStore(ofPolicy.of, policy, chosenTiers);
+  const further =
+    policy === undefined || ofPolicy === undefined
+      ? []
+      : furtherStores(ofPolicy.further, policy, chosenTiers);
+  const signingKey = signingKeyInput(read, chosen);
+  if (policy !== undefined && signs) requireSigner(read, signingKey, policy);
+  const waive = read.parsed("waive", parseWaivers, policy?.waive ?? []);
+  if (policy !== undefined) requireKeptTier(read, policy, chosenTiers);
   return {
-    source: read.parsed("source", parseSource, defaultSource),
+    source: read.parsed("source", parseSource, chosen?.source.name ?? source),
     store,
-    recipients: readRecipients(read, read.optional.secret("passphrase")),
-    tiers: chosen,
-    retentionDays: read.integer(
-      "retention-days",
-      { min: 1, max: most },
-      Math.min(most, longestTierDays(chosenTiers)),
-    ),
-    signingKey: read.optional.secret("signing-key", parseSigningKey),
-    copyTo: copyToInputs(read, "copy-to"),
-    waive: read.parsed("waive", parseWaivers, []),
+    recipients: readRecipients(read, read.optional.secret("passphrase"), policy?.recipients),
+    tiers: tiersWanted,
+    retentionDays: read.integer("retention-days", { min: 1, max: most }, Math.min(most, days)),
+    signingKey,
+    copyTo: copyToInputs(read, "copy-to", further),
+    waive,
+    findings: [
+      ...(chosen?.waived ?? []),
+      ...(chosen === undefined || !signs ? [] : signingFindings(signingKey, waive)),
+    ],
   };
 }
 
-export function readRecipients(read: InputReader, passphrase: string | undefined): Recipients {
-  const texts = read.optional.list("recipients") ?? [];
+/** A passphrase stands in for the recipients of a policy. */
+export function readRecipients(
+  read: InputReader,
+  passphrase: string | undefined,
+  ofPolicy: readonly string[] = [],
+): Recipients {
+  const texts = read.optional.list("recipients") ?? (passphrase === undefined ? ofPolicy : []);
   try {
     return parseRecipients(texts, passphrase);
   } catch (error) {
@@ -60,16 +97,38 @@ export function readRecipients(read: InputReader, passphrase: string | undefined
   }
 }
 
-export function parseSource(text: string): string {
-  if (isSourceName(text)) return text;
-  throw new LifeboatError("input-invalid", `not ${sourceNameRule}.`, { hint: "" });
+/** Where a policy exists, signing is what is expected: recipients are public, so anybody could seal a forgery. */
+function signingFindings(
+  signingKey: SigningKey | undefined,
+  waive: readonly PolicyWaiver[] | undefined,
+): readonly Finding[] {
+  if (signingKey !== undefined || waive?.includes("signing") === true) return [];
+  const sentence =
+    "The backup is not signed: whoever can write into the store can put a forged backup there, and nobody could tell.";
+  const remedy =
+    "Set LIFEBOAT_SIGNING_KEY below the step's `env:` (docs/keys.md) and put its public half into the policy's `signer`, or write `waive: [signing]`.";
+  return [{ level: "warning", code: "signing-missing", sentence, publicSentence: sentence, remedy }];
+}
+
+/** What no store is asked to keep would be removed by the next prune. */
+function requireKeptTier(read: InputReader, { retention, stores }: Policy, chosen: readonly Tier[]): void {
+  const isKept = (tier: Tier): boolean =>
+    [retention.tiers, ...stores.flatMap((store) => store.retention ?? [])].some(
+      (kept) => kept[tier] !== undefined,
+    );
+  if (chosen.length === 0 || chosen.some(isKept)) return;
+  read.problem(
+    "tiers",
+    `the policy keeps no ${chosen.join(" and no ")} backups.`,
+    `Name others (${tiers.filter(isKept).join(", ")}), or add them to the policy's retention.`,
+  );
 }
 
 function parseWaivers(text: string): readonly PolicyWaiver[] {
   const words = text.split(/[\s,]+/).filter((word) => word !== "");
-  const known = backupWaivers.filter((waiver) => words.includes(waiver));
+  const known = policyWaivers.filter((waiver) => words.includes(waiver));
   if (words.length === known.length) return known;
-  throw new LifeboatError("input-invalid", `not a list of ${backupWaivers.join(", ")}.`, { hint: "" });
+  throw new LifeboatError("input-invalid", `not a list of ${policyWaivers.join(", ")}.`, { hint: "" });
 }
 
 function parseTiers(text: string): readonly Tier[] {

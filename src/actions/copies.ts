@@ -3,9 +3,8 @@ import { asLifeboatError, LifeboatError } from "../errors.ts";
 import { type CopyReport, copySnapshots, type StoreCopy } from "../operations/copy-snapshots.ts";
 import type { CopyDestination } from "../operations/copy-target.ts";
 import type { ActionResult } from "../runner/run-action.ts";
-import type { Recipients } from "../seal/recipients.ts";
-import type { PolicyWaiver } from "../policy/policy.ts";
 import type { Finding } from "../verification/findings.ts";
+import type { BackupInputs } from "./backup-inputs.ts";
 import { type CopyToInput, mostDays } from "./copy-to-inputs.ts";
 import { findingsList } from "./markdown.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -15,7 +14,7 @@ export function openCopies(
   copyTo: readonly CopyToInput[],
   { open, store }: Pick<Surroundings, "open" | "store">,
 ): readonly CopyDestination[] {
-  return copyTo.map(({ address, days }) => {
+  return copyTo.map(({ address, days, daysOfTier }) => {
     const further = open(address);
     const problem =
       further.address === store.address
@@ -30,6 +29,7 @@ export function openCopies(
       store: further,
       mostDays: mostDays[address.kind],
       ...(days === undefined ? {} : { days }),
+      ...(daysOfTier === undefined ? {} : { daysOfTier }),
     };
   });
 }
@@ -120,18 +120,19 @@ function row(copy: StoreCopy): string {
   return `| ${sign} \`${copy.store}\` | ${copy.copied.length} | ${copy.already} | ${copy.missing.length} |`;
 }
 
-/** A single key is a single point of loss; whoever knows that may waive it. */
-export function recipientFindings({
+/** With that of a single key: a single point of loss, which whoever knows that may waive. */
+export function inputFindings({
   recipients,
   waive,
-}: {
-  readonly recipients: Recipients;
-  readonly waive: readonly PolicyWaiver[];
-}): readonly Finding[] {
+  findings,
+}: Pick<BackupInputs, "recipients" | "waive" | "findings">): readonly Finding[] {
   const isSingle = recipients.class !== "passphrase" && recipients.fingerprints.length < 2;
-  if (!isSingle || waive.includes("second-recipient")) return [];
+  if (!isSingle || waive.includes("second-recipient")) return findings;
   const sentence = "The backup is sealed for one recipient only: whoever loses that key has no backups.";
   const remedy =
     "Add the public key of an identity that is kept offline, or accept it with `waive: second-recipient`.";
-  return [{ level: "warning", code: "one-recipient", sentence, publicSentence: sentence, remedy }];
+  return [
+    { level: "warning", code: "one-recipient", sentence, publicSentence: sentence, remedy },
+    ...findings,
+  ];
 }

@@ -1,19 +1,27 @@
 /** Further stores as people write them: an address, and where wanted how long that store keeps a snapshot. */
 import { LifeboatError } from "../errors.ts";
 import type { InputReader } from "../runner/input-reader.ts";
+import type { DaysOfTier } from "../retention/lifetime.ts";
 import { parseStoreAddress, type StoreAddress } from "../store/open-store.ts";
 
 export interface CopyToInput {
   readonly address: StoreAddress;
   /** Counted from when the snapshot was made; absent: by its longest tier. */
   readonly days?: number;
+  /** Instead, by tier: what a store of the policy is asked to keep. */
+  readonly daysOfTier?: DaysOfTier;
 }
 
 /** Artifacts end earlier than most tiers (docs/format.md). */
 export const mostDays = { artifacts: 400, s3: 100 * 366, directory: 100 * 366 } as const;
 
-export function copyToInputs(read: InputReader, name: string): readonly CopyToInput[] {
-  const lines = read.optional.list(name) ?? [];
+export function copyToInputs(
+  read: InputReader,
+  name: string,
+  ofPolicy: readonly CopyToInput[] = [],
+): readonly CopyToInput[] {
+  const lines = read.optional.list(name);
+  if (lines === undefined) return ofPolicy;
   const parsed = lines.flatMap((line) => {
     try {
       return [parseCopyTo(line)];

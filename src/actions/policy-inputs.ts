@@ -17,7 +17,7 @@ export interface ReadPolicy {
 }
 
 /** Of the input: no file at all, but the defaults, and on purpose. */
-const noPolicy = "none";
+export const noPolicy = "none";
 
 export function policyInput(read: InputReader): string {
   return read.string("policy", policyFile);
@@ -71,7 +71,7 @@ export function noPolicyFile(file: string): LifeboatError {
   });
 }
 
-/** Where a store of the policy is, for reading and removing: locks and storage classes are those of its writers. */
+/** Where a store of the policy is, and how it keeps what is written there. */
 export function addressOfStore(store: PolicyStore): StoreAddress {
   switch (store.type) {
     case "github-artifacts":
@@ -79,7 +79,7 @@ export function addressOfStore(store: PolicyStore): StoreAddress {
     case "directory":
       return { kind: "directory", path: store.path };
     case "s3": {
-      const { bucket, prefix = "", region, endpoint, pathStyle } = store;
+      const { bucket, prefix = "", region, endpoint, pathStyle, profile, lock, storageClass } = store;
       return {
         kind: "s3",
         bucket,
@@ -87,6 +87,9 @@ export function addressOfStore(store: PolicyStore): StoreAddress {
         pathStyle: pathStyle || endpoint !== undefined,
         ...(region === undefined ? {} : { region }),
         ...(endpoint === undefined ? {} : { endpoint }),
+        ...(profile === undefined ? {} : { profile }),
+        lock,
+        storageClass,
       };
     }
   }

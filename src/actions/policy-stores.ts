@@ -37,13 +37,37 @@ export function openPolicyStores(
 ): readonly OpenedStore[] {
   const chosen = address === undefined ? policy.stores : [storeAt(address, policy)];
   return chosen.map((of) => {
-    const branches = of.type === "github-artifacts" ? of.allowedBranches : [];
+    const branches = branchesOf(of);
     const github = {
       ...surroundings.github,
       allowedBranches: [...(allowedBranches ?? []), ...branches],
     };
     return { of, store: openStore(address ?? addressOfStore(of), { ...surroundings, github }) };
   });
+}
+
+/** The store that a step is about, and the policy's stores that get what it gets. */
+export interface StoreOfPolicy {
+  readonly of: PolicyStore;
+  readonly address: StoreAddress;
+  readonly further: readonly PolicyStore[];
+}
+
+export function firstStore({ stores }: Policy): StoreOfPolicy | undefined {
+  const [of, ...further] = stores;
+  return of === undefined ? undefined : { of, address: addressOfStore(of), further };
+}
+
+/** By its name in the policy or by any address. Who names a store means that one only, instead of the policy's. */
+export function storeNamed(text: string, policy: Policy): StoreOfPolicy {
+  const of = policy.stores.find(({ name }) => name === text);
+  if (of !== undefined) return { of, address: addressOfStore(of), further: [] };
+  const address = parseStoreAddress(text);
+  return { of: storeAt(address, policy), address, further: [] };
+}
+
+export function branchesOf(store: PolicyStore): readonly string[] {
+  return store.type === "github-artifacts" ? store.allowedBranches : [];
 }
 
 /** The policy's store at this address, with its own retention; else one that is asked for the common one. */

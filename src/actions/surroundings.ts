@@ -11,6 +11,10 @@ import { runnerPackageInstaller } from "../runner/package-installer.ts";
 import type { Runner } from "../runner/run-action.ts";
 import { version } from "../runner/version.ts";
 import { findZstd } from "../seal/zstd.ts";
+import type { Policy } from "../policy/policy.ts";
+import type { PolicySourceMeans } from "./policy-source.ts";
+import { environmentVariable } from "../runner/environment.ts";
+import { branchesOf, firstStore, storeNamed, type StoreOfPolicy } from "./policy-stores.ts";
 import { openStore, parseStoreAddress, type StoreAddress } from "../store/open-store.ts";
 import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
@@ -20,14 +24,31 @@ export interface StoreInputs {
   readonly address: StoreAddress;
   readonly token: string | undefined;
   readonly allowedBranches: readonly string[] | undefined;
+  /** Where a policy is given. */
+  readonly ofPolicy?: StoreOfPolicy | undefined;
 }
 
-export function storeInputs(read: InputReader): StoreInputs {
+/** With a policy, `store` is an address or a name of the policy; by default its first. */
+export function storeInputs(read: InputReader, policy?: Policy): StoreInputs {
+  const token = read.optional.secret("github-token");
+  const branches = read.optional.list("allowed-branches");
+  if (policy === undefined) {
+    const address = read.parsed("store", parseStoreAddress, { kind: "artifacts" });
+    return { address, token, allowedBranches: branches };
+  }
+  const ofPolicy = read.parsed("store", (text) => storeNamed(text, policy), firstStore(policy));
   return {
-    address: read.parsed("store", parseStoreAddress, { kind: "artifacts" }),
-    token: read.optional.secret("github-token"),
-    allowedBranches: read.optional.list("allowed-branches"),
+    // After a problem there is none, and this object is thrown away.
+    address: (ofPolicy as StoreOfPolicy | undefined)?.address as StoreAddress,
+    token,
+    allowedBranches: branches ?? policy.stores.flatMap(branchesOf),
+    ofPolicy,
   };
+}
+
+/** What a policy in the caller's checkout needs. */
+export function policyMeans({ context, readInputs }: Runner): PolicySourceMeans {
+  return { folder: context.workspace, variable: environmentVariable, readInputs };
 }
 
 export interface Surroundings {

@@ -1,10 +1,11 @@
-import { copyAfterBackup, openCopies, recipientFindings } from "../actions/copies.ts";
+import { copyAfterBackup, openCopies, inputFindings } from "../actions/copies.ts";
 import { appBackupInputs } from "../actions/app-backup/inputs.ts";
 import { applicationRestoreInputs } from "../actions/restore/inputs.ts";
 import { backUpApplication } from "../operations/back-up-application.ts";
 import { onlySource } from "../operations/list-snapshots.ts";
 import { restoreApplication } from "../operations/restore-application.ts";
-import { cliSurroundings } from "./cli-surroundings.ts";
+import { choosePolicySource } from "../actions/policy-source.ts";
+import { cliSurroundings, terminalPolicy } from "./cli-surroundings.ts";
 import { tell, withCopies } from "./copies.ts";
 import { environmentVariable } from "./environment.ts";
 import {
@@ -38,14 +39,18 @@ export const backupApplicationCommand: CliCommand = {
   },
   async run(cli, flags) {
     const named = { ...flags, recipients: flags["recipient"], paths: flags["path"] };
-    const inputs = cli.readInputs(named, needingStore(flags, appBackupInputs));
+    const chosen = await choosePolicySource("application", terminalPolicy(cli, named));
+    const inputs = cli.readInputs(
+      named,
+      needingStore(flags, (read) => appBackupInputs(read, chosen)),
+    );
     const surroundings = await cliSurroundings(cli, inputs);
     const apiUrl = environmentVariable("GITHUB_API_URL") ?? "https://api.github.com";
     const settings = inputs.settings === undefined ? undefined : { ...inputs.settings, apiUrl };
     const copies = openCopies(inputs.copyTo, surroundings);
     const report = await backUpApplication({ ...inputs, settings }, surroundings);
     const { snapshot, contents, seconds } = report;
-    const findings = [...recipientFindings(inputs), ...report.findings];
+    const findings = [...inputFindings(inputs), ...report.findings];
     tell(cli, findings);
     const refs = contents.repository?.refs.length ?? 0;
     const result: CommandResult = {

@@ -8,9 +8,10 @@ import { backUpStorage } from "../operations/back-up-storage.ts";
 import type { StorageBackupReport } from "../operations/storage-backup.ts";
 import { joinStorageShards } from "../operations/join-storage.ts";
 import { backUpStorageShard } from "../operations/shard-storage.ts";
-import { copyAfterBackup, openCopies, recipientFindings } from "../actions/copies.ts";
+import { copyAfterBackup, openCopies, inputFindings } from "../actions/copies.ts";
 import { tell, withCopies } from "./copies.ts";
-import { cliSurroundings } from "./cli-surroundings.ts";
+import { choosePolicySource } from "../actions/policy-source.ts";
+import { cliSurroundings, terminalPolicy } from "./cli-surroundings.ts";
 import {
   chosenObjectFlags,
   fileFlag,
@@ -33,16 +34,18 @@ export const backupCommand: CliCommand = {
       .option("--database-url <env:NAME|file:PATH>", "postgresql://… of the database")
       .option("--content-hashes <auto|always|never>", "hash the content of every table (default: auto)"),
   async run(cli, flags) {
+    const named = { ...flags, recipients: flags["recipient"] };
+    const chosen = await choosePolicySource("postgres", terminalPolicy(cli, named));
     const inputs = cli.readInputs(
-      { ...flags, recipients: flags["recipient"] },
-      needingStore(flags, dbBackupInputs),
+      named,
+      needingStore(flags, (read) => dbBackupInputs(read, chosen)),
     );
     const surroundings = await cliSurroundings(cli, inputs);
     const copies = openCopies(inputs.copyTo, surroundings);
     const report = await backUpDatabase({ ...inputs, cores: availableParallelism() }, surroundings);
     const { snapshot, seconds } = report;
     const { tables, rows, rawBytes, sealedBytes } = snapshot.totals;
-    const findings = [...recipientFindings(inputs), ...report.findings];
+    const findings = [...inputFindings(inputs), ...report.findings];
     tell(cli, findings);
     const result: CommandResult = {
       document: { snapshot, findings, seconds },
@@ -77,7 +80,11 @@ export const backupStorageCommand: CliCommand = {
       recipients: flags["recipient"],
       indexIdentity: fileFlag(flags["indexIdentityFile"]),
     };
-    const inputs = cli.readInputs(named, needingStore(flags, storageBackupInputs));
+    const chosen = await choosePolicySource("supabase-storage", terminalPolicy(cli, named));
+    const inputs = cli.readInputs(
+      named,
+      needingStore(flags, (read) => storageBackupInputs(read, chosen)),
+    );
     const surroundings = await cliSurroundings(cli, inputs);
     const { part } = inputs;
     if (part.kind !== "shard") {
@@ -86,7 +93,7 @@ export const backupStorageCommand: CliCommand = {
         part.kind === "join"
           ? await joinStorageShards(inputs, part.group, surroundings)
           : await backUpStorage(inputs, withBackedUpApi(surroundings, inputs.connection, inputs));
-      const findings = [...recipientFindings(inputs), ...report.findings];
+      const findings = [...inputFindings(inputs), ...report.findings];
       const result = describeStorage(cli, { ...report, findings });
       const copied = await copyAfterBackup(inputs.source, copies, surroundings);
       return withCopies(cli, result, copied, report.snapshot.id);

@@ -1,6 +1,7 @@
 /** What operations need of a terminal: the store, the clock, the log, and PostgreSQL's programs. */
 import { hostname, tmpdir, userInfo } from "node:os";
 import { postgresPrograms, type Surroundings } from "../actions/surroundings.ts";
+import type { PolicySourceMeans } from "../actions/policy-source.ts";
 import type { GitHubPlace } from "../actions/trust-inputs.ts";
 import type { Actor } from "../snapshot/tombstone.ts";
 import { version } from "../runner/version.ts";
@@ -9,6 +10,7 @@ import { openStore, type StoreAddress } from "../store/open-store.ts";
 import type { Store } from "../store/store.ts";
 import type { Cli } from "./exit.ts";
 import { environmentVariable } from "./environment.ts";
+import type { FlagValues } from "./flags.ts";
 
 /** What stores need where a policy names them. */
 export function terminalStores(
@@ -19,6 +21,15 @@ export function terminalStores(
   const apiUrl = environmentVariable("GITHUB_API_URL");
   const github = { ...(token === undefined ? {} : { token }), ...(apiUrl === undefined ? {} : { apiUrl }) };
   return { clock: cli.clock, logger: cli.logger, github };
+}
+
+/** What the policy that a flag names needs. */
+export function terminalPolicy(cli: Cli, flags: FlagValues): PolicySourceMeans {
+  return {
+    folder: "",
+    variable: environmentVariable,
+    readInputs: (shape) => cli.readInputs(flags, shape),
+  };
 }
 
 /** Who sits there. */

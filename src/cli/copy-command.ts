@@ -1,6 +1,6 @@
 import { openCopies } from "../actions/copies.ts";
 import { copyToInputs } from "../actions/copy-to-inputs.ts";
-import { parseSource } from "../actions/backup-inputs.ts";
+import { parseSource } from "../actions/source-name.ts";
 import { snapshotChoice } from "../actions/snapshot-inputs.ts";
 import { type CopyChoice, copySnapshots, type StoreCopy } from "../operations/copy-snapshots.ts";
 import { onlySource } from "../operations/list-snapshots.ts";

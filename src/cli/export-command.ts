@@ -1,7 +1,7 @@
 import { createWriteStream } from "node:fs";
 import { rename, unlink } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
-import { parseSource } from "../actions/backup-inputs.ts";
+import { parseSource } from "../actions/source-name.ts";
 import { optionalIdentities, snapshotChoice } from "../actions/snapshot-inputs.ts";
 import { storeInputs } from "../actions/surroundings.ts";
 import { LifeboatError } from "../errors.ts";

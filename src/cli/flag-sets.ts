@@ -35,14 +35,22 @@ export function withPostgres(command: Command): Command {
     .option("--jobs <number>", "connections at once");
 }
 
+/** The policy file that the other flags take their defaults from. */
+export function withPolicySource(command: Command): Command {
+  return command.option("--policy <file>", "take what is not given from this policy file's --source");
+}
+
 /** For whom a backup is sealed, and why it is kept. */
 export function withSealing(command: Command): Command {
   return repeatable(
-    command
+    withPolicySource(command)
       .option("--passphrase <env:NAME|file:PATH>", "seal with a passphrase instead of recipients")
-      .option("--tiers <list>", "hourly, daily, weekly, monthly, yearly (default: daily)")
+      .option(
+        "--tiers <list>",
+        "hourly, daily, weekly, monthly, yearly (default: daily, with a policy by its pace)",
+      )
       .option("--signing-key <env:NAME|file:PATH>", "Ed25519 key in PEM form to sign the snapshot with")
-      .option("--waive <list>", "second-recipient: one key is knowingly enough")
+      .option("--waive <list>", "second-recipient: one key is knowingly enough; signing: no signature is")
       .option(
         "--copy-to <address>",
         "a further store, like --store, optionally with ' days=N'; may be repeated",
@@ -114,7 +122,8 @@ export function identityFromFile<T extends Record<string, unknown>>(flags: T): T
 }
 
 /**
- * The same inputs as an action's, but a terminal has no repository of its own: there the store must be named. Missing
+ * The same inputs as an action's, but a terminal has no repository of its own: there the store must be named, by a flag
+ * or a policy. Missing
  * flags are told by our reader, all together, not one by one by the command-line parser.
  */
 export function needingStore<T>(
@@ -122,7 +131,7 @@ export function needingStore<T>(
   shape: (read: InputReader) => T,
 ): (read: InputReader) => T {
   return (read) => {
-    if (flags["store"] === undefined) {
+    if (flags["store"] === undefined && flags["policy"] === undefined) {
       read.problem(
         "store",
         "is missing.",

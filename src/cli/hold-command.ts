@@ -1,5 +1,5 @@
 /** `lifeboat hold`, `release` and `unfreeze`: what a person says about retention, written down with name and reason. */
-import { parseSource } from "../actions/backup-inputs.ts";
+import { parseSource } from "../actions/source-name.ts";
 import { storeInputs } from "../actions/surroundings.ts";
 import { trustInputs, trustOf } from "../actions/trust-inputs.ts";
 import { LifeboatError } from "../errors.ts";

@@ -1,5 +1,5 @@
 import { optionalIdentities, snapshotChoice } from "../actions/snapshot-inputs.ts";
-import { parseSource } from "../actions/backup-inputs.ts";
+import { parseSource } from "../actions/source-name.ts";
 import { storeInputs } from "../actions/surroundings.ts";
 import { listSnapshots, onlySource } from "../operations/list-snapshots.ts";
 import { locateSnapshot } from "../operations/locate-snapshot.ts";

@@ -3,11 +3,13 @@ import { verifyInputs } from "../actions/verify/inputs.ts";
 import { onlySource } from "../operations/list-snapshots.ts";
 import { verifySnapshot, type VerifyReport } from "../operations/verify-snapshot.ts";
 import { verificationLedger } from "../actions/trust-inputs.ts";
-import { cliSurroundings, terminalActor, terminalGitHub } from "./cli-surroundings.ts";
+import { chooseAnyPolicySource } from "../actions/policy-source.ts";
+import { cliSurroundings, terminalActor, terminalPolicy, terminalGitHub } from "./cli-surroundings.ts";
 import {
   identityFromFile,
   needingStore,
   withKey,
+  withPolicySource,
   withPostgres,
   withSnapshot,
   withTrust,
@@ -18,12 +20,17 @@ export const verifyCommand: CliCommand = {
   path: ["verify"],
   summary: "check a snapshot: stored, unsealed, or restored into a throwaway server",
   configure: (command) =>
-    withTrust(withPostgres(withKey(withSnapshot(command))))
+    withPolicySource(withTrust(withPostgres(withKey(withSnapshot(command)))))
       .option("--level <stored|unsealed|restored>", "how far to go (default: unsealed)")
       .option("--waive <list>", "components or extension:NAME that need not be proven")
       .option("--server-url <env:NAME|file:PATH>", "restore into this server instead of a throwaway one"),
   async run(cli, flags) {
-    const inputs = cli.readInputs(identityFromFile(flags), needingStore(flags, verifyInputs));
+    const named = identityFromFile(flags);
+    const chosen = await chooseAnyPolicySource(terminalPolicy(cli, named));
+    const inputs = cli.readInputs(
+      named,
+      needingStore(flags, (read) => verifyInputs(read, chosen)),
+    );
     const surroundings = await cliSurroundings(cli, inputs);
     const source = await onlySource(surroundings.store, inputs.source);
     const ledger = verificationLedger(inputs, {

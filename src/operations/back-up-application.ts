@@ -77,8 +77,8 @@ export async function backUpApplication(
   const history = await newestHeads(store, source);
 
   const id = newSnapshotId(started);
-  const lifetime =
-    request.retentionDays === undefined ? {} : { lifetime: { retentionDays: request.retentionDays } };
+  const { retentionDays, tiers } = request;
+  const lifetime = retentionDays === undefined ? {} : { lifetime: { retentionDays, tiers } };
   const draft = await store.begin({ source, id, ...lifetime });
   try {
     const parts = new Parts(draft, request.recipients);

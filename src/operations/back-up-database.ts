@@ -85,8 +85,8 @@ export async function backUpDatabase(
   logger.info(`PostgreSQL ${server.version}: ${snapshot.tables.length} tables in ${parts.length} parts.`);
 
   const id = newSnapshotId(started);
-  const lifetime =
-    request.retentionDays === undefined ? {} : { lifetime: { retentionDays: request.retentionDays } };
+  const { retentionDays, tiers } = request;
+  const lifetime = retentionDays === undefined ? {} : { lifetime: { retentionDays, tiers } };
   const draft = await store.begin({ source: request.source, id, ...lifetime });
   const stopped = new AbortController();
   try {

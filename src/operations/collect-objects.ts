@@ -8,6 +8,7 @@ import { type Carry, carryObjects } from "../storage/carry.ts";
 import type { Bucket, StoredObject } from "../storage/objects.ts";
 import { isOfShard } from "../storage/shards.ts";
 import { packWriter } from "../storage/pack-writer.ts";
+import type { Lifetime } from "../store/store.ts";
 import { slots } from "../system/slots.ts";
 import type { Finding } from "../verification/findings.ts";
 import { disagreements, ObjectAccount } from "./account-objects.ts";
@@ -32,6 +33,7 @@ const dayMs = 24 * 3600 * 1000;
 export interface CollectRequest extends Pick<
   StorageBackupRequest,
   | "source"
+  | "tiers"
   | "recipients"
   | "indexIdentities"
   | "filter"
@@ -306,11 +308,11 @@ class ObjectCollection implements Collection {
     return newSnapshotId(this.#surroundings.clock.now());
   }
 
-  #packLifetime(): { readonly retentionDays: number } | undefined {
-    const { retentionDays } = this.#request;
+  #packLifetime(): Lifetime | undefined {
+    const { retentionDays, tiers } = this.#request;
     return retentionDays === undefined
       ? undefined
-      : { retentionDays: Math.max(packDays, retentionDays + slackDays) };
+      : { retentionDays: Math.max(packDays, retentionDays + slackDays), tiers };
   }
 }
 

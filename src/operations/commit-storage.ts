@@ -4,7 +4,7 @@ import { sealDocument } from "../seal/seal.ts";
 import type { SigningKey } from "../snapshot/signature.ts";
 import { type Contents, writeContents } from "../snapshot/contents.ts";
 import { newSnapshotId } from "../snapshot/ids.ts";
-import { contentsName, indexName, snapshotJsonKey, snapshotPrefix } from "../snapshot/keys.ts";
+import { contentsName, indexName, packKey, snapshotJsonKey, snapshotPrefix } from "../snapshot/keys.ts";
 import {
   readSnapshotJson,
   type SharedPack,
@@ -15,6 +15,10 @@ import {
 import type { Identities } from "../seal/identities.ts";
 import type { Recipients } from "../seal/recipients.ts";
 import type { ObjectFilter } from "../storage/object-filter.ts";
+import type { Lifetime, Store } from "../store/store.ts";
+import type { Clock } from "../system/clock.ts";
+import { allOrFirstError } from "../system/concurrency.ts";
+import { slots } from "../system/slots.ts";
 import { streamOf } from "../system/stream-of.ts";
 import type { StorageAccount, StorageSurroundings } from "./storage-backup.ts";
 import type { Collection } from "./collect-objects.ts";
@@ -41,8 +45,8 @@ export async function commitStorageSnapshot(
 ): Promise<{ readonly snapshot: SnapshotJson; readonly account: StorageAccount }> {
   const { source, recipients, started } = request;
   const id = newSnapshotId(started);
-  const lifetime =
-    request.retentionDays === undefined ? {} : { lifetime: { retentionDays: request.retentionDays } };
+  const { retentionDays, tiers } = request;
+  const lifetime = retentionDays === undefined ? {} : { lifetime: { retentionDays, tiers } };
   const draft = await store.begin({ source, id, ...lifetime });
   try {
     const { rawBytes, ...extents } = await storeIndex(
@@ -105,6 +109,7 @@ export async function commitStorageSnapshot(
       source,
       packs.map((pack) => pack.id),
     );
+    if (retentionDays !== undefined) await lockPacks(store, source, packs, { retentionDays, tiers, clock });
     // From here on the packs may belong to a visible snapshot, even if the commit's answer gets lost.
     collection.keep();
     await draft.commit(bytes);
@@ -127,6 +132,22 @@ export async function commitStorageSnapshot(
     await draft.abandon();
     throw cause;
   }
+}
+
+/** Packs of earlier snapshots are locked as long as this one needs them; before the commit, so that none is visible half. */
+async function lockPacks(
+  store: Store,
+  source: string,
+  packs: readonly SharedPack[],
+  { retentionDays, tiers, clock }: Lifetime & { readonly clock: Clock },
+): Promise<void> {
+  if (store.extendLock === undefined) return;
+  // The snapshot's own time begins to run at its commit, which comes a little later.
+  const until = new Date(clock.now().getTime() + (retentionDays + 1) * 86_400_000);
+  const turns = slots(8);
+  await allOrFirstError(
+    packs.map(({ id }) => turns.run(async () => await store.extendLock?.(packKey(source, id), until, tiers))),
+  );
 }
 
 /**

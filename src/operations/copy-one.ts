@@ -85,9 +85,9 @@ async function copyPacks(
       const mark = target.markOf(pack.id);
       if (mark !== undefined) await target.store.delete(mark);
       if (lacking.includes(target)) return;
-      const { retentionDays } = target.lifetimeOf(snapshot, now);
+      const { retentionDays, tiers } = target.lifetimeOf(snapshot, now);
       const until = new Date(now.getTime() + retentionDays * 86_400_000);
-      await target.store.extendLock?.(key, until);
+      await target.store.extendLock?.(key, until, tiers);
       const expiry = target.packExpiry(pack.id);
       if (expiry !== undefined && expiry < until) findings.push(expiresEarly(target, snapshot, pack));
     });

@@ -1,6 +1,6 @@
 /** A store that snapshots are copied to: what it has, listed once, and whether it still works. */
 import type { LifeboatError } from "../errors.ts";
-import { remainingDays } from "../retention/lifetime.ts";
+import { type DaysOfTier, longestDays, remainingDays } from "../retention/lifetime.ts";
 import { evidenceOfSource, rewrapsPrefix, tombstoneKey, tombstonePrefix } from "../snapshot/keys.ts";
 import { readSignedDocument } from "../snapshot/signed-document.ts";
 import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
@@ -13,6 +13,8 @@ export interface CopyDestination {
   readonly store: Store;
   /** How long after it was made this store keeps a snapshot; default: by its longest tier. */
   readonly days?: number;
+  /** Instead, by tier: a snapshot that has none of these tiers is not wanted here. */
+  readonly daysOfTier?: DaysOfTier;
   /** No file can be kept longer here, counted from its upload. */
   readonly mostDays?: number;
 }
@@ -20,6 +22,7 @@ export interface CopyDestination {
 export class CopyTarget {
   readonly store: Store;
   readonly #days: number | undefined;
+  readonly #daysOfTier: DaysOfTier | undefined;
   readonly #mostDays: number;
   /** Why nothing more is copied to it. */
   failure: LifeboatError | undefined;
@@ -34,9 +37,10 @@ export class CopyTarget {
   readonly #smallFiles = new Set<string>();
   #tombstones: ReadonlySet<string> = new Set();
 
-  constructor({ store, days, mostDays = Number.POSITIVE_INFINITY }: CopyDestination) {
+  constructor({ store, days, daysOfTier, mostDays = Number.POSITIVE_INFINITY }: CopyDestination) {
     this.store = store;
     this.#days = days;
+    this.#daysOfTier = daysOfTier;
     this.#mostDays = mostDays;
   }
 
@@ -56,7 +60,13 @@ export class CopyTarget {
 
   /** Whether the snapshot's lifetime here has not ended, neither by itself nor by prune, which has its own reasons. */
   async wants(snapshot: SnapshotJson, now: Date): Promise<boolean> {
-    return remainingDays(snapshot, now, this.#days) > 0 && !(await this.#hasPruned(snapshot));
+    return this.#remaining(snapshot, now) > 0 && !(await this.#hasPruned(snapshot));
+  }
+
+  #remaining(snapshot: SnapshotJson, now: Date): number {
+    const days =
+      this.#daysOfTier === undefined ? this.#days : (longestDays(this.#daysOfTier, snapshot.tiers) ?? 0);
+    return remainingDays(snapshot, now, days);
   }
 
   async #hasPruned({ id, source, sha256 }: SnapshotJson): Promise<boolean> {
@@ -67,8 +77,8 @@ export class CopyTarget {
   }
 
   lifetimeOf(snapshot: SnapshotJson, now: Date): Lifetime {
-    const days = Math.max(1, remainingDays(snapshot, now, this.#days));
-    return { retentionDays: Math.min(days, this.#mostDays) };
+    const days = Math.max(1, this.#remaining(snapshot, now));
+    return { retentionDays: Math.min(days, this.#mostDays), tiers: snapshot.tiers };
   }
 
   hasPack(id: string, length: number): boolean {

@@ -1,12 +1,14 @@
 /** What is due now, from what all stores of the policy hold and what other runs are making at this moment. */
 import { asLifeboatError, type LifeboatError } from "../errors.ts";
 import { type DueSource, type Flight, whatIsDue } from "../policy/due.ts";
+import { keyRotationFindings, type KeyUse } from "../policy/key-rotation.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { ObservedSnapshot } from "../snapshot/observed.ts";
 import { momentOfId } from "../snapshot/ids.ts";
 import type { Store } from "../store/store.ts";
 import type { Logger } from "../system/logger.ts";
 import type { Finding } from "../verification/findings.ts";
+import { keyUsesOf } from "./key-uses.ts";
 import { type Observation, observeSnapshots } from "./observe-snapshots.ts";
 import type { Trust } from "./vouched-documents.ts";
 
@@ -32,11 +34,13 @@ export async function planBackups(request: BackupPlanRequest): Promise<BackupPla
   const { policy, now, isPush } = request;
   const findings: Finding[] = [];
   const snapshots = new Map<string, readonly ObservedSnapshot[]>();
+  const keyUses: KeyUse[] = [];
   const drafts: { source: string; startedAt: Date }[] = [];
   for (const { name: source } of policy.sources) {
     const seen = await lookEverywhere(source, request, findings);
     const merged = mergedById(seen.map((one) => one.observation));
     snapshots.set(source, merged);
+    keyUses.push(...seen.flatMap(({ observation }) => keyUsesOf(observation)));
     for (const { store } of seen) {
       for (const id of (await store.drafts?.(source)) ?? []) {
         const startedAt = momentOfId(id);
@@ -56,7 +60,7 @@ export async function planBackups(request: BackupPlanRequest): Promise<BackupPla
     firstTimers: policy.sources
       .map(({ name }) => name)
       .filter((name) => !(snapshots.get(name) ?? []).some(({ state }) => state === "whole")),
-    findings,
+    findings: [...findings, ...keyRotationFindings(keyUses, policy.keys.rotateMs, now)],
   };
 }
 

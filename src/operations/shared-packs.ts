@@ -6,7 +6,7 @@ import { asLifeboatError, LifeboatError } from "../errors.ts";
 import { packFileName, packKey, packOfKey, packPrefix, rewrapKey } from "../snapshot/keys.ts";
 import { writeRewrap } from "../snapshot/rewrap-json.ts";
 import type { SharedPack } from "../snapshot/snapshot-json.ts";
-import type { ListedFile, Store } from "../store/store.ts";
+import type { Lifetime, ListedFile, Store } from "../store/store.ts";
 import type { Logger } from "../system/logger.ts";
 import { Rewraps } from "./rewraps.ts";
 import type { Finding } from "../verification/findings.ts";
@@ -37,7 +37,7 @@ export interface CarriedPacksOptions {
   readonly recorded: readonly SharedPack[];
   /** Packs must be kept until then; undefined where nothing expires by itself. */
   readonly neededUntil: Date | undefined;
-  readonly packLifetime: { readonly retentionDays: number } | undefined;
+  readonly packLifetime: Lifetime | undefined;
   newId(): string;
 }
 

@@ -7,6 +7,7 @@ import type { ClientTools } from "../postgres/client-tools.ts";
 import type { Connection } from "../postgres/connection.ts";
 import { inspectServer } from "../postgres/inspect-server.ts";
 import type { Identities } from "../seal/identities.ts";
+import { keyRotationFindings } from "../policy/key-rotation.ts";
 import { type Contents, databaseOf } from "../snapshot/contents.ts";
 import { contentsName, evidenceKey } from "../snapshot/keys.ts";
 import { selfHashOf } from "../snapshot/self-hash.ts";
@@ -23,6 +24,7 @@ import { levels, type VerifyLevel } from "../verification/levels.ts";
 import { applyWaivers } from "../verification/waivers.ts";
 import { checkApplication } from "./check-application.ts";
 import { checkHistory, type HistoryCheck } from "./check-history.ts";
+import { keyUsesOf } from "./key-uses.ts";
 import { asFinding } from "./observe-snapshots.ts";
 import { checkRestoredBuckets, checkUnsealedBuckets } from "./check-buckets.ts";
 import { checkRewraps } from "./check-rewraps.ts";
@@ -40,6 +42,10 @@ export interface VerifyRequest {
   readonly level: VerifyLevel;
   readonly identities: Identities | undefined;
   readonly waive: readonly string[];
+  /** How often a policy wants new keys, in milliseconds; absent: their age is nobody's concern. */
+  readonly rotateKeysMs?: number | undefined;
+  /** What is known before anything was looked at, for the report. */
+  readonly findings?: readonly Finding[];
   /** PEM of the public keys of which one must have signed the snapshot. */
   readonly signer: string | undefined;
   /** Signs the evidence: unsigned, it counts only where a ledger has it or nobody is configured who must sign. */
@@ -108,12 +114,27 @@ export async function verifySnapshot(
     level: request.level,
     verdict: overall(request.level, judged),
     components: judged,
-    findings: [...storeFindings.map(asFinding), ...history.findings],
+    findings: [
+      ...(request.findings ?? []),
+      ...storeFindings.map(asFinding),
+      ...history.findings,
+      ...keyFindings(history, request.rotateKeysMs, clock.now()),
+    ],
     seconds: (clock.elapsedMs() - startedMs) / 1000,
   };
   if (store.isReadOnly) logger.warning(`No evidence was kept: ${store.address} can only be read from here.`);
   else await keepEvidence(report, history, request, surroundings);
   return report;
+}
+
+/** A snapshot that may be forged says nothing of our keys. */
+function keyFindings(
+  { observation }: HistoryCheck,
+  rotateMs: number | undefined,
+  now: Date,
+): readonly Finding[] {
+  if (rotateMs === undefined || observation === undefined) return [];
+  return keyRotationFindings(keyUsesOf(observation), rotateMs, now);
 }
 
 /** What needs the key; a file that turns out bad ends it, because everything behind it would be guesswork. */

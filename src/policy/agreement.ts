@@ -97,6 +97,7 @@ function storeFaults(read: Sections, visibility: Visibility | undefined): readon
   const faults: Fault[] = [];
   for (const [index, [name, store]] of stores.entries()) {
     if (store === undefined) continue;
+    faults.push(...classFaults(name, store));
     for (const tier of tiers) {
       const asked = store.retention?.[tier];
       if (asked === undefined || asked <= longestAt(store, artifactDays)) continue;
@@ -123,6 +124,24 @@ function storeFaults(read: Sections, visibility: Visibility | undefined): readon
     if (asked !== undefined && !canKeep) faults.push(tooLong(["retention", tier], asked, visibility));
   }
   return faults;
+}
+
+/** What is stored is read back before it counts, and these two answer hours later. */
+function classFaults(name: string, store: ReadStore): readonly Fault[] {
+  if (store.type !== "s3" || store["storage-class"] === undefined) return [];
+  const asked = store["storage-class"];
+  const path = ["stores", name, "storage-class"];
+  const classes =
+    typeof asked === "string"
+      ? [{ path, storageClass: asked }]
+      : Object.entries(asked).map(([tier, storageClass]) => ({ path: [...path, tier], storageClass }));
+  return classes
+    .filter(({ storageClass }) => storageClass === "GLACIER" || storageClass === "DEEP_ARCHIVE")
+    .map(({ path: at, storageClass }) => ({
+      path: at,
+      sentence: `is ${String(storageClass)}, which cannot be read at once, so nothing stored there could be proven.`,
+      cure: "Write GLACIER_IR, or move old backups by a lifecycle rule of the bucket.",
+    }));
 }
 
 function tooLong(path: readonly string[], askedMs: number, visibility: Visibility | undefined): Fault {

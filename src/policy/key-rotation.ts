@@ -1,4 +1,4 @@
-/** Whether the keys are older than the policy's pace (`keys.rotate`); monitor reports it. */
+/** Whether the keys are older than the policy's pace (`keys.rotate`); plan and verify report it. */
 import type { Finding } from "../verification/findings.ts";
 import { durationInWords } from "./durations.ts";
 

@@ -10,6 +10,15 @@ export const daysOfTier: Readonly<Record<Tier, number>> = {
   yearly: 7 * 366,
 };
 
+/** Whole days for each tier that is kept. */
+export type DaysOfTier = Readonly<Partial<Record<Tier, number>>>;
+
+/** The days of the longest-kept of these tiers; undefined where none of them is kept. */
+export function longestDays(days: DaysOfTier, chosen: readonly Tier[]): number | undefined {
+  const kept = chosen.flatMap((tier) => days[tier] ?? []);
+  return kept.length === 0 ? undefined : Math.max(...kept);
+}
+
 const dayMs = 24 * 3600 * 1000;
 
 export function longestTierDays(chosen: readonly Tier[]): number {

@@ -45,6 +45,11 @@ export interface InputReader {
   /** `parse` throws a LifeboatError: its sentence and hint become this input's problem. */
   parsed<T>(name: string, parse: (text: string) => T, fallback?: T): T;
   readonly optional: OptionalReader;
+  /**
+   * A secret that stands in no input, but where something else says; undefined after a problem, in which `what` names
+   * it. Masked before it is parsed, and `parse` is as for `secret`.
+   */
+  masked<T>(what: string, text: string, parse: (text: string) => T): T | undefined;
   /** A problem that only several inputs together show; `cure` says what to change. */
   problem(name: string, sentence: string, cure: string): void;
 }
@@ -154,6 +159,10 @@ function createReader(source: InputSource, secrets: Secrets, problems: string[])
       list: (name) => optionally(name, parseList),
       enum: (name, allowed) => optionally(name, oneOf(allowed)),
       parsed: (name, parse) => optionally(name, parse),
+    },
+    masked: (what, text, parse) => {
+      secrets.add(text);
+      return attempt(`${what} has a value that does not fit`, () => parse(text));
     },
     problem: (name, sentence, cure) => problems.push(`${source.describe(name)}: ${sentence} ${cure}`),
   };

@@ -96,7 +96,7 @@ export function artifactUploads(settings: UploadSettings): ArtifactUploads {
     proof: Proof,
     lifetime: Lifetime | undefined,
   ): Promise<Shown | NameConflict> {
-    const options = { skipArchive: true, ...lifetime };
+    const options = { skipArchive: true, ...(lifetime && { retentionDays: lifetime.retentionDays }) };
     for (let attempt = 1; ; attempt += 1) {
       try {
         const sent = client.uploadArtifact(name, [spool], join(spool, ".."), options);

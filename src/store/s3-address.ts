@@ -1,5 +1,6 @@
 /** `s3://bucket/prefix?region=…`: everything about a bucket that an address may say. It never holds a secret. */
 import { LifeboatError } from "../errors.ts";
+import type { LockMode, LockSetting, StorageClassSetting } from "./s3-by-tier.ts";
 
 export interface S3Address {
   readonly bucket: string;
@@ -9,15 +10,16 @@ export interface S3Address {
   readonly region?: string;
   /** Absent: AWS, or AWS_ENDPOINT_URL_S3. */
   readonly endpoint?: string;
+  /** Of the AWS configuration files, where a policy names one; absent: AWS_PROFILE, or the environment's keys. */
+  readonly profile?: string;
   /** Whether the bucket stands in the path instead of the host name. */
   readonly pathStyle: boolean;
-  readonly lock?: LockMode;
-  readonly storageClass?: string;
+  /** By tier only where a policy says so: the text of an address has one for everything. */
+  readonly lock?: LockSetting;
+  readonly storageClass?: StorageClassSetting;
   /** Bytes of one part of a multipart upload, all alike; absent: parts grow with the file. */
   readonly partBytes?: number;
 }
-
-export type LockMode = "governance" | "compliance";
 
 const options = ["region", "endpoint", "path-style", "lock", "storage-class", "part-size"] as const;
 const spelling = "Write s3://bucket/prefix, and options like ?region=eu-central-1 behind it.";
@@ -53,15 +55,15 @@ export function parseS3Address(text: string): S3Address {
   };
 }
 
-/** The same address in its shortest spelling. */
+/** The same address in its shortest spelling; what a policy says by tier is no part of it. */
 export function formatS3Address(address: S3Address): string {
   const query = new URLSearchParams();
   if (address.region !== undefined) query.set("region", address.region);
   if (address.endpoint !== undefined) query.set("endpoint", address.endpoint);
   if (address.pathStyle !== (address.endpoint !== undefined))
     query.set("path-style", String(address.pathStyle));
-  if (address.lock !== undefined) query.set("lock", address.lock);
-  if (address.storageClass !== undefined) query.set("storage-class", address.storageClass);
+  if (typeof address.lock === "string") query.set("lock", address.lock);
+  if (typeof address.storageClass === "string") query.set("storage-class", address.storageClass);
   if (address.partBytes !== undefined) query.set("part-size", String(address.partBytes / mebibyte));
   const place = address.prefix === "" ? address.bucket : `${address.bucket}/${address.prefix}`;
   const shown = query.toString().replaceAll("%3A", ":").replaceAll("%2F", "/");

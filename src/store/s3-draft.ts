@@ -59,7 +59,9 @@ class S3Draft implements Draft {
   async put(name: string, bytes: AsyncIterable<Uint8Array>): Promise<StoredFile> {
     const key = snapshotFileKey(this.#identity.source, this.#identity.id, name);
     if (this.#commitBegun) throw new LifeboatError("unexpected", `${key} comes after the commit.`);
-    const stored = await this.#tools.files.write(key, bytes);
+    const { files } = this.#tools;
+    const { storageClass } = files.keepingFor(this.#identity.lifetime);
+    const stored = await files.write(key, bytes, storageClass === undefined ? {} : { storageClass });
     this.#parts.add(key);
     return stored;
   }
@@ -71,11 +73,12 @@ class S3Draft implements Draft {
       if (sameBytes(this.#committed, proofOfBytes(snapshotJson))) return this.#committed;
       throw new LifeboatError("store-key-exists", `Snapshot ${id} was committed with another snapshot.json.`);
     }
-    const lock = files.lockFor(lifetime);
+    const keeping = files.keepingFor(lifetime);
+    const { lock } = keeping;
     // Only now: what a draft that failed has locked could not be removed for years.
     if (lock !== undefined) for (const key of this.#parts) await files.lock(key, lock);
     this.#commitBegun = true;
-    this.#committed = await files.write(snapshotJsonKey(source, id), streamOf(snapshotJson), lock);
+    this.#committed = await files.write(snapshotJsonKey(source, id), streamOf(snapshotJson), keeping);
     await files.deleteUnlocked(draftMark(this.#identity)).catch(() => {
       logger.debug(`The mark of the finished snapshot ${id} could not be removed.`);
     });

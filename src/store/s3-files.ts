@@ -2,25 +2,25 @@
 import { LifeboatError } from "../errors.ts";
 import type { Clock } from "../system/clock.ts";
 import { type Proof, proofOf, sameBytes } from "./proof.ts";
-import type { LockMode } from "./s3-address.ts";
+import { lockModeFor, type LockSetting, storageClassFor, type StorageClassSetting } from "./s3-by-tier.ts";
 import type { S3Downloads } from "./s3-download.ts";
 import { isMissing } from "./s3-errors.ts";
 import { type Lock, lockOf, lockUntil } from "./s3-lock.ts";
 import { explained, type S3Requests } from "./s3-requests.ts";
-import type { S3Uploads } from "./s3-upload.ts";
+import type { Keeping, S3Uploads } from "./s3-upload.ts";
 import type { Lifetime, StoredFile } from "./store.ts";
 import type { Sleep } from "./with-retries.ts";
 
 export interface S3Files {
   /** Streams a new file, reads it back, and locks it where a lock is given; the same bytes again change nothing. */
-  write(key: string, bytes: AsyncIterable<Uint8Array>, lock?: Lock): Promise<StoredFile>;
+  write(key: string, bytes: AsyncIterable<Uint8Array>, keeping?: Keeping): Promise<StoredFile>;
   exists(key: string): Promise<boolean>;
   /** Refuses what Object Lock protects; resolves when a second look finds nothing. */
   delete(key: string): Promise<void>;
   /** `delete` for what was never locked by us: one request less. */
   deleteUnlocked(key: string): Promise<void>;
-  /** The lock that a lifetime asks for; undefined where the store locks nothing. */
-  lockFor(lifetime: Lifetime | undefined): Lock | undefined;
+  /** The lock and storage class that a lifetime asks for by its tiers; without one nothing is locked. */
+  keepingFor(lifetime: Lifetime | undefined): Keeping;
   lock(key: string, lock: Lock): Promise<void>;
   /** The store's time where it has said it, else this machine's. */
   now(): Date;
@@ -32,7 +32,8 @@ export interface S3FilesSettings {
   readonly uploads: S3Uploads;
   readonly clock: Clock;
   readonly sleep: Sleep;
-  readonly lockMode?: LockMode;
+  readonly lock?: LockSetting;
+  readonly storageClass?: StorageClassSetting;
 }
 
 const looking = { right: "s3:GetObject", kind: "read" } as const;
@@ -40,7 +41,7 @@ const deleting = { right: "s3:DeleteObject", kind: "write" } as const;
 const dayMs = 24 * 3600 * 1000;
 
 export function s3Files(settings: S3FilesSettings): S3Files {
-  const { requests, downloads, uploads, clock, sleep, lockMode } = settings;
+  const { requests, downloads, uploads, clock, sleep } = settings;
 
   async function exists(key: string): Promise<boolean> {
     try {
@@ -91,13 +92,13 @@ export function s3Files(settings: S3FilesSettings): S3Files {
 
   return {
     // The look before protects what is there on servers that do not know a conditional write.
-    write: async (key, bytes, lock) => {
+    write: async (key, bytes, keeping = {}) => {
       const sent = (await exists(key))
         ? { ...(await proofOf(bytes)), outcome: "unclear" as const }
-        : await uploads.upload(key, bytes, lock);
+        : await uploads.upload(key, bytes, keeping);
       const { outcome, ...proof } = sent;
       const versionId = await prove(key, proof, outcome === "created");
-      if (lock !== undefined) await lockUntil(requests, key, lock, versionId);
+      if (keeping.lock !== undefined) await lockUntil(requests, key, keeping.lock, versionId);
       return { key, ...proof };
     },
     exists,
@@ -116,10 +117,15 @@ export function s3Files(settings: S3FilesSettings): S3Files {
       await deleteUnlocked(key);
     },
     deleteUnlocked,
-    lockFor: (lifetime) =>
-      lockMode === undefined || lifetime === undefined
-        ? undefined
-        : { mode: lockMode, until: new Date(now().getTime() + lifetime.retentionDays * dayMs) },
+    keepingFor: (lifetime) => {
+      const storageClass = storageClassFor(settings.storageClass, lifetime?.tiers);
+      const mode = lockModeFor(settings.lock, lifetime?.tiers);
+      const untilMs = lifetime && now().getTime() + lifetime.retentionDays * dayMs;
+      return {
+        ...(storageClass === undefined ? {} : { storageClass }),
+        ...(mode === undefined || untilMs === undefined ? {} : { lock: { mode, until: new Date(untilMs) } }),
+      };
+    },
     lock: (key, lock) => lockUntil(requests, key, lock),
     now,
   };

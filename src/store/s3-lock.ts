@@ -1,6 +1,6 @@
 /** Object Lock: until when a stored version may not be removed. Never shortened, never loosened. */
 import { LifeboatError } from "../errors.ts";
-import type { LockMode } from "./s3-address.ts";
+import type { LockMode } from "./s3-by-tier.ts";
 import { answerOf, isMissing } from "./s3-errors.ts";
 import { explained, type S3Requests } from "./s3-requests.ts";
 
@@ -69,7 +69,10 @@ export async function lockOf(
   }
 }
 
-/** Locks one version until at least `until`, and asks the store whether it did. */
+/**
+ * Locks one version until at least `until`, and asks the store whether it did. What is locked already keeps its mode:
+ * changing it, even to the stricter one, takes the right to bypass governance, which no backup should have.
+ */
 export async function lockUntil(
   requests: S3Requests,
   key: string,
@@ -77,9 +80,9 @@ export async function lockUntil(
   versionId?: string,
 ): Promise<void> {
   const present = await lockOf(requests, key, versionId);
-  if (present !== undefined && covers(present, wanted)) return;
+  const mode = present?.mode ?? wanted.mode;
+  if (present !== undefined && covers(present, { ...wanted, mode })) return;
   const until = present !== undefined && present.until > wanted.until ? present.until : wanted.until;
-  const mode = present?.mode === "compliance" ? "compliance" : wanted.mode;
   const setting = requests.ask(retentionWrite, ({ sdk, client, signal }) =>
     client.send(
       new sdk.PutObjectRetentionCommand({
@@ -93,7 +96,7 @@ export async function lockUntil(
   );
   await explained(requests, retentionWrite, setting);
   const now = await lockOf(requests, key, versionId);
-  if (now !== undefined && covers(now, wanted)) return;
+  if (now !== undefined && covers(now, { ...wanted, mode })) return;
   throw new LifeboatError("store-write-unproven", `${key} was locked, but the store does not show the lock.`);
 }
 

@@ -117,7 +117,7 @@ async function connect(
   // Eager: loaded from the same bundle, not from a file beside it.
   const sdk = await import(/* webpackMode: "eager" */ "@aws-sdk/client-s3");
   const http = await import(/* webpackMode: "eager" */ "@smithy/node-http-handler");
-  const { endpoint, region, pathStyle } = address;
+  const { endpoint, region, pathStyle, profile } = address;
   const config = {
     forcePathStyle: pathStyle,
     // Ours: the store sends SHA-256 itself, and compatibles refuse what they do not know.
@@ -127,6 +127,7 @@ async function connect(
     requestHandler: dated(new http.NodeHttpHandler({ connectionTimeout: 10_000 }), onDate),
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(region === undefined ? {} : { region }),
+    ...(profile === undefined ? {} : { profile }),
     ...(credentials === undefined ? {} : { credentials }),
   };
   const client = new sdk.S3Client(config);

@@ -16,9 +16,15 @@ export interface Uploaded extends Proof {
   readonly outcome: "created" | "unclear";
 }
 
+/** How a new object is kept; absent: as the bucket keeps everything. */
+export interface Keeping {
+  readonly lock?: Lock;
+  readonly storageClass?: string;
+}
+
 export interface S3Uploads {
   /** An error of `bytes` passes through unchanged. */
-  upload(key: string, bytes: AsyncIterable<Uint8Array>, lock?: Lock): Promise<Uploaded>;
+  upload(key: string, bytes: AsyncIterable<Uint8Array>, keeping?: Keeping): Promise<Uploaded>;
   /** Ends what unfinished uploads below the prefix have stored, as far as the credentials may; never throws. */
   abort(keyPrefix: string): Promise<void>;
 }
@@ -26,7 +32,6 @@ export interface S3Uploads {
 export interface S3UploadSettings {
   readonly requests: S3Requests;
   readonly sizes: PartSizes;
-  readonly storageClass?: string;
   readonly logger: Logger;
 }
 
@@ -51,7 +56,7 @@ class Tries {
   }
 }
 
-export function s3Uploads({ requests, sizes, storageClass, logger }: S3UploadSettings): S3Uploads {
+export function s3Uploads({ requests, sizes, logger }: S3UploadSettings): S3Uploads {
   /** Turned off for good where the server says that it does not know them. */
   const known = { checksum: true, condition: true };
 
@@ -69,10 +74,8 @@ export function s3Uploads({ requests, sizes, storageClass, logger }: S3UploadSet
   }
 
   const condition = (): { IfNoneMatch?: string } => (known.condition ? { IfNoneMatch: "*" } : {});
-  const classOf = (bytes: number): { StorageClass?: never } =>
-    storageClass === undefined || bytes < smallestClassedBytes ? {} : { StorageClass: storageClass as never };
 
-  async function single(key: string, body: Buffer, lock: Lock | undefined): Promise<Uploaded["outcome"]> {
+  async function single(key: string, body: Buffer, keeping: Keeping): Promise<Uploaded["outcome"]> {
     const tries = new Tries();
     const request = { ...putting, bytes: body.length, onRetry: () => tries.again() };
     try {
@@ -87,8 +90,7 @@ export function s3Uploads({ requests, sizes, storageClass, logger }: S3UploadSet
               ContentType: "application/octet-stream",
               ...digest(body, known.checksum),
               ...condition(),
-              ...classOf(body.length),
-              ...lockHeaders(lock),
+              ...keepingHeaders(keeping, body.length),
             }),
             { abortSignal: signal },
           ),
@@ -104,7 +106,7 @@ export function s3Uploads({ requests, sizes, storageClass, logger }: S3UploadSet
   async function multipart(
     key: string,
     parts: AsyncIterable<{ readonly number: number; readonly bytes: Buffer }>,
-    lock: Lock | undefined,
+    keeping: Keeping,
   ): Promise<Uploaded["outcome"]> {
     const tries = new Tries();
     let withChecksums = true;
@@ -117,8 +119,7 @@ export function s3Uploads({ requests, sizes, storageClass, logger }: S3UploadSet
             Key: requests.full(key),
             ContentType: "application/octet-stream",
             ...(withChecksums ? { ChecksumAlgorithm: "SHA256" } : {}),
-            ...classOf(smallestClassedBytes),
-            ...lockHeaders(lock),
+            ...keepingHeaders(keeping, smallestClassedBytes),
           }),
           { abortSignal: signal },
         ),
@@ -252,7 +253,7 @@ export function s3Uploads({ requests, sizes, storageClass, logger }: S3UploadSet
   }
 
   return {
-    upload: async (key, bytes, lock) => {
+    upload: async (key, bytes, keeping = {}) => {
       const hash = createHash("sha256");
       let length = 0;
       const source = sourceErrorsApart(bytes);
@@ -269,8 +270,8 @@ export function s3Uploads({ requests, sizes, storageClass, logger }: S3UploadSet
         const first = await counting.next();
         if (first.done === true) throw new LifeboatError("unexpected", "A stream has at least one part.");
         const work = first.value.isLast
-          ? single(key, first.value.bytes, lock)
-          : multipart(key, precededBy(first.value, counting), lock);
+          ? single(key, first.value.bytes, keeping)
+          : multipart(key, precededBy(first.value, counting), keeping);
         const outcome = await explained(requests, putting, work);
         return { outcome, length, sha256: hash.digest("hex") };
       } catch (thrown) {
@@ -312,10 +313,13 @@ function digest(body: Buffer, sha256: boolean): { ChecksumSHA256?: string; Conte
   return { ContentMD5: createHash("md5").update(body).digest("base64") };
 }
 
-function lockHeaders(lock: Lock | undefined) {
-  if (lock === undefined) return {};
-  const mode = lock.mode === "compliance" ? ("COMPLIANCE" as const) : ("GOVERNANCE" as const);
-  return { ObjectLockMode: mode, ObjectLockRetainUntilDate: lock.until };
+function keepingHeaders({ lock, storageClass }: Keeping, bytes: number) {
+  const isClassed = storageClass !== undefined && bytes >= smallestClassedBytes;
+  const mode = lock?.mode === "compliance" ? ("COMPLIANCE" as const) : ("GOVERNANCE" as const);
+  return {
+    ...(isClassed ? { StorageClass: storageClass as never } : {}),
+    ...(lock === undefined ? {} : { ObjectLockMode: mode, ObjectLockRetainUntilDate: lock.until }),
+  };
 }
 
 function tooLong(key: string): LifeboatError {

@@ -5,6 +5,7 @@ import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
 import { streamOf } from "../system/stream-of.ts";
 import { formatS3Address, type S3Address } from "./s3-address.ts";
+import { lockModeFor, mayLock } from "./s3-by-tier.ts";
 import { s3Downloads } from "./s3-download.ts";
 import { beginS3Draft, sweep, youngDrafts } from "./s3-draft.ts";
 import { s3Files } from "./s3-files.ts";
@@ -42,10 +43,17 @@ export function s3Store(settings: S3StoreSettings): S3Store {
     requests,
     logger,
     sizes: partSizes(address.partBytes, address.endpoint),
-    ...(address.storageClass === undefined ? {} : { storageClass: address.storageClass }),
   });
-  const lockMode = address.lock === undefined ? {} : { lockMode: address.lock };
-  const files = s3Files({ requests, downloads, uploads, clock, sleep, ...lockMode });
+  const { lock, storageClass } = address;
+  const files = s3Files({
+    requests,
+    downloads,
+    uploads,
+    clock,
+    sleep,
+    ...(lock === undefined ? {} : { lock }),
+    ...(storageClass === undefined ? {} : { storageClass }),
+  });
   const listing = s3Listing(requests);
   const tools = { downloads, files, listing, uploads, logger };
 
@@ -55,7 +63,7 @@ export function s3Store(settings: S3StoreSettings): S3Store {
     lifetime?: Lifetime,
   ): Promise<StoredFile> {
     keySegments(key);
-    return await files.write(key, bytes, files.lockFor(lifetime));
+    return await files.write(key, bytes, files.keepingFor(lifetime));
   }
 
   return {
@@ -76,7 +84,7 @@ export function s3Store(settings: S3StoreSettings): S3Store {
       return (await downloads.open(key, range)).bytes;
     },
     begin: async (identity) => {
-      if (address.lock !== undefined) await checkLock(requests, identity.lifetime);
+      if (mayLock(lock)) await checkLock(address, identity.lifetime, requests);
       await sweep(tools);
       return await beginS3Draft(identity, tools);
     },
@@ -89,9 +97,10 @@ export function s3Store(settings: S3StoreSettings): S3Store {
       keySegments(key);
       await files.delete(key);
     },
-    extendLock: async (key, until) => {
+    extendLock: async (key, until, tiers) => {
       keySegments(key);
-      if (address.lock !== undefined) await files.lock(key, { mode: address.lock, until });
+      const mode = lockModeFor(lock, tiers);
+      if (mode !== undefined) await files.lock(key, { mode, until });
     },
     drafts: (source) => youngDrafts(tools, source),
     serverTime: async () => {
@@ -102,7 +111,11 @@ export function s3Store(settings: S3StoreSettings): S3Store {
 }
 
 /** A lock that was asked for and would not come must be said before any work. */
-async function checkLock(requests: S3Requests, lifetime: Lifetime | undefined): Promise<void> {
+async function checkLock(
+  { lock }: S3Address,
+  lifetime: Lifetime | undefined,
+  requests: S3Requests,
+): Promise<void> {
   if (lifetime === undefined) {
     throw new LifeboatError(
       "input-invalid",
@@ -112,5 +125,5 @@ async function checkLock(requests: S3Requests, lifetime: Lifetime | undefined): 
       },
     );
   }
-  await checkLockable(requests);
+  if (lockModeFor(lock, lifetime.tiers) !== undefined) await checkLockable(requests);
 }

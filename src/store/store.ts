@@ -1,3 +1,5 @@
+import type { Tier } from "../snapshot/snapshot-json.ts";
+
 /**
  * Where backups live. Keys are those of src/snapshot/keys.ts: `/`-separated, `[A-Za-z0-9._-]` segments.
  *
@@ -67,9 +69,10 @@ export interface Store {
 
   /**
    * Keeps a stored file from being deleted until at least `until`; never shortens. Only stores with Object Lock have
-   * it, and it does nothing where the store's address asks for no lock.
+   * it, and it does nothing where no lock is asked for: by the store's address, or by `tiers`, which are those of the
+   * snapshot that needs the file.
    */
-  extendLock?(key: string, until: Date): Promise<void>;
+  extendLock?(key: string, until: Date, tiers?: readonly Tier[]): Promise<void>;
 
   /**
    * Ids of snapshots of a source that somebody may be writing at this moment; also some whose writer died not long ago.
@@ -95,6 +98,8 @@ export interface DraftIdentity {
 /** How long a store that expires files by itself (GitHub artifacts) or locks them (S3) is asked to keep them. */
 export interface Lifetime {
   readonly retentionDays: number;
+  /** Of the snapshot that is or needs the file, for a store that locks by tier; absent: it belongs to none. */
+  readonly tiers?: readonly Tier[];
 }
 
 export interface Draft {

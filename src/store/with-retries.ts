@@ -40,7 +40,7 @@ export function withRetries(store: Store, settings: RetrySettings = {}): Store {
     putStream: (key, bytes, lifetime) =>
       attemptStream(bytes, (source) => store.putStream(key, source, lifetime), attempt),
     delete: (key) => attempt(() => store.delete(key)),
-    ...(extendLock && { extendLock: (key, until) => attempt(() => extendLock(key, until)) }),
+    ...(extendLock && { extendLock: (key, until, tiers) => attempt(() => extendLock(key, until, tiers)) }),
     ...(drafts && { drafts: (source) => attempt(() => drafts(source)) }),
     ...(serverTime && { serverTime: () => attempt(serverTime) }),
   };
@@ -48,7 +48,7 @@ export function withRetries(store: Store, settings: RetrySettings = {}): Store {
 
 /** What only some stores can do. */
 function optionalOf(store: Store): {
-  readonly extendLock: ((key: string, until: Date) => Promise<void>) | undefined;
+  readonly extendLock: Store["extendLock"];
   readonly drafts: ((source: string) => Promise<readonly string[]>) | undefined;
   readonly serverTime: (() => Promise<Date | undefined>) | undefined;
 } {

@@ -3,7 +3,10 @@ import { resolve } from "node:path";
 import { LifeboatError } from "../../errors.ts";
 import type { InputReader } from "../../runner/input-reader.ts";
 import { globMatcher } from "../../storage/object-filter.ts";
+import type { Finding } from "../../verification/findings.ts";
 import { type BackupInputs, backupInputs } from "../backup-inputs.ts";
+import { namedBySource, optionalSecret } from "../policy-secrets.ts";
+import type { ChosenSource, SourceOf } from "../policy-source.ts";
 
 export interface AppBackupInputs extends BackupInputs {
   /** As given: relative to the runner's workspace, or to the present folder of a terminal. */
@@ -22,21 +25,40 @@ interface SettingsInputs {
   readonly token: string;
 }
 
-export function appBackupInputs(read: InputReader): AppBackupInputs {
-  const exclude = read.optional.list("exclude") ?? [];
+export function appBackupInputs(
+  read: InputReader,
+  chosen?: ChosenSource<SourceOf<"application">>,
+): AppBackupInputs {
+  const common = backupInputs(read, { source: "application", chosen });
+  const { source } = chosen ?? {};
+  const exclude = read.optional.list("exclude") ?? source?.exclude ?? [];
   if (exclude.includes("")) read.problem("exclude", "a glob is empty.", "Write globs like `tmp/**`.");
   exclude.forEach(globMatcher);
   return {
-    ...backupInputs(read, "application"),
+    ...common,
+    findings: [...common.findings, ...(source?.accessToken === undefined ? [] : [projectSettingsFinding()])],
     workspace: resolve(read.string("workspace", ".")),
     bundlesRepository: read.boolean("bundle", true),
-    paths: read.optional.list("paths") ?? [],
-    config: read.optional.list("config") ?? [],
+    paths: read.optional.list("paths") ?? source?.paths ?? [],
+    config: read.optional.list("config") ?? source?.config ?? [],
     exclude,
-    environment: read.optional.secret("environment"),
+    environment: optionalSecret(
+      read,
+      "environment",
+      namedBySource(chosen, "env", source?.env),
+      (text) => text,
+    ),
     settings: settingsInputs(read),
     postgresBin: undefined,
   };
+}
+
+/** Said, not passed over: whoever wrote `access-token` relies on it. */
+function projectSettingsFinding(): Finding {
+  const sentence =
+    "The policy asks for the Supabase project's settings, which this version does not back up.";
+  const remedy = "Keep them by hand, and take `access-token` out of the policy.";
+  return { level: "warning", code: "project-settings-left-out", sentence, publicSentence: sentence, remedy };
 }
 
 function settingsInputs(read: InputReader): SettingsInputs | undefined {

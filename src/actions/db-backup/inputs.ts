@@ -3,6 +3,8 @@ import { availableParallelism } from "node:os";
 import { type Connection, parseConnection } from "../../postgres/connection.ts";
 import type { InputReader } from "../../runner/input-reader.ts";
 import { type BackupInputs, backupInputs } from "../backup-inputs.ts";
+import { namedBySource, neededSecret } from "../policy-secrets.ts";
+import type { ChosenSource, SourceOf } from "../policy-source.ts";
 
 export interface DbBackupInputs extends BackupInputs {
   readonly connection: Connection;
@@ -13,15 +15,23 @@ export interface DbBackupInputs extends BackupInputs {
 
 const mostJobs = 16;
 
-export function dbBackupInputs(read: InputReader): DbBackupInputs {
-  const common = backupInputs(read, "database");
+export function dbBackupInputs(
+  read: InputReader,
+  chosen?: ChosenSource<SourceOf<"postgres">>,
+): DbBackupInputs {
+  const common = backupInputs(read, { source: "database", chosen });
+  const url = namedBySource(chosen, "url", chosen?.source.url);
   const hashes = read.enum("content-hashes", ["auto", "always", "never"], "auto");
   // Where `tiers` cannot be read there are none; the reader reports that.
   const tiers = (common.tiers as typeof common.tiers | undefined) ?? [];
   return {
     ...common,
-    connection: read.secret("database-url", (text) => parseConnection(text, "database URL")),
-    jobs: read.integer("jobs", { min: 1, max: mostJobs }, Math.min(4, availableParallelism())),
+    connection: neededSecret(read, "database-url", url, (text) => parseConnection(text, "database URL")),
+    jobs: read.integer(
+      "jobs",
+      { min: 1, max: mostJobs },
+      chosen?.source.jobs ?? Math.min(4, availableParallelism()),
+    ),
     // Hourly snapshots are replaced soon; from daily on the content is what a restore will be judged by.
     hashes: hashes === "always" || (hashes === "auto" && tiers.some((tier) => tier !== "hourly")),
     postgresBin: read.optional.string("postgres-bin"),

@@ -2,7 +2,7 @@
 import { LifeboatError } from "../../errors.ts";
 import type { InputReader } from "../../runner/input-reader.ts";
 import { isSnapshotId } from "../../snapshot/ids.ts";
-import { parseSource } from "../backup-inputs.ts";
+import { parseSource } from "../source-name.ts";
 import { policyInput } from "../policy-inputs.ts";
 import { policyStoreInputs, type PolicyStoreInputs } from "../policy-stores.ts";
 import { trustInputs, type TrustInputs } from "../trust-inputs.ts";

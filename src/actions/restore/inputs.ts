@@ -9,7 +9,7 @@ import { type Connection, parseConnection } from "../../postgres/connection.ts";
 import { parseSchemaName, parseTableName, type TableName } from "../../postgres/toc-selection.ts";
 import type { InputReader } from "../../runner/input-reader.ts";
 import type { Identities } from "../../seal/identities.ts";
-import { parseSource } from "../backup-inputs.ts";
+import { parseSource } from "../source-name.ts";
 import type { ObjectFilter } from "../../storage/object-filter.ts";
 import type { StorageConnection } from "../../supabase/storage-api.ts";
 import { chosenObjects, optionalStorageConnection } from "../storage-inputs.ts";

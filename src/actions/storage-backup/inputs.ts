@@ -8,6 +8,8 @@ import { isShardGroup } from "../../snapshot/keys.ts";
 import type { ObjectFilter } from "../../storage/object-filter.ts";
 import type { StorageConnection } from "../../supabase/storage-api.ts";
 import { type BackupInputs, backupInputs } from "../backup-inputs.ts";
+import { namedBySource, optionalSecret } from "../policy-secrets.ts";
+import type { ChosenSource, SourceOf } from "../policy-source.ts";
 import { chosenObjects, storageConnection } from "../storage-inputs.ts";
 
 export interface StorageBackupInputs extends BackupInputs {
@@ -31,7 +33,10 @@ export type BackupPart =
 
 const mebibyte = 1024 * 1024;
 
-export function storageBackupInputs(read: InputReader): StorageBackupInputs {
+export function storageBackupInputs(
+  read: InputReader,
+  chosen?: ChosenSource<SourceOf<"supabase-storage">>,
+): StorageBackupInputs {
   const part = backupPart(read);
   const indexIdentities = read.optional.secret("index-identity", parseIdentities);
   if (part.kind !== "whole" && indexIdentities === undefined) {
@@ -41,13 +46,20 @@ export function storageBackupInputs(read: InputReader): StorageBackupInputs {
       "Give the same index identity to every shard and to the job that joins them.",
     );
   }
+  // Joining asks neither the project nor its database, so its job is given no secret of theirs.
+  const asked = part.kind === "join" ? undefined : { chosen };
   return {
-    ...backupInputs(read, "storage"),
-    connection: part.kind === "join" ? undefined : storageConnection(read),
-    filter: chosenObjects(read),
-    database: read.optional.secret("database-url", (text) => parseConnection(text, "database URL")),
+    ...backupInputs(read, { source: "storage", chosen, signs: part.kind !== "shard" }),
+    connection: asked === undefined ? undefined : storageConnection(read, asked.chosen),
+    filter: chosenObjects(read, chosen?.source),
+    database: optionalSecret(
+      read,
+      "database-url",
+      namedBySource(asked?.chosen, "database-url", chosen?.source.databaseUrl),
+      (text) => parseConnection(text, "database URL"),
+    ),
     indexIdentities,
-    jobs: read.integer("jobs", { min: 1, max: 64 }, 8),
+    jobs: read.integer("jobs", { min: 1, max: 64 }, chosen?.source.atOnce ?? 8),
     packBytes: read.integer("pack-size", { min: 1, max: 4096 }, 128) * mebibyte,
     rowsWithoutBytes: read.enum("rows-without-bytes", ["fail", "report"], "fail"),
     part,

@@ -3,14 +3,16 @@ import { joinStorageShards } from "../../operations/join-storage.ts";
 import { backUpStorageShard } from "../../operations/shard-storage.ts";
 import type { ActionResult, Runner } from "../../runner/run-action.ts";
 import type { Finding } from "../../verification/findings.ts";
-import { copyAfterBackup, openCopies, recipientFindings, withCopies } from "../copies.ts";
+import { copyAfterBackup, openCopies, inputFindings, withCopies } from "../copies.ts";
 import { withBackedUpApi } from "../project.ts";
-import { runnerSurroundings } from "../surroundings.ts";
+import { choosePolicySource } from "../policy-source.ts";
+import { policyMeans, runnerSurroundings } from "../surroundings.ts";
 import { storageBackupInputs } from "./inputs.ts";
 import { reportShard, reportStorageBackup } from "./report.ts";
 
 export async function storageBackup(runner: Runner): Promise<ActionResult> {
-  const inputs = runner.readInputs(storageBackupInputs);
+  const chosen = await choosePolicySource("supabase-storage", policyMeans(runner));
+  const inputs = runner.readInputs((read) => storageBackupInputs(read, chosen));
   runner.about({ source: inputs.source, kind: "storage" });
   const surroundings = await runnerSurroundings(runner, inputs);
   const { address } = surroundings.store;
@@ -24,7 +26,7 @@ export async function storageBackup(runner: Runner): Promise<ActionResult> {
     part.kind === "join"
       ? await joinStorageShards(inputs, part.group, surroundings)
       : await backUpStorage(inputs, withBackedUpApi(surroundings, inputs.connection, inputs));
-  const found = warned({ ...report, findings: [...recipientFindings(inputs), ...report.findings] }, runner);
+  const found = warned({ ...report, findings: [...inputFindings(inputs), ...report.findings] }, runner);
   const copied = await copyAfterBackup(inputs.source, copies, surroundings);
   return withCopies(reportStorageBackup(found, address), copied, report.snapshot.id);
 }

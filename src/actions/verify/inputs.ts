@@ -4,9 +4,13 @@ import type { SnapshotChoice } from "../../operations/locate-snapshot.ts";
 import { type Connection, parseConnection } from "../../postgres/connection.ts";
 import type { InputReader } from "../../runner/input-reader.ts";
 import type { Identities } from "../../seal/identities.ts";
-import { parseSource } from "../backup-inputs.ts";
+import { parseSource } from "../source-name.ts";
 import { optionalIdentities, snapshotChoice } from "../snapshot-inputs.ts";
-import { type LedgerPlace, trustInputs, type TrustInputs } from "../trust-inputs.ts";
+import { signingKeyInput } from "../policy-secrets.ts";
+import type { ChosenSource } from "../policy-source.ts";
+import type { Policy } from "../../policy/policy.ts";
+import type { Finding } from "../../verification/findings.ts";
+import { type LedgerPlace, type TrustInputs, witnessInputs } from "../trust-inputs.ts";
 import { storeInputs, type StoreInputs } from "../surroundings.ts";
 
 export interface VerifyInputs extends Pick<TrustInputs, "signer" | "signingKey"> {
@@ -18,13 +22,18 @@ export interface VerifyInputs extends Pick<TrustInputs, "signer" | "signingKey">
   readonly identities: Identities | undefined;
   /** Names of components or `extension:NAME` whose lack of proof is accepted; shown in every report. */
   readonly waive: readonly string[];
+  /** The policy's pace of new keys; absent: nobody asks how old they are. */
+  readonly rotateKeysMs: number | undefined;
+  /** What the policy knowingly does without. */
+  readonly findings: readonly Finding[];
   /** Where `restored` restores to, instead of a throwaway server. */
   readonly server: Connection | undefined;
   readonly postgresBin: string | undefined;
   readonly jobs: number;
 }
 
-export function verifyInputs(read: InputReader): VerifyInputs {
+export function verifyInputs(read: InputReader, chosen?: ChosenSource): VerifyInputs {
+  const policy = chosen?.policy;
   const level = read.enum("level", levels, "unsealed");
   const identities = optionalIdentities(read);
   if ((level === "unsealed" || level === "restored") && identities === undefined) {
@@ -34,19 +43,25 @@ export function verifyInputs(read: InputReader): VerifyInputs {
       "Give the identity, or check `stored`, which needs none.",
     );
   }
-  const { signer, signingKey, ledger } = trustInputs(read);
+  const { signer = signersText(policy), ledger } = witnessInputs(read);
   return {
     signer,
-    signingKey,
+    signingKey: signingKeyInput(read, chosen),
     ledgerPlace: ledger,
-    store: storeInputs(read),
-    source: read.optional.parsed("source", parseSource),
+    store: storeInputs(read, policy),
+    source: read.optional.parsed("source", parseSource) ?? chosen?.source.name,
     choice: snapshotChoice(read),
     level,
     identities,
-    waive: read.optional.list("waive") ?? [],
+    waive: read.optional.list("waive") ?? policy?.verify.waive ?? [],
+    rotateKeysMs: policy?.keys.rotateMs,
+    findings: chosen?.waived ?? [],
     server: read.optional.secret("server-url", (text) => parseConnection(text, "server URL")),
     postgresBin: read.optional.string("postgres-bin"),
     jobs: read.integer("jobs", { min: 1, max: 16 }, 2),
   };
+}
+
+function signersText(policy: Policy | undefined): string | undefined {
+  return policy === undefined || policy.signers.length === 0 ? undefined : policy.signers.join("\n");
 }

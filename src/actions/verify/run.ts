@@ -1,13 +1,15 @@
 import { onlySource } from "../../operations/list-snapshots.ts";
 import { verifySnapshot } from "../../operations/verify-snapshot.ts";
 import type { ActionResult, Runner } from "../../runner/run-action.ts";
-import { runnerSurroundings } from "../surroundings.ts";
+import { chooseAnyPolicySource } from "../policy-source.ts";
+import { policyMeans, runnerSurroundings } from "../surroundings.ts";
 import { actorOfRun, githubOf, verificationLedger } from "../trust-inputs.ts";
 import { verifyInputs } from "./inputs.ts";
 import { reportVerification } from "./report.ts";
 
 export async function verify(runner: Runner): Promise<ActionResult> {
-  const inputs = runner.readInputs(verifyInputs);
+  const chosen = await chooseAnyPolicySource(policyMeans(runner));
+  const inputs = runner.readInputs((read) => verifyInputs(read, chosen));
   const surroundings = await runnerSurroundings(runner, inputs);
   const source = await onlySource(surroundings.store, inputs.source);
   runner.about({ source });

@@ -6,6 +6,7 @@ import { parse } from "yaml";
 import { appBackupInputs } from "../../../src/actions/app-backup/inputs.ts";
 import { dbBackupInputs } from "../../../src/actions/db-backup/inputs.ts";
 import { planInputs } from "../../../src/actions/plan/inputs.ts";
+import { policySourceInputs } from "../../../src/actions/policy-source.ts";
 import { pruneInputs } from "../../../src/actions/prune/inputs.ts";
 import { restoreInputs } from "../../../src/actions/restore/inputs.ts";
 import { rotateKeysInputs } from "../../../src/actions/rotate-keys/inputs.ts";
@@ -26,11 +27,24 @@ import { verifyCommand } from "../../../src/cli/verify-command.ts";
 import { type InputReader, type InputSource, readInputs } from "../../../src/runner/input-reader.ts";
 import { createSecrets } from "../../../src/runner/secrets.ts";
 
+/** The policy's source is asked first, by itself. */
+const behindPolicy =
+  (shape: (read: InputReader) => unknown) =>
+  (read: InputReader): unknown => [policySourceInputs(read), shape(read)];
+
 const actions = [
-  { name: "db-backup", shape: dbBackupInputs, commands: [backupCommand] },
-  { name: "app-backup", shape: appBackupInputs, commands: [backupApplicationCommand] },
-  { name: "storage-backup", shape: storageBackupInputs, commands: [backupStorageCommand] },
-  { name: "verify", shape: verifyInputs, commands: [verifyCommand] },
+  { name: "db-backup", shape: behindPolicy((read) => dbBackupInputs(read)), commands: [backupCommand] },
+  {
+    name: "app-backup",
+    shape: behindPolicy((read) => appBackupInputs(read)),
+    commands: [backupApplicationCommand],
+  },
+  {
+    name: "storage-backup",
+    shape: behindPolicy((read) => storageBackupInputs(read)),
+    commands: [backupStorageCommand],
+  },
+  { name: "verify", shape: behindPolicy((read) => verifyInputs(read)), commands: [verifyCommand] },
   { name: "rotate-keys", shape: rotateKeysInputs, commands: [rotateKeysCommand] },
   { name: "plan", shape: planInputs, commands: [planCommand] },
   {

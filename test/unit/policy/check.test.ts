@@ -140,6 +140,12 @@ describe("every problem is told with its place", () => {
       "3:41 stores.b: is the same place as a: two names are not two copies. Name another place, or take one out.",
     ],
     [
+      "a storage class that cannot be read back",
+      "stores: { a: { type: s3, bucket: abc, storage-class: { daily: STANDARD_IA, yearly: DEEP_ARCHIVE } } }\n" +
+        database,
+      "3:84 stores.a.storage-class.yearly: is DEEP_ARCHIVE, which cannot be read at once, so nothing stored there could be proven. Write GLACIER_IR, or move old backups by a lifecycle rule of the bucket.",
+    ],
+    [
       "a check of nothing",
       database + "verify: { checks: [{ name: a, sql: select 1, expect: 1, source: shop }] }",
       "4:65 verify.checks[0].source: names no source of this policy. Name a database of `sources`.",
