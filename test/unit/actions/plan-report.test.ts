@@ -24,8 +24,7 @@ function outputsWhere(dueSources: readonly string[]): Readonly<Record<string, st
     reasons: [],
   }));
   const plan = { due, firstTimers: ["files"], findings: [] };
-  return reportPlan({ plan: plan, findings: [], storageShards: undefined, group: "run-7" })
-    .outputs;
+  return reportPlan({ plan: plan, findings: [], storageShards: undefined, group: "run-7" }).outputs;
 }
 
 const rows = (text: string | undefined): readonly Row[] =>

@@ -108,6 +108,22 @@ describe.each(all)("%s", (path) => {
     }
   });
 
+  test("hands a called workflow the rights that its jobs want, or GitHub would not start it", () => {
+    const levels = ["none", "read", "write"];
+    for (const [name, job] of jobsOf(path)) {
+      const [, folder, called] = ours.exec(job.uses ?? "") ?? [];
+      if (folder !== ".github/workflows") continue;
+      const granted = job.permissions as Readonly<Record<string, string>>;
+      for (const [, inner] of jobsOf(`.github/workflows/${called}.yml`)) {
+        for (const [right, level] of Object.entries(inner.permissions as Readonly<Record<string, string>>)) {
+          expect(levels.indexOf(granted[right] ?? "none"), `${name}: ${right}`).toBeGreaterThanOrEqual(
+            levels.indexOf(level),
+          );
+        }
+      }
+    }
+  });
+
   test("reads no secret into a whole workflow or job", () => {
     const { jobs, ...workflow } = yamlOf(path);
     expect(secretsIn(workflow)).toEqual([]);
