@@ -33,7 +33,7 @@ function inputsFor(
 ): Readonly<Record<string, string>> {
   const metadata = parse(readFileSync(metadataFile(name), "utf8")) as { readonly inputs: object };
   if (inputs["policy"] === undefined || "policy" in metadata.inputs) return inputs;
-  const { policy: _, ...others } = inputs;
+  const others = Object.fromEntries(Object.entries(inputs).filter(([input]) => input !== "policy"));
   return {
     ...others,
     ...connections(name, env),

@@ -59,6 +59,6 @@ export function texts(values: object | undefined, contexts: Contexts): Record<st
 }
 
 export function asText(value: unknown): string {
-  if (value === null || value === undefined) return "";
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
+  if (typeof value === "string") return value;
+  return value === null || value === undefined ? "" : JSON.stringify(value);
 }
