@@ -32,6 +32,9 @@ const sources = {
   database: "{ type: postgres, url: { secret: DATABASE_URL }, every: 1d }",
   storage:
     "{ type: supabase-storage, url: { secret: SUPABASE_URL }, key: { secret: SUPABASE_SECRET_KEY }, every: 1d }",
+  /** The same buckets, whose first backup two machines share. */
+  images:
+    "{ type: supabase-storage, url: { secret: SUPABASE_URL }, key: { secret: SUPABASE_SECRET_KEY }, every: 1d, shards: 2 }",
   application: "{ type: application, env: { secret: APP_ENV }, every: 1d }",
 };
 const everySource: readonly SourceName[] = ["database", "storage", "application"];

@@ -98,6 +98,16 @@ describe.skipIf(major === undefined)("a night", () => {
     expect(results(await heartbeat(hospital))).toEqual(quiet);
   });
 
+  test("with a first backup of many buckets shares it among machines, and joins it", async () => {
+    await using hospital = await openHospital(server, ["images"]);
+    const end = await heartbeat(hospital);
+    expect(results(end), logOf(end)).toMatchObject({
+      ...{ storage: "success", "storage-join": "success", verify: "success", database: "skipped" },
+    });
+    expect(end.jobs["storage"]?.runs).toHaveLength(2);
+    expect(results(await heartbeat(hospital))).toEqual(quiet);
+  });
+
   test("without a policy ends with a notice and does nothing", async () => {
     await using hospital = await openHospital(server);
     const repository = "/nowhere";
