@@ -49,7 +49,7 @@ export async function runAction(name: ActionName, step: ActionStep): Promise<Act
   const end = await runStep({
     ...step,
     entry,
-    inputs: { ...defaultsOf(metadata, token), ...known(inputs, metadata) },
+    inputs: { ...defaultsOf(metadata, token, github.repository), ...known(inputs, metadata) },
     env: { ...github.environmentFor(run), ...env },
   });
   const undocumented = Object.keys(end.outputs).filter((output) => !(output in metadata.outputs));
@@ -79,11 +79,11 @@ export async function runActionTo(code: number, name: ActionName, step: ActionSt
   return end;
 }
 
-function defaultsOf({ inputs }: ActionMetadata, token: string): Record<string, string> {
+function defaultsOf({ inputs }: ActionMetadata, token: string, repository: string): Record<string, string> {
   return Object.fromEntries(
     Object.entries(inputs).map(([name, { default: value = "" }]) => [
       name,
-      value.replace("${{ github.token }}", token),
+      value.replace("${{ github.token }}", token).replace("${{ github.repository }}", repository),
     ]),
   );
 }

@@ -8,9 +8,20 @@ import { cacheFolder, installOnce } from "./install-once.ts";
 const root = resolve(import.meta.dirname, "../..");
 const dayMs = 24 * 3600 * 1000;
 
+export type BuiltAction =
+  | "app-backup"
+  | "db-backup"
+  | "monitor"
+  | "plan"
+  | "prune"
+  | "restore"
+  | "rotate-keys"
+  | "storage-backup"
+  | "verify";
+
 export interface BuiltBundle {
   /** `actions/<name>/main.js`, to be started as the runner does. */
-  readonly action: (name: "db-backup" | "storage-backup" | "verify" | "restore" | "rotate-keys") => string;
+  readonly action: (name: BuiltAction) => string;
   /** The script behind `lifeboat`. */
   readonly cli: string;
 }

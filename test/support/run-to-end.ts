@@ -14,3 +14,14 @@ export async function runToEnd(
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
   return { code: child.exitCode, output: stdout + stderr };
 }
+
+/** Another program with the test's own PATH and home, in a folder. */
+export async function runProgram(
+  program: string,
+  args: readonly string[],
+  cwd: string,
+): Promise<{ readonly code: number | null; readonly output: string }> {
+  const child = spawn(program, [...args], { cwd, stdio: ["ignore", "pipe", "pipe"] });
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
+  return { code: child.exitCode, output: stdout + stderr };
+}

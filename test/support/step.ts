@@ -6,6 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 export interface Step {
+  /** What runs the script. Default: the test's own Node. */
+  readonly program?: string;
   /** Absolute path of a script. */
   readonly entry: string;
   readonly args?: readonly string[];
@@ -73,7 +75,7 @@ async function runIn(folder: string, step: Step): Promise<StepEnd> {
   for (const [name, value] of Object.entries(step.inputs ?? {})) {
     env[`INPUT_${name.replaceAll(" ", "_").toUpperCase()}`] = value;
   }
-  const child = spawn(process.execPath, [step.entry, ...(step.args ?? [])], {
+  const child = spawn(step.program ?? process.execPath, [step.entry, ...(step.args ?? [])], {
     env,
     cwd: join(folder, "workspace"),
   });
@@ -96,12 +98,17 @@ async function runIn(folder: string, step: Step): Promise<StepEnd> {
   };
 }
 
-/** Reads GITHUB_OUTPUT by the runner's rules: `name<<delimiter`, lines, delimiter. */
+/** Reads GITHUB_OUTPUT by the runner's rules: `name=value`, or `name<<delimiter`, lines, delimiter. */
 function parseOutputs(text: string): Record<string, string> {
   const outputs: Record<string, string> = {};
   const lines = text.split("\n");
   for (let line = lines.shift(); line !== undefined; line = lines.shift()) {
     if (line === "") continue;
+    const [, simple, value] = /^([^=<]+)=(.*)$/.exec(line) ?? [];
+    if (simple !== undefined && value !== undefined) {
+      outputs[simple] = value;
+      continue;
+    }
     const [, name, delimiter] = /^([^=<]+)<<(.+)$/.exec(line) ?? [];
     if (name === undefined || delimiter === undefined) {
       throw new Error(`not a line of an output file: ${line}`);

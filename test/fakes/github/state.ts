@@ -7,6 +7,9 @@ export interface RunOptions {
   /** Another repository's id makes the run a fork's. */
   readonly headRepositoryId?: number;
   readonly attempt?: number;
+  /** The workflow's file and who started the run. Default: backup.yml, octocat. */
+  readonly path?: string;
+  readonly actor?: string;
 }
 
 export interface FakeRun {
@@ -15,6 +18,8 @@ export interface FakeRun {
   readonly event: string;
   readonly headBranch: string;
   readonly headRepositoryId: number;
+  readonly path: string;
+  readonly actor: string;
   /** What the runtime token carries: all attempts and jobs of a run share the first. */
   readonly backendId: string;
   readonly jobBackendId: string;
@@ -69,6 +74,8 @@ export class GitHubState {
       event: options.event ?? "schedule",
       headBranch: options.headBranch ?? this.defaultBranch,
       headRepositoryId: options.headRepositoryId ?? this.repositoryId,
+      path: options.path ?? ".github/workflows/backup.yml",
+      actor: options.actor ?? "octocat",
       backendId: randomUUID(),
       jobBackendId: randomUUID(),
     };
