@@ -10,6 +10,7 @@ import { exportCommand } from "./export-command.ts";
 import { keygenCommand } from "./keygen-command.ts";
 import { listCommand, showCommand } from "./list-command.ts";
 import { holdCommand, releaseCommand, unfreezeCommand } from "./hold-command.ts";
+import { monitorCommand } from "./monitor-command.ts";
 import { planCommand } from "./plan-command.ts";
 import { pruneCommand } from "./prune-command.ts";
 import { restoreCommand, restoreStorageCommand } from "./restore-command.ts";
@@ -30,6 +31,7 @@ const commands: readonly CliCommand[] = [
   restoreApplicationCommand,
   exportCommand,
   planCommand,
+  monitorCommand,
   pruneCommand,
   holdCommand,
   releaseCommand,
