@@ -17,8 +17,8 @@ export function githubClient({ token, apiUrl }: { readonly token: string; readon
     const graphql = route === "POST /graphql" ? { baseUrl: apiUrl.replace(/\/v3$/, "") } : {};
     const request = { signal: AbortSignal.timeout(answerWithinMs) };
     try {
-      const { status, headers, data } = await octokit.request(route, { ...parameters, ...graphql, request });
-      return { status, headers: textsOf(headers), data: data as unknown };
+      const reply = await octokit.request(route, { ...parameters, ...graphql, request });
+      return { status: reply.status, headers: textsOf(reply.headers), data: reply.data as unknown };
     } catch (thrown) {
       const { status, response } = thrown as {
         readonly status?: unknown;
