@@ -1,6 +1,6 @@
 /** The rings of ARCHITECTURE.md: dependencies point inward, and each rule says why it is there. */
 const inside =
-  "^src/(policy|snapshot|retention|verification|seal|postgres|supabase|storage|application|store|alerts|ledger)/";
+  "^src/(policy|snapshot|retention|verification|seal|postgres|supabase|storage|application|store|alerts|ledger|monitoring)/";
 
 /** @type {import("dependency-cruiser").IConfiguration} */
 export default {
@@ -52,7 +52,7 @@ export default {
       name: "pure-rules-do-no-io",
       comment: "Policy, retention and verification are data in, data out; they are tested as tables.",
       severity: "error",
-      from: { path: "^src/(policy|retention|verification)/" },
+      from: { path: "^src/(policy|retention|verification|monitoring)/" },
       to: { path: "^(node:)?(fs|net|http|https|child_process|tls|dns)(/|$)", dependencyTypes: ["core"] },
     },
     {

@@ -12,6 +12,13 @@ export interface ErrorEntry {
 }
 
 export const errorCatalogue = {
+  "alert-failed": {
+    family: "ours",
+    exitCode: 1,
+    meaning:
+      "Somebody was to be told, and at least one way to tell them failed. The other ways were tried all the same.",
+    cure: "The message names the way and the reason; the next run tells again what was not taken.",
+  },
   "archive-unreadable": {
     family: "ours",
     exitCode: 3,
@@ -29,6 +36,12 @@ export const errorCatalogue = {
     exitCode: 3,
     meaning: "Verification proved that the backup is not what was backed up.",
     cure: "Do not rely on this snapshot: verify older ones, take a new one now, and find out what went wrong.",
+  },
+  "backups-unwell": {
+    family: "ours",
+    exitCode: 3,
+    meaning: "The monitor found that the backups are not as the policy wants them.",
+    cure: "Its summary and its issues name each problem; docs/runbook.md has the steps for each code.",
   },
   "bucket-missing": {
     family: "user",
@@ -129,6 +142,13 @@ export const errorCatalogue = {
     exitCode: 1,
     meaning: "A file became shorter while it was read. Nothing became visible.",
     cure: "Run again, or exclude files that are rewritten all the time.",
+  },
+  "github-refused": {
+    family: "user",
+    exitCode: 2,
+    meaning:
+      "GitHub understood, and refused: a permission is missing, or something is disabled or does not exist.",
+    cure: "The message carries the status; see that the token is valid and that the job has the permissions of the action's README.",
   },
   "github-unreachable": {
     family: "ours",

@@ -11,6 +11,7 @@ import { keygenCommand } from "./keygen-command.ts";
 import { ledgerExportCommand, ledgerShowCommand, ledgerVerifyCommand } from "./ledger-command.ts";
 import { listCommand, showCommand } from "./list-command.ts";
 import { holdCommand, releaseCommand, unfreezeCommand } from "./hold-command.ts";
+import { monitorCommand } from "./monitor-command.ts";
 import { planCommand } from "./plan-command.ts";
 import { pruneCommand } from "./prune-command.ts";
 import { restoreCommand, restoreStorageCommand } from "./restore-command.ts";
@@ -31,6 +32,7 @@ const commands: readonly CliCommand[] = [
   restoreApplicationCommand,
   exportCommand,
   planCommand,
+  monitorCommand,
   pruneCommand,
   holdCommand,
   releaseCommand,

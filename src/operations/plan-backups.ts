@@ -97,7 +97,9 @@ async function lookEverywhere(
 }
 
 /** Each snapshot once, with the evidence of all stores; it is as good as its best copy. */
-function mergedById(observations: readonly Observation[]): readonly ObservedSnapshot[] {
+export function mergedById(
+  observations: readonly Pick<Observation, "snapshots">[],
+): readonly ObservedSnapshot[] {
   const merged = new Map<string, ObservedSnapshot>();
   for (const snapshot of observations.flatMap((one) => one.snapshots)) {
     const known = merged.get(snapshot.id);

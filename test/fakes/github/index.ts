@@ -12,6 +12,7 @@ import { RestApi, type TokenRights } from "./rest-api.ts";
 import { type FakeRun, GitHubState } from "./state.ts";
 
 export type { Fault, LoggedRequest } from "./exchange.ts";
+export type { FakeIssue } from "./issues.ts";
 export type { FakeArtifact, FakeRun, RunOptions } from "./state.ts";
 
 export interface FakeGitHubOptions {
@@ -23,7 +24,7 @@ export interface FakeGitHubOptions {
 export interface FakeGitHub extends AsyncDisposable {
   readonly apiUrl: string;
   readonly repository: string;
-  /** `actions: write`. */
+  /** `actions: write` and `issues: write`. */
   readonly token: string;
   readonly state: GitHubState;
   readonly blobs: BlobStorage;
@@ -103,7 +104,7 @@ export async function startFakeGitHub(options: FakeGitHubOptions = {}): Promise<
   return {
     apiUrl: origin,
     repository,
-    token: tokenWith({ actions: "write" }),
+    token: tokenWith({ actions: "write", issues: "write" }),
     state,
     blobs,
     service,

@@ -16,8 +16,8 @@ function links(names: readonly string[], base: string): Record<string, string> {
   return Object.fromEntries(names.map((name) => [`${name}_url`, `${base}/${name}`]));
 }
 
-function userAnswer(login: string, origin: string): object {
-  const url = `${origin}/users/${login}`;
+export function userAnswer(login: string, origin: string): object {
+  const url = `${origin}/users/${encodeURIComponent(login)}`;
   return {
     ...links(userLinks, url),
     login,
@@ -25,7 +25,7 @@ function userAnswer(login: string, origin: string): object {
     node_id: "U_77",
     avatar_url: `${url}/avatar`,
     gravatar_id: "",
-    html_url: `https://github.com/${login}`,
+    html_url: `https://github.com/${encodeURIComponent(login)}`,
     url,
     type: "Organization",
     site_admin: false,

@@ -1,11 +1,15 @@
 /** GitHub's REST interface as far as artifacts, runs and the repository go; its answers match GitHub's own schema. */
 import type { BlobStorage } from "./blob-storage.ts";
 import type { Exchange } from "./exchange.ts";
+import { botLogin, GitHubIssues } from "./issues.ts";
 import { artifactAnswer, repositoryAnswer, runAnswer } from "./rest-answers.ts";
 import type { FakeArtifact, GitHubState } from "./state.ts";
 
+type Right = "none" | "read" | "write";
+
 export interface TokenRights {
-  readonly actions?: "none" | "read" | "write";
+  readonly actions?: Right;
+  readonly issues?: Right;
 }
 
 /** For what other tests need of GitHub: a route of their own, asked before the built-in ones and their tokens. */
@@ -18,6 +22,7 @@ export interface ExtraRoute {
 export class RestApi {
   readonly tokens = new Map<string, TokenRights>();
   readonly extraRoutes: ExtraRoute[] = [];
+  readonly issues: GitHubIssues;
   readonly #state: GitHubState;
   readonly #blobs: BlobStorage;
   readonly #origin: () => string;
@@ -28,6 +33,7 @@ export class RestApi {
     this.#state = state;
     this.#blobs = blobs;
     this.#origin = origin;
+    this.issues = new GitHubIssues(state, origin);
   }
 
   async answer(exchange: Exchange): Promise<void> {
@@ -45,6 +51,10 @@ export class RestApi {
       exchange.json(401, { message: "Bad credentials", status: "401" });
       return;
     }
+    if (method === "POST" && url.pathname === "/graphql") {
+      exchange.json(200, { data: { viewer: { login: botLogin } } });
+      return;
+    }
     const base = `/repos/${this.#state.owner}/${this.#state.repo}`;
     if (!url.pathname.startsWith(base)) {
       notFound(exchange);
@@ -56,11 +66,12 @@ export class RestApi {
       return;
     }
     const needed = method === "GET" ? ["read", "write"] : ["write"];
-    if (!needed.includes(rights.actions ?? "none")) {
+    const right = path.startsWith("/issues") ? rights.issues : rights.actions;
+    if (!needed.includes(right ?? "none")) {
       exchange.json(403, { message: "Resource not accessible by integration", status: "403" });
       return;
     }
-    this.#actions(exchange, path);
+    if (!(await this.issues.answer(exchange, path))) this.#actions(exchange, path);
   }
 
   #actions(exchange: Exchange, path: string): void {

@@ -27,7 +27,10 @@ describe("the fake GitHub", () => {
     const { id } = github.state.addArtifact(run, "a", Buffer.from("bytes"));
     github.state.addArtifact(fork, "a", Buffer.from("bytes"));
     const base = `/repos/${github.repository}`;
-    const cases = [
+    github.rest.issues.add({ title: "Old", body: "text", state: "closed" });
+    github.rest.issues.workflows.push({ id: 5, path: ".github/workflows/backup.yml", state: "active" });
+    const told = { title: "New", body: "text", labels: ["backup"], assignees: ["octocat"] };
+    const cases: readonly (readonly [operation: string, path: string, body?: object])[] = [
       ["get /repos/{owner}/{repo}", base],
       ["get /repos/{owner}/{repo}/actions/artifacts", `${base}/actions/artifacts`],
       ["get /repos/{owner}/{repo}/actions/artifacts/{artifact_id}", `${base}/actions/artifacts/${id}`],
@@ -37,13 +40,21 @@ describe("the fake GitHub", () => {
         "get /repos/{owner}/{repo}/actions/runs/{run_id}/artifacts",
         `${base}/actions/runs/${run.id}/artifacts`,
       ],
-    ] as const;
+      ["get /repos/{owner}/{repo}/actions/workflows", `${base}/actions/workflows`],
+      ["post /repos/{owner}/{repo}/issues", `${base}/issues`, told],
+      ["get /repos/{owner}/{repo}/issues", `${base}/issues?state=all`],
+      ["post /repos/{owner}/{repo}/issues/{issue_number}/comments", `${base}/issues/2/comments`, told],
+      ["patch /repos/{owner}/{repo}/issues/{issue_number}", `${base}/issues/2`, { state: "closed" }],
+    ];
     expect(new Set(cases.map(([operation]) => operation))).toEqual(new Set(Object.keys(documented)));
-    for (const [operation, path] of cases) {
+    for (const [operation, path, body] of cases) {
+      const method = operation.split(" ")[0]!.toUpperCase();
       const response = await fetch(github.apiUrl + path, {
+        method,
         headers: { authorization: `token ${github.token}` },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
-      expect(response.status, path).toBe(200);
+      expect(response.status, path).toBe(method === "POST" ? 201 : 200);
       const fits = ajv.compile(documented[operation]!);
       void fits(await response.json());
       expect(fits.errors, path).toBeNull();

@@ -7,11 +7,11 @@ import { pathToFileURL } from "node:url";
 import { generateIdentity } from "../../../src/seal/identities.ts";
 import { type FakeGitHub, startFakeGitHub } from "../../fakes/github/index.ts";
 import { startStorageServer, type StorageServer } from "../../fakes/storage/index.ts";
+import { type ActionName, runAction } from "../../support/actions.ts";
 import { builtBundle } from "../../support/bundle.ts";
 import type { TestServer } from "../../support/servers.ts";
 import { repositoryRoot } from "../../support/workflow-files.ts";
 import type { JobEnd, WorkflowEnd, World } from "../../support/workflow-run/run.ts";
-import { runAwaitedAction } from "./awaited.ts";
 
 export interface Hospital extends AsyncDisposable {
   readonly github: FakeGitHub;
@@ -81,7 +81,7 @@ export async function openHospital(
       action: (name, step) => {
         acted.push(name);
         const clock = { NODE_OPTIONS: `--import ${shiftedClock}`, TEST_CLOCK_SHIFT_MS: String(shift) };
-        return runAwaitedAction(name, { ...step, env: { ...step.env, ...clock } }, recipients);
+        return runAction(name as ActionName, { ...step, env: { ...step.env, ...clock } });
       },
     },
     [Symbol.asyncDispose]: async () => {

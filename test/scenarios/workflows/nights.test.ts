@@ -65,9 +65,13 @@ describe.skipIf(major === undefined)("a night", () => {
     await using hospital = await openHospital(server);
     const { world } = hospital;
     const secrets = { ...world.secrets, DATABASE_URL: server.url("not_there") };
-    const end = await runWorkflow(backup, { ...world, secrets }, { event: "schedule" });
+    const failing = (): Promise<WorkflowEnd> =>
+      runWorkflow(backup, { ...world, secrets }, { event: "schedule" });
+    const end = await failing();
     expect(end.result).toBe("failure");
-    expect(results(end), logOf(end)).toEqual({ ...green, database: "failure", verify: "failure" });
+    expect(results(end), logOf(end)).toEqual({
+      ...{ ...green, database: "failure", verify: "failure", monitor: "failure" },
+    });
     const verified = end.jobs["verify"]?.runs.map(({ matrix, result }) => [
       (matrix as { source: string }).source,
       result,
@@ -77,9 +81,31 @@ describe.skipIf(major === undefined)("a night", () => {
     });
     expect(told(end)["database"]).toMatchObject({ result: "failure" });
 
+    const { issues } = hospital.github.rest.issues;
+    const titles = [
+      '"database": there is no good backup',
+      "job database: a job failed",
+      "job verify: a job failed",
+    ].map((title) => `Lifeboat: ${title}`);
+    expect(issues.map(({ title }) => title).sort()).toEqual(titles);
+    for (const { body } of issues) expect(body).toContain("docs/runbook.md#");
+    // Only the database is due still, so the job that verifies says more of what it lacks; after that nothing is new.
+    const comments = (): readonly number[] => issues.map((issue) => issue.comments.length);
+    await failing();
+    expect(comments()).toEqual([0, 0, 1]);
+    await failing();
+    expect(comments()).toEqual([0, 0, 1]);
+    expect(issues.every(({ state }) => state === "open")).toBe(true);
+
     hospital.acted.length = 0;
     const next = await heartbeat(hospital);
     expect(next.result, logOf(next)).toBe("success");
+    expect(issues.map(({ state, stateReason }) => [state, stateReason])).toEqual(
+      issues.map(() => ["closed", "completed"]),
+    );
+    for (const issue of issues) expect(issue.comments.at(-1)).toMatch(/^Well again\. /);
+    const written = issues.flatMap((issue) => [issue.title, issue.body, ...issue.comments]).join("\n");
+    expect(written).not.toMatch(insideNames);
     expect(hospital.acted).toEqual(["plan", "db-backup", "verify", "prune", "monitor"]);
   });
 

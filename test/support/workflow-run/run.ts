@@ -5,6 +5,7 @@
 import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { TokenRights } from "../../fakes/github/rest-api.ts";
 import { type JobYaml, parsedByGitHub, textOf, yamlOf } from "../workflow-files.ts";
 import { type Contexts, holds, interpolate, type Status, texts } from "./expressions.ts";
 import { performStep } from "./steps.ts";
@@ -152,8 +153,8 @@ async function runOnce(
 ): Promise<OnceEnd> {
   if (parsed.type !== "job") throw new Error(`${id} has no steps.`);
   const { world } = given;
-  const rights = (yaml.permissions ?? {}) as { readonly actions?: "read" | "write" };
-  const token = world.github.tokenWith({ actions: rights.actions ?? "none" });
+  const { actions, issues } = (yaml.permissions ?? {}) as TokenRights;
+  const token = world.github.tokenWith({ actions: actions ?? "none", issues: issues ?? "none" });
   const folder = await mkdtemp(join(tmpdir(), "workflow-job-"));
   await chmod(folder, 0o755);
   await mkdir(join(folder, "temp"));

@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { appBackupInputs } from "../../../src/actions/app-backup/inputs.ts";
 import { dbBackupInputs } from "../../../src/actions/db-backup/inputs.ts";
+import { monitorInputs } from "../../../src/actions/monitor/inputs.ts";
 import { planInputs } from "../../../src/actions/plan/inputs.ts";
 import { policySourceInputs } from "../../../src/actions/policy-source.ts";
 import { pruneInputs } from "../../../src/actions/prune/inputs.ts";
@@ -19,6 +20,7 @@ import {
 import { backupCommand, backupStorageCommand } from "../../../src/cli/backup-command.ts";
 import type { CliCommand } from "../../../src/cli/cli-command.ts";
 import { holdCommand, releaseCommand, unfreezeCommand } from "../../../src/cli/hold-command.ts";
+import { monitorCommand } from "../../../src/cli/monitor-command.ts";
 import { planCommand } from "../../../src/cli/plan-command.ts";
 import { pruneCommand } from "../../../src/cli/prune-command.ts";
 import { restoreCommand, restoreStorageCommand } from "../../../src/cli/restore-command.ts";
@@ -46,6 +48,7 @@ const actions = [
   },
   { name: "verify", shape: behindPolicy((read) => verifyInputs(read)), commands: [verifyCommand] },
   { name: "rotate-keys", shape: rotateKeysInputs, commands: [rotateKeysCommand] },
+  { name: "monitor", shape: monitorInputs, commands: [monitorCommand] },
   { name: "plan", shape: planInputs, commands: [planCommand] },
   {
     name: "prune",

@@ -1,0 +1,85 @@
+/** Reads every source of a policy in every store of it, and has all of it judged. Nothing is changed. */
+import { asLifeboatError } from "../errors.ts";
+import { type Judgement, judge, type JudgementInput } from "../monitoring/judgement.ts";
+import type { SourceView } from "../monitoring/judge-source.ts";
+import type { StoreView } from "../monitoring/judge-stores.ts";
+import { calendarOf } from "../policy/calendar.ts";
+import type { KeyUse } from "../policy/key-rotation.ts";
+import { artifactDaysLimit, type Policy, type PolicySource, retentionAt } from "../policy/policy.ts";
+import type { Clock } from "../system/clock.ts";
+import { type Observation, observeSnapshots } from "./observe-snapshots.ts";
+import { mergedById } from "./plan-backups.ts";
+import { planPruning } from "./plan-pruning.ts";
+import type { PolicyPruneRequest } from "./prune-policy.ts";
+
+export interface MonitorRequest extends Pick<JudgementInput, "jobs" | "workflows"> {
+  readonly policy: Policy;
+  /** In the policy's order. */
+  readonly stores: PolicyPruneRequest["stores"];
+}
+
+export async function monitorPolicy(request: MonitorRequest, clock: Clock): Promise<Judgement> {
+  const { policy, stores, jobs, workflows } = request;
+  const now = clock.now();
+  const sources: SourceView[] = [];
+  for (const source of policy.sources) sources.push(await viewOf(source, request, now));
+  return judge({
+    policy,
+    now,
+    sources,
+    ...(jobs === undefined ? {} : { jobs }),
+    ...(workflows === undefined ? {} : { workflows }),
+    hasLedger: stores.length > 0 && stores.every(({ trust }) => trust.ledger !== undefined),
+  });
+}
+
+async function viewOf(
+  source: PolicySource,
+  { policy, stores }: MonitorRequest,
+  now: Date,
+): Promise<SourceView> {
+  const views: StoreView[] = [];
+  const observations: Observation[] = [];
+  let first: ReadonlySet<string> | undefined;
+  for (const [index, { of, store, trust }] of stores.entries()) {
+    const retention = retentionAt(of, policy, artifactDaysLimit.private);
+    const view = { name: of.name, keeps: retention.tiers };
+    try {
+      const observation = await observeSnapshots(store, {
+        source: source.name,
+        trust,
+        now,
+        keeps: (tier) => retention.tiers[tier] !== undefined,
+        // Without knowing what the first store has, nobody can tell a copy that is not due from one that is gone.
+        ...(index === 0 ? {} : { elsewhere: first ?? new Set() }),
+      });
+      if (index === 0) first = new Set(observation.snapshots.map(({ id }) => id));
+      const plan = planPruning(observation, { retention, calendar: calendarOf(policy.timezone), now });
+      observations.push(observation);
+      views.push({
+        ...view,
+        snapshots: observation.snapshots,
+        findings: plan.findings,
+        isFrozen: plan.freeze !== undefined,
+      });
+    } catch (cause) {
+      const { sentence, hint } = asLifeboatError(cause).publicly;
+      const error = { sentence, remedy: hint };
+      views.push({ ...view, snapshots: [], findings: [], isFrozen: false, error });
+    }
+  }
+  return {
+    source,
+    snapshots: mergedById(observations),
+    stores: views,
+    keyUses: observations.flatMap(usesOf),
+  };
+}
+
+/** By what snapshots say: a rotation shows with the first backup after it. */
+function usesOf({ documents }: Observation): readonly KeyUse[] {
+  return [...documents.values()].map(({ times, recipients }) => ({
+    time: new Date(times.finished),
+    recipients,
+  }));
+}
