@@ -66,8 +66,9 @@ test("one issue for each problem, a comment where it changed, and the evidence w
   expect(database).toMatchObject({ state: "open", comments: [expect.stringContaining("much too old")] });
   expect(job).toMatchObject({ state: "open", comments: [] });
   // A subject that was not looked at closes nothing.
-  await tell([worse]);
-  expect(job).toMatchObject({ state: "open" });
+  const unseen = await tell([worse]);
+  expect([unseen.reports[0]?.error, unseen.reports[0]?.done]).toEqual([undefined, "nothing changed"]);
+  expect(job).toMatchObject({ state: "open", comments: [] });
   const end = await tell([worse], { recoveries: new Map([["job:verify", "The job succeeded."]]) });
   expect(job).toMatchObject({
     ...{ state: "closed", stateReason: "completed" },
