@@ -13,6 +13,11 @@ export interface EmailSettings {
   /** TLS from the first byte (port 465); else STARTTLS, without which nothing is sent. */
   readonly isSecure: boolean;
   readonly login?: { readonly user: string; readonly password: string };
+  /**
+   * Certificates (PEM) that are trusted instead of Node's own: for a server in the same process, which cannot set
+   * NODE_EXTRA_CA_CERTS for itself any more. There is no setting that takes a certificate unchecked.
+   */
+  readonly authorities?: string;
   readonly sleep?: Sleep;
   /** For the connection and for each answer, in milliseconds. */
   readonly answerWithinMs?: number;
@@ -49,9 +54,10 @@ async function sendTo(recipient: string, text: EmailText, settings: EmailSetting
       await sendOnce(recipient, text, settings);
       return;
     } catch (thrown) {
-      const { responseCode = 0, code = "" } = thrown as SmtpFailure;
+      const { responseCode = 0 } = thrown as SmtpFailure;
+      const code = codeOf(thrown);
       const isGreylisted = responseCode >= 400 && responseCode < 500;
-      const isAway = /^(?:ECONNECTION|ETIMEDOUT|ESOCKET|EDNS)$/.test(code) && responseCode === 0;
+      const isAway = /^(?:ECONNECTION|ETIMEDOUT|ESOCKET|EDNS|EABORT)$/.test(code) && responseCode === 0;
       const waitMs = (isGreylisted ? greylistWaitsMs : isAway ? awayWaitsMs : [])[attempt];
       if (waitMs === undefined) throw thrown;
       await sleep(waitMs);
@@ -62,6 +68,8 @@ async function sendTo(recipient: string, text: EmailText, settings: EmailSetting
 /** What nodemailer throws: `responseCode` is the server's, `command` the one it answered. */
 interface SmtpFailure {
   readonly code?: string;
+  /** Node's code, where `code` is nodemailer's for all that can happen to a connection. */
+  readonly originalCode?: string;
   readonly responseCode?: number;
   readonly command?: string;
 }
@@ -72,14 +80,14 @@ async function sendOnce(
   settings: EmailSettings,
 ): Promise<void> {
   const { from, to, host, port, isSecure, login } = settings;
-  const { answerWithinMs = 20_000, attemptWithinMs = 60_000 } = settings;
+  const { answerWithinMs = 20_000, attemptWithinMs = 60_000, authorities } = settings;
   const transport = createTransport({
     host,
     port,
     secure: isSecure,
     requireTLS: !isSecure,
     ...(login === undefined ? {} : { auth: { user: login.user, pass: login.password } }),
-    tls: { minVersion: "TLSv1.2" },
+    tls: { minVersion: "TLSv1.2", ...(authorities === undefined ? {} : { ca: authorities }) },
     connectionTimeout: answerWithinMs,
     greetingTimeout: answerWithinMs,
     socketTimeout: answerWithinMs,
@@ -87,30 +95,23 @@ async function sendOnce(
     disableFileAccess: true,
     disableUrlAccess: true,
   });
-  // A server that sends a byte now and then never trips the timeouts of the parts.
-  const limit = new AbortController();
-  const expiry = new Promise<never>((_, reject) => {
-    const timer = setTimeout(() => {
-      reject(Object.assign(new Error("The time limit of the attempt has passed."), { code: "ETIMEDOUT" }));
-    }, attemptWithinMs);
-    limit.signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-    });
-  });
+  // A server that sends a byte now and then never trips the timeouts of the parts. The signal also closes the
+  // connection, which would keep the process from ending.
+  const signal = AbortSignal.timeout(attemptWithinMs);
+  const envelope = { from, to: [recipient] };
   try {
-    const mail = { from, to: [...to], subject, text, html, envelope: { from, to: [recipient] } };
-    await Promise.race([transport.sendMail(mail), expiry]);
+    await transport.sendMail({ from, to: [...to], subject, text, html, envelope, signal });
   } finally {
-    limit.abort();
     transport.close();
   }
 }
 
 /** The server's own words stay out: they like to repeat addresses. */
 function emailError(thrown: unknown, recipients: number): LifeboatError {
-  const { code = "", responseCode, command } = thrown as SmtpFailure;
+  const { responseCode, command } = thrown as SmtpFailure;
+  const code = codeOf(thrown);
   const why =
-    responseCode === undefined
+    responseCode === undefined || code === "ETLS"
       ? (reasons[code] ?? "the connection failed")
       : `the server answered ${responseCode}${command === undefined ? "" : ` to ${command}`}`;
   const whom = recipients === 1 ? "The e-mail" : "An e-mail";
@@ -123,8 +124,16 @@ function emailError(thrown: unknown, recipients: number): LifeboatError {
   });
 }
 
+/** A certificate that is not accepted today is not accepted in five seconds: it is no server that is away. */
+function codeOf(thrown: unknown): string {
+  const { code = "", originalCode = "" } = thrown as SmtpFailure;
+  return /CERT|SIGNATURE|INVALID_CA/.test(originalCode) ? "certificate" : code;
+}
+
 const reasons: Readonly<Record<string, string>> = {
   EDNS: "the server's name is not known",
+  certificate: "the server's certificate was not accepted",
+  EABORT: "the server did not answer in time",
   ETIMEDOUT: "the server did not answer in time",
   ETLS: "the server offers no TLS",
 };
