@@ -19,6 +19,15 @@ export async function deliver(what: string, request: RequestInit, settings: Http
   if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
     throw failed(what, "its address is no https:// address", "Correct the secret that holds it.");
   }
+  const { username, password } = new URL(url);
+  if (username !== "" || password !== "") {
+    // `fetch` sends no such thing, and repeats the whole address in its error.
+    throw failed(
+      what,
+      "its address has a user or a password in it",
+      "Take them out of the secret that holds it: the service's own token belongs into the path.",
+    );
+  }
   for (let attempt = 1; ; attempt += 1) {
     const answer = await once(url, request, answerWithinMs);
     if (answer.isOk) return;
