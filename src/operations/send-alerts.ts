@@ -53,20 +53,14 @@ export async function sendAlerts(
   }
   if (book !== undefined && comparison !== undefined) {
     const isTold = reports.every(({ error }) => error === undefined);
-    issueError = await errorOf(() => writeIssues(book, comparison, place, isTold));
+    // The open issue is what remembers that a recovery is still to be told.
+    const due = isTold ? comparison : { ...comparison, over: [] };
+    issueError = await errorOf(() => book.write(due, place, isTold));
+    comparison = due;
   }
   if (channels.issues === undefined) return reports;
   const done = comparison === undefined ? "" : wordsOf(comparison);
   return [{ channel: "issues", done, ...(issueError && { error: issueError }) }, ...reports];
-}
-
-async function writeIssues(
-  book: IssueBook,
-  comparison: IssueComparison,
-  place: AlertPlace,
-  isTold: boolean,
-): Promise<void> {
-  await book.write(comparison, place, isTold);
 }
 
 /** Without issues nobody remembers what was told: then all of it is news. */
