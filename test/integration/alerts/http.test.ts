@@ -1,4 +1,5 @@
 /** The webhook and the ping against a real HTTP server; their addresses are secrets. */
+import type { ServerResponse } from "node:http";
 import { describe, expect, test } from "vitest";
 import type { HttpSettings } from "../../../src/alerts/http-post.ts";
 import { ping, type PingKind } from "../../../src/alerts/ping.ts";
@@ -141,7 +142,7 @@ describe.each<[string, string, Send]>([
   });
 
   test("waits as long as it is asked to, but no longer than a minute", async () => {
-    const later = (seconds: string) => (response: import("node:http").ServerResponse) =>
+    const later = (seconds: string) => (response: ServerResponse) =>
       response.writeHead(429, { "retry-after": seconds }).end();
     await using server = await startWebServer(later("7"), later("61"));
     expect(await outcome(server.url)).toEqual({
