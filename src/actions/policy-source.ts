@@ -60,7 +60,8 @@ async function choose<Source extends PolicySource>(
   fits: (source: PolicySource) => source is Source,
   word: string,
 ): Promise<ChosenSource<Source> | undefined> {
-  const { policy: file } = readInputs(policySourceInputs);
+  // Without a policy nothing else is looked at here: all problems of a step are told together.
+  const file = readInputs((read) => read.optional.string("policy"));
   if (file === undefined || file === noPolicy) return undefined;
   const { policy, findings } = await loadPolicy(file, { folder, required: true });
   const fitting = policy.sources.filter(fits);
