@@ -11,7 +11,7 @@ import { parseArgs } from "node:util";
 
 const root = resolve(import.meta.dirname, "..");
 const compiled = join(root, "build/lib");
-const largestBundleBytes = 5 * 1024 * 1024;
+const largestBundleBytes = 5_000_000;
 const expectedFiles = ["index.js", "licenses.txt", "package.json"];
 const expectedExports = ["runAction", "runCli"];
 
