@@ -27,7 +27,7 @@ import {
 } from "./runs.ts";
 
 const [major] = await majorsWithClients([15, 17]);
-const scale = process.env["LIFEBOAT_TRIAL"] === undefined ? 1 : 10;
+const scale = process.env["LIFEBOAT_TRIAL"] === undefined ? 1 : 20;
 /** A whole backup without faults, now and then: leftovers of the kills before it must not matter. */
 const backupEvery = 7;
 
@@ -60,12 +60,12 @@ describe.skipIf(major === undefined)("a backup that meets SIGKILL", () => {
   });
 
   test.each([
-    ["command", 14],
-    ["action", 8],
-    ["pg_dump", 12],
-    ["zstd", 10],
-    ["backend", 6],
-    ["postmaster", 4],
+    ["command", 7],
+    ["action", 4],
+    ["pg_dump", 6],
+    ["zstd", 5],
+    ["backend", 3],
+    ["postmaster", 2],
   ] as const)(
     "of the %s leaves whole snapshots, no plaintext and no process (%i times)",
     async (victim, times) => {
