@@ -20,7 +20,7 @@ export interface Channels {
 export type Opened<T> = () => T;
 
 export interface ChannelReport {
-  readonly channel: "issues" | "email" | "webhook" | "ping";
+  readonly channel: "issues" | "email" | "webhook" | "ping" | "status-page";
   /** What it did, in a few words. */
   readonly done: string;
   readonly error?: LifeboatError;
