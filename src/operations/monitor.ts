@@ -71,9 +71,7 @@ async function watch(
 ): Promise<WatchReport> {
   const stores = openStores();
   const schedules =
-    github === undefined
-      ? { notes: [] }
-      : await watchSchedules({ ...github, files, mayEnable: isSending });
+    github === undefined ? { notes: [] } : await watchSchedules({ ...github, files, mayEnable: isSending });
   const { notes: unseen, ...known } = schedules;
   const view = await monitorPolicy(
     { policy, stores, ...(jobs === undefined ? {} : { jobs }), ...known },

@@ -125,10 +125,7 @@ export async function observeSnapshots(store: Store, request: ObserveRequest): P
   };
 }
 
-function momentsOfGone(
-  named: readonly string[],
-  present: readonly ObservedSnapshot[],
-): readonly Date[] {
+function momentsOfGone(named: readonly string[], present: readonly ObservedSnapshot[]): readonly Date[] {
   const gone = new Set(named);
   for (const { id } of present) gone.delete(id);
   return [...gone].flatMap((id) => momentOfId(id) ?? []);

@@ -45,11 +45,16 @@ const longestMs: Readonly<Record<Tier, number>> = {
   yearly: 10 * 366 * dayMs,
 };
 
-/** Where a period stands on the page. `ordinal` counts the tier's periods without a hole. */
-interface Period {
-  readonly ordinal: number;
+/** Where a period stands on the page. */
+interface Place {
   readonly row: string;
   readonly column: number;
+}
+
+/** Periods by their number, which counts those of the tier without a hole. */
+interface Span {
+  readonly first: number;
+  readonly present: number;
 }
 
 export function tierCalendars({ snapshots, keeps, calendar, now }: CalendarInput): readonly TierCalendar[] {
@@ -57,6 +62,8 @@ export function tierCalendars({ snapshots, keeps, calendar, now }: CalendarInput
     const kept = keeps[tier];
     if (kept === undefined) return [];
     const best = bestByPeriod(tier, snapshots, calendar);
+    // A source whose pace is a day has no hourly backups, though the policy would keep them.
+    if (best.size === 0) return [];
     return [calendarOfTier(tier, best, { now, calendar, spanMs: Math.min(kept, longestMs[tier]) })];
   });
 }
@@ -69,7 +76,7 @@ function bestByPeriod(
   const best = new Map<number, CellState>();
   for (const snapshot of snapshots) {
     if (!snapshot.tiers.includes(tier)) continue;
-    const { ordinal } = periodOf(tier, snapshot.moment, calendar);
+    const ordinal = ordinalOf(tier, snapshot.moment, calendar);
     const state = stateOf(snapshot);
     const known = best.get(ordinal);
     if (known === undefined || cellStates.indexOf(state) < cellStates.indexOf(known)) {
@@ -92,19 +99,20 @@ function calendarOfTier(
   best: ReadonlyMap<number, CellState>,
   { now, calendar, spanMs }: { readonly now: Date; readonly calendar: Calendar; readonly spanMs: number },
 ): TierCalendar {
-  const present = periodOf(tier, now, calendar);
+  const present = ordinalOf(tier, now, calendar);
   // The period that holds the oldest moment still kept has lost its beginning: what was in it may be gone already.
-  const oldest = periodOf(tier, new Date(now.getTime() - spanMs), calendar).ordinal + 1;
-  const known = [...best.keys()].filter((ordinal) => ordinal >= oldest && ordinal <= present.ordinal);
-  const first = known.length === 0 ? present.ordinal : Math.min(...known);
-  const columns = columnsOf(tier);
+  const oldest = ordinalOf(tier, new Date(now.getTime() - spanMs), calendar) + 1;
+  const known = [...best.keys()].filter((ordinal) => ordinal >= oldest && ordinal <= present);
+  const first = known.length === 0 ? present : Math.min(...known);
+  const span = { first, present };
+  const columns = columnsOf(tier, span);
   const rows = new Map<string, (CellState | undefined)[]>();
   let missing = 0;
-  for (let ordinal = first; ordinal <= present.ordinal; ordinal += 1) {
-    const { row, column } = placeOf(tier, ordinal);
+  for (let ordinal = first; ordinal <= present; ordinal += 1) {
+    const { row, column } = placeOf(tier, ordinal, span);
     const cells = rows.get(row) ?? columns.map(() => undefined);
     rows.set(row, cells);
-    const state = best.get(ordinal) ?? (ordinal === present.ordinal ? "open" : "none");
+    const state = best.get(ordinal) ?? (ordinal === present ? "open" : "none");
     if (state === "none") missing += 1;
     cells[column] = state;
   }
@@ -112,14 +120,9 @@ function calendarOfTier(
     tier,
     columns,
     rows: [...rows].map(([name, cells]) => ({ name, cells })),
-    periods: present.ordinal - first + 1,
+    periods: present - first + 1,
     missing,
   };
-}
-
-function periodOf(tier: Tier, moment: Date, calendar: Calendar): Period {
-  const ordinal = ordinalOf(tier, moment, calendar);
-  return { ordinal, ...placeOf(tier, ordinal) };
 }
 
 function ordinalOf(tier: Tier, moment: Date, calendar: Calendar): number {
@@ -154,7 +157,7 @@ function isoDay(dayNumber: number): string {
 
 const weeksInRow = 13;
 
-function placeOf(tier: Tier, ordinal: number): Omit<Period, "ordinal"> {
+function placeOf(tier: Tier, ordinal: number, { first, present }: Span): Place {
   switch (tier) {
     case "hourly": {
       const day = Math.floor(ordinal / 24);
@@ -165,18 +168,19 @@ function placeOf(tier: Tier, ordinal: number): Omit<Period, "ordinal"> {
       return { row: shortDay(mondayOf(week)), column: ordinal - (week * 7 - 3) };
     }
     case "weekly": {
-      const row = Math.floor(ordinal / weeksInRow);
-      const monday = mondayOf(row * weeksInRow);
-      return { row: `${shortDay(monday)} ${monday.slice(0, 4)}`, column: ordinal - row * weeksInRow };
+      // The last row ends with the present week.
+      const rowsBack = Math.floor((present - ordinal) / weeksInRow);
+      const begin = present + 1 - (rowsBack + 1) * weeksInRow;
+      return { row: `${shortDay(mondayOf(begin))} ${mondayOf(begin).slice(0, 4)}`, column: ordinal - begin };
     }
     case "monthly":
       return { row: String(Math.floor(ordinal / 12)), column: ordinal % 12 };
     case "yearly":
-      return { row: `${Math.floor(ordinal / 10)}0s`, column: ordinal % 10 };
+      return { row: "year", column: ordinal - first };
   }
 }
 
-function columnsOf(tier: Tier): readonly string[] {
+function columnsOf(tier: Tier, { first, present }: Span): readonly string[] {
   const numbers = (count: number, name: (index: number) => string): readonly string[] =>
     Array.from({ length: count }, (_, index) => name(index));
   switch (tier) {
@@ -185,10 +189,10 @@ function columnsOf(tier: Tier): readonly string[] {
     case "daily":
       return ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
     case "weekly":
-      return numbers(weeksInRow, (week) => `+${week}`);
+      return numbers(weeksInRow, (week) => `week ${week + 1}`);
     case "monthly":
       return monthNames;
     case "yearly":
-      return numbers(10, (year) => `…${year}`);
+      return numbers(present - first + 1, (year) => String(first + year));
   }
 }

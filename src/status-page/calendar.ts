@@ -1,7 +1,7 @@
 /** The calendars of one source: a real table for each tier, whose cells say in words what their shape shows. */
 import type { Tier } from "../snapshot/snapshot-json.ts";
 import { type CellState, cellStates, type TierCalendar } from "./calendar-cells.ts";
-import { html, type Html } from "./html.ts";
+import { markup, type Html } from "./markup.ts";
 import { counted } from "./words.ts";
 
 /** One letter, because there may be hundreds of cells. */
@@ -46,30 +46,35 @@ const shown: Readonly<Record<Tier, (column: string, index: number) => string>> =
   daily: (column) => column.slice(0, 1),
   weekly: () => "",
   monthly: (column) => column.slice(0, 1),
-  yearly: (column) => column.slice(1),
+  yearly: (column) => column.slice(2),
 };
 
 export function calendarTable({ tier, columns, rows, periods: count, missing }: TierCalendar): Html {
-  const gaps = missing === 0 ? "none missing" : `${missing} missing`;
-  return html`<table class="cal ${tier}"><caption>${tier} <span class="quiet">${counted(count, periods[tier])}, ${gaps}</span></caption>
+  const gaps = missing === 0 ? "" : `, ${missing} missing`;
+  return markup`<table class="cal ${tier}"><caption><b>${tier}</b><br><span class="quiet">${counted(count, periods[tier])}${gaps}</span></caption>
 <thead><tr><td></td>${columns.map((column, index) => columnHead(column, shown[tier](column, index)))}</tr></thead>
-<tbody>${rows.map(({ name, cells }) => html`<tr><th scope="row">${name}</th>${cells.map(cell)}</tr>
-`)}</tbody></table>`;
+<tbody>${rows.map(
+    ({ name, cells }) => markup`<tr><th scope="row">${name}</th>${cells.map(cell)}</tr>
+`,
+  )}</tbody></table>`;
 }
 
 function columnHead(column: string, text: string): Html {
-  if (text === column) return html`<th scope="col">${column}</th>`;
-  const visible = text === "" ? undefined : html`<b aria-hidden="true">${text}</b>`;
-  return html`<th scope="col">${visible}<i>${column}</i></th>`;
+  const visible = text === "" ? undefined : markup`<b aria-hidden="true">${text}</b>`;
+  return markup`<th scope="col">${visible}<i>${column}</i></th>`;
 }
 
 function cell(state: CellState | undefined): Html {
-  return state === undefined ? html`<td></td>` : html`<td class="${classes[state]}"><i>${words[state]}</i></td>`;
+  return state === undefined
+    ? markup`<td></td>`
+    : markup`<td class="${classes[state]}"><i>${words[state]}</i></td>`;
 }
 
 export function legend(): Html {
-  return html`<ul class="legend" aria-label="What the calendars' cells mean">${cellStates.map(
-    (state) => html`<li><span class="${classes[state]}" aria-hidden="true"></span> <b>${words[state]}</b> ${meanings[state]}</li>
+  return markup`<ul class="legend" aria-label="What the calendars' cells mean">${cellStates.map(
+    (
+      state,
+    ) => markup`<li><span class="${classes[state]}" aria-hidden="true"></span> <b>${words[state]}</b> ${meanings[state]}</li>
 `,
   )}</ul>`;
 }

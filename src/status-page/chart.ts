@@ -1,6 +1,6 @@
 /** Small line charts as inline SVG, each with its sentence, and the same numbers as a table. */
 import type { ChartPoint, ChartWindow } from "./chart-points.ts";
-import { html, type Html } from "./html.ts";
+import { markup, type Html } from "./markup.ts";
 import { briefly, bytesInWords, minutesOf, shortDay } from "./words.ts";
 
 interface Series {
@@ -21,8 +21,8 @@ const top = 16;
 const bottom = 82;
 
 export function charts(windows: readonly ChartWindow[]): Html {
-  return html`${windows.map(
-    (window) => html`<div class="charts">${series.map((one) => chart(one, window))}</div>
+  return markup`${windows.map(
+    (window) => markup`<div class="charts">${series.map((one) => chart(one, window))}</div>
 ${numbers(window)}
 `,
   )}`;
@@ -34,15 +34,15 @@ function chart({ title, of, inWords }: Series, { name, from, to, points }: Chart
   const [first = 0] = values;
   const last = values.at(-1) ?? 0;
   const spanMs = Math.max(1, to.getTime() - from.getTime());
-  const x = ({ moment }: ChartPoint): string =>
+  const x = (moment: Date): string =>
     (2 + ((moment.getTime() - from.getTime()) / spanMs) * (width - 4)).toFixed(1);
   const y = (value: number): string =>
     (bottom - (largest === 0 ? 0 : value / largest) * (bottom - top)).toFixed(1);
-  const places = points.map((point) => `${x(point)} ${y(of(point))}`);
+  const places = points.map((point) => `${x(point.moment)} ${y(of(point))}`);
+  const [start, end] = [points[0]?.moment ?? from, points.at(-1)?.moment ?? to].map(x);
   const sentence = `${title}, ${name}: ${inWords(first)} at first, ${inWords(last)} now, ${inWords(Math.min(...values))} to ${inWords(largest)}.`;
-  const [firstPoint] = points;
-  return html`<figure><figcaption><b>${title}</b> <span class="quiet">${name}</span> <span class="now">${inWords(last)}</span></figcaption>
-<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${sentence}"><path class="axis" d="M0 ${bottom}H${width}M0 ${top}H${width}"/><path class="area" d="M${places.join("L")}L${x(points.at(-1)!)} ${bottom}L${x(firstPoint!)} ${bottom}Z"/><path class="line" d="M${places.join("L")}"/><circle class="dot" cx="${x(points.at(-1)!)}" cy="${y(last)}" r="2.5"/><text x="0" y="${top - 4}">${inWords(largest)}</text><text x="0" y="${height - 4}">${dayIn(from)}</text><text x="${width}" y="${height - 4}" text-anchor="end">${dayIn(to)}</text></svg></figure>
+  return markup`<figure><figcaption><b>${title}</b> <span class="quiet">${name}</span> <span class="now">${inWords(last)}</span></figcaption>
+<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${sentence}"><path class="axis" d="M0 ${bottom}H${width}M0 ${top}H${width}"/><path class="area" d="M${places.join("L")}L${end} ${bottom}L${start} ${bottom}Z"/><path class="line" d="M${places.join("L")}"/><circle class="dot" cx="${end}" cy="${y(last)}" r="2.5"/><text x="0" y="${top - 4}">${inWords(largest)}</text><text x="0" y="${height - 4}">${dayIn(from)}</text><text x="${width}" y="${height - 4}" text-anchor="end">${dayIn(to)}</text></svg></figure>
 `;
 }
 
@@ -52,12 +52,15 @@ function dayIn(moment: Date): string {
 }
 
 function numbers({ name, points }: ChartWindow): Html {
-  return html`<details><summary>Numbers of the charts, ${name}</summary>
+  return markup`<details><summary>Numbers of the charts, ${name}</summary>
 <table class="data"><thead><tr><th scope="col">until (UTC)</th><th scope="col">backups</th><th scope="col">size</th><th scope="col">longest</th></tr></thead>
-<tbody>${points
-    .toReversed()
-    .map(
-      ({ moment, backups, bytes, durationMs }) => html`<tr><th scope="row">${minutesOf(moment)}</th><td>${backups}</td><td>${bytesInWords(bytes)}</td><td>${briefly(durationMs)}</td></tr>
+<tbody>${points.toReversed().map(
+    ({
+      moment,
+      backups,
+      bytes,
+      durationMs,
+    }) => markup`<tr><th scope="row">${minutesOf(moment)}</th><td>${backups}</td><td>${bytesInWords(bytes)}</td><td>${briefly(durationMs)}</td></tr>
 `,
-    )}</tbody></table></details>`;
+  )}</tbody></table></details>`;
 }

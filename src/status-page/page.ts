@@ -6,7 +6,7 @@ import { calendarOf } from "../policy/calendar.ts";
 import type { Finding } from "../verification/findings.ts";
 import { legend } from "./calendar.ts";
 import { freshnessScript } from "./freshness.ts";
-import { html, type Html, link, verbatim } from "./html.ts";
+import { markup, type Html, link, verbatim } from "./markup.ts";
 import type { StatusReport } from "./report.ts";
 import { sources } from "./overview.ts";
 import { anchorOf, sourceSection } from "./source-section.ts";
@@ -14,7 +14,7 @@ import { style } from "./style.ts";
 import { counted } from "./words.ts";
 
 /** Sources with calendars, charts and checks; what comes after them has its numbers only. */
-const mostFullSections = 10;
+const mostFullSections = 8;
 const mostFindings = 100;
 const mostNotes = 50;
 
@@ -22,7 +22,7 @@ export function statusPage(report: StatusReport): string {
   const { now, timezone, judgement } = report;
   const title = titleOf(report);
   const calendar = calendarOf(timezone);
-  const page = html`<!doctype html>
+  const page = markup`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -40,7 +40,7 @@ export function statusPage(report: StatusReport): string {
 <a class="skip" href="#main">To the content</a>
 <h1>${title}</h1>
 <p class="verdict ${judgement.isWell ? "good" : "bad"}">${verdictOf(report)}</p>
-<p class="quiet">Judged ${judged(now)} UTC${report.place.runUrl === undefined ? undefined : html` by ${link(report.place.runUrl, "this run")}`}. The monitor’s workflow renews this page every six hours: if that moment is long past, nobody is watching.</p>
+<p class="quiet">Judged ${judged(now)} UTC${report.place.runUrl === undefined ? undefined : markup` by ${link(report.place.runUrl, "this run")}`}. The monitor’s workflow renews this page every six hours: if that moment is long past, nobody is watching.</p>
 <p id="stale" role="alert" class="bad" hidden><b></b> It shows what was, not what is: see why the monitor does not run.</p>
 <nav aria-label="Sections"><ul>${contents(report)}</ul></nav>
 </header>
@@ -92,7 +92,7 @@ function verdictOf({ judgement: { findings, isWell }, unheard }: StatusReport): 
 
 function judged(now: Date): Html {
   const iso = now.toISOString();
-  return html`<time id="judged" datetime="${iso}">${iso.slice(0, 16).replace("T", " ")}</time>`;
+  return markup`<time id="judged" datetime="${iso}">${iso.slice(0, 16).replace("T", " ")}</time>`;
 }
 
 function contents({ sources: all, notes: said }: StatusReport): Html {
@@ -103,23 +103,30 @@ function contents({ sources: all, notes: said }: StatusReport): Html {
     ...(said.length === 0 ? [] : [["notes", "Notes"] as const]),
     ["reading", "How to read this page"],
   ];
-  return html`${entries.map(([anchor, name]) => html`<li><a href="#${anchor}">${name}</a></li>
-`)}`;
+  return markup`${entries.map(
+    ([anchor, name]) => markup`<li><a href="#${anchor}">${name}</a></li>
+`,
+  )}`;
 }
 
 function problems({ judgement: { findings }, place, unheard }: StatusReport): Html {
   const worstFirst = [...findings].sort((one, other) => rank(one) - rank(other));
   const more = worstFirst.length - mostFindings;
-  return html`<section aria-labelledby="problems">
+  return markup`<section aria-labelledby="problems">
 <h2 id="problems" tabindex="-1">Problems</h2>
-${worstFirst.length === 0 ? html`<p>None.</p>` : undefined}
+${worstFirst.length === 0 ? markup`<p>None.</p>` : undefined}
 <ul class="findings">${worstFirst.slice(0, mostFindings).map(
-    ({ level, code, publicSentence, remedy }) => html`<li class="${level}"><p><b class="${level === "error" ? "bad" : "warn"}">${level === "error" ? "Error" : "Warning"}</b> ${clipped(publicSentence)}</p>
+    ({
+      level,
+      code,
+      publicSentence,
+      remedy,
+    }) => markup`<li class="${level}"><p><b class="${level === "error" ? "bad" : "warn"}">${level === "error" ? "Error" : "Warning"}</b> ${clipped(publicSentence)}</p>
 <p>What to do: ${clipped(remedy)} ${link(runbookOf(place, code), code)}</p></li>
 `,
   )}</ul>
-${more > 0 ? html`<p>And ${counted(more, "further problem")}: the run’s summary has all of them.</p>` : undefined}
-${unheard.length === 0 ? undefined : html`<p class="bad">Not told: ${unheard.join(", ")}. The run’s summary says why.</p>`}
+${more > 0 ? markup`<p>And ${counted(more, "further problem")}: the run’s summary has all of them.</p>` : undefined}
+${unheard.length === 0 ? undefined : markup`<p class="bad">Not told: ${unheard.join(", ")}. The run’s summary says why.</p>`}
 </section>`;
 }
 
@@ -130,14 +137,14 @@ function rank({ level }: MonitorFinding): number {
 function notes({ notes: said }: StatusReport): Html | undefined {
   if (said.length === 0) return undefined;
   const once = new Map(said.map((one) => [`${one.code}\n${one.publicSentence}`, one]));
-  return html`<section aria-labelledby="notes">
+  return markup`<section aria-labelledby="notes">
 <h2 id="notes" tabindex="-1">Notes</h2>
 <ul>${[...once.values()].slice(0, mostNotes).map(note)}</ul>
 </section>`;
 }
 
 function note({ code, publicSentence, remedy }: Finding): Html {
-  return html`<li><code>${code}</code>: ${clipped(publicSentence)} ${clipped(remedy)}</li>
+  return markup`<li><code>${code}</code>: ${clipped(publicSentence)} ${clipped(remedy)}</li>
 `;
 }
 
@@ -145,4 +152,3 @@ function note({ code, publicSentence, remedy }: Finding): Html {
 function clipped(text: string): string {
   return text.length <= 600 ? text : `${text.slice(0, 599)}…`;
 }
-

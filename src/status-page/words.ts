@@ -11,10 +11,10 @@ const units = [
 export function briefly(totalMs: number): string {
   const rounded = Math.max(0, Math.round(totalMs / 1000) * 1000);
   const first = units.findIndex(([size]) => rounded >= size);
-  if (first === -1) return "0 s";
-  const [size, unit] = units[first]!;
+  const [size, unit] = units[first] ?? [1000, "s"];
   const amount = Math.floor(rounded / size);
   const [nextSize, nextUnit] = units[first + 1] ?? [1, ""];
+  if (first === -1) return "0 s";
   const rest = Math.floor((rounded - amount * size) / nextSize);
   return rest === 0 || nextUnit === "" ? `${amount} ${unit}` : `${amount} ${unit} ${rest} ${nextUnit}`;
 }

@@ -94,7 +94,8 @@ function recoveryPoints(views: WatchReport["sources"]): readonly string[] {
     if (month?.worstSeconds === undefined) return [];
     const { medianSeconds, worstSeconds, windowDays } = month;
     const isOver = worstSeconds * 1000 > source.rpoMs;
-    const median = medianSeconds === undefined ? "" : `, median ${formatPolicyDuration(medianSeconds * 1000)}`;
+    const median =
+      medianSeconds === undefined ? "" : `, median ${formatPolicyDuration(medianSeconds * 1000)}`;
     return [
       `- ${isOver ? "⚠️" : "✅"} ${source.name}: worst gap in ${windowDays} days ${formatPolicyDuration(worstSeconds * 1000)}${median}; objective ${formatPolicyDuration(source.rpoMs)}. Recovery time: objective ${formatPolicyDuration(source.rtoMs)}.`,
     ];

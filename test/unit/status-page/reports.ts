@@ -84,7 +84,10 @@ export function kept(everyMs: number, years: number, isDropped: (ageMs: number) 
     const evidence =
       at < 2 * hourMs
         ? []
-        : [checked("unsealed", at - 0.4 * hourMs), ...(isWeekly ? [checked("restored", at - 3 * hourMs)] : [])];
+        : [
+            checked("unsealed", at - 0.4 * hourMs),
+            ...(isWeekly ? [checked("restored", at - 3 * hourMs)] : []),
+          ];
     snapshots.push(backup(at, { tiers: held, evidence }));
   }
   return { snapshots, removed };
@@ -158,7 +161,10 @@ export function shopReport(): StatusReport {
     shop,
     [
       { ...database, snapshots: [...database.snapshots, bad], drills },
-      { ...images, snapshots: images.snapshots.filter(({ moment }) => now.getTime() - moment.getTime() > 2 * dayMs) },
+      {
+        ...images,
+        snapshots: images.snapshots.filter(({ moment }) => now.getTime() - moment.getTime() > 2 * dayMs),
+      },
       { snapshots: [] },
     ],
     {
@@ -173,4 +179,38 @@ export function shopReport(): StatusReport {
       ],
     },
   );
+}
+
+/** One backup an hour, all of them kept: what no retention would leave. */
+export function everyHour(years: number): readonly ObservedSnapshot[] {
+  return Array.from({ length: Math.round(years * 365 * 24) }, (_, index) => {
+    const ageMs = index * hourMs + 60_000;
+    return backup(ageMs, { tiers, evidence: [checked("unsealed", ageMs - 30_000)] });
+  }).toReversed();
+}
+
+export const hostile = `</style></script><script>alert(1)</script><img src=x onerror=alert(2)>"'>&\u202e`;
+
+/** Words that want to become markup wherever anything of a report stands. */
+export function hostileReport(): StatusReport {
+  const report = shopReport();
+  const words = { sentence: hostile, publicSentence: hostile, remedy: hostile };
+  return {
+    ...report,
+    timezone: report.timezone,
+    place: { repository: hostile, runUrl: "javascript:alert(3)", runbook: `data:text/html,${hostile}` },
+    judgement: {
+      isWell: false,
+      findings: [
+        ...report.judgement.findings.map((one) => ({ ...one, ...words })),
+        ...report.judgement.findings.map((one) => ({ ...one, publicSentence: "x".repeat(5000) })),
+      ],
+    },
+    sources: report.sources.map((one) => ({
+      ...one,
+      source: { ...one.source, name: `${one.source.name}${hostile}` },
+    })),
+    notes: [{ level: "warning", code: hostile, ...words }],
+    unheard: [hostile],
+  };
 }

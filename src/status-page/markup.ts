@@ -1,4 +1,7 @@
-/** HTML that cannot be broken out of: whatever a template is given is escaped, unless another template made it. */
+/**
+ * HTML that cannot be broken out of: whatever a template is given is escaped, unless another template made it. It is not
+ * called `html`, because Prettier would indent what stands in it, and the content policy counts each byte.
+ */
 
 export class Html {
   readonly text: string;
@@ -10,7 +13,7 @@ export class Html {
 export type Fragment = Html | string | number | undefined | readonly Fragment[];
 
 /** Parts are put between the literals; undefined and empty lists leave no trace. */
-export function html(literals: TemplateStringsArray, ...parts: readonly Fragment[]): Html {
+export function markup(literals: TemplateStringsArray, ...parts: readonly Fragment[]): Html {
   const text = literals.reduce((before, literal, index) => before + textOf(parts[index - 1]) + literal);
   return new Html(text);
 }
@@ -41,6 +44,6 @@ function escaped(text: string): string {
 /** A link where `address` is one of the web, else the words alone: no other scheme is ever followed. */
 export function link(address: string | undefined, words: Fragment): Html {
   return address !== undefined && /^https?:\/\//.test(address)
-    ? html`<a href="${address}">${words}</a>`
-    : html`${words}`;
+    ? markup`<a href="${address}">${words}</a>`
+    : markup`${words}`;
 }
