@@ -1,4 +1,4 @@
-import { alertPlace, channelsOf, repositoryOf } from "../actions/monitor/channels.ts";
+import { alertPlace, channelsOf, refuseInTheClear, repositoryOf } from "../actions/monitor/channels.ts";
 import { monitorInputs, watchRequest } from "../actions/monitor/inputs.ts";
 import { publicFinding, sourceCells } from "../actions/monitor/report.ts";
 import { loadPolicy } from "../actions/policy-inputs.ts";
@@ -30,6 +30,7 @@ export const monitorCommand: CliCommand = {
     const { clock, secrets, logger } = cli;
     const loaded = await loadPolicy(inputs.policy, { folder: "", required: true });
     const { policy } = loaded;
+    refuseInTheClear(loaded, environmentVariable);
     const github = terminalGitHub(inputs.store);
     const { token, apiUrl } = github;
     const repository = repositoryOf(github.repository);

@@ -7,7 +7,7 @@ import { loadPolicy } from "../policy-inputs.ts";
 import { openPolicyStores } from "../policy-stores.ts";
 import { githubSurroundings } from "../surroundings.ts";
 import { githubOf, trustOf } from "../trust-inputs.ts";
-import { alertPlace, channelsOf, repositoryOf } from "./channels.ts";
+import { alertPlace, channelsOf, refuseInTheClear, repositoryOf } from "./channels.ts";
 import { monitorInputs, watchRequest } from "./inputs.ts";
 import { reportMonitoring } from "./report.ts";
 
@@ -16,6 +16,7 @@ export async function monitor(runner: Runner): Promise<ActionResult> {
   const { clock, context, logger, secrets } = runner;
   const loaded = await loadPolicy(inputs.policy, { folder: context.workspace, required: true });
   const { policy } = loaded;
+  refuseInTheClear(loaded, environmentVariable);
   const { token } = inputs.store;
   const ask = token === undefined ? undefined : politely(githubClient({ token, apiUrl: context.apiUrl }));
   const repository = repositoryOf(context.repository);
