@@ -2,19 +2,13 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LifeboatError } from "../errors.ts";
-import { policyFile, readPolicy } from "../policy/check.ts";
+import { policyFile, type ReadPolicy, readPolicy } from "../policy/check.ts";
 import { defaultPolicy } from "../policy/defaults.ts";
-import type { Policy, PolicyStore, Visibility } from "../policy/policy.ts";
+import type { PolicyStore, Visibility } from "../policy/policy.ts";
 import { policyError } from "../policy/problems.ts";
 import { largestPolicyBytes } from "../policy/yaml-document.ts";
 import type { InputReader } from "../runner/input-reader.ts";
 import type { StoreAddress } from "../store/open-store.ts";
-import type { Finding } from "../verification/findings.ts";
-
-export interface ReadPolicy {
-  readonly policy: Policy;
-  readonly findings: readonly Finding[];
-}
 
 /** Of the input: no file at all, but the defaults, and on purpose. */
 export const noPolicy = "none";

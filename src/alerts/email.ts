@@ -6,7 +6,10 @@ import type { AlertChannel } from "./alert.ts";
 import { type EmailText, emailText } from "./email-text.ts";
 
 export interface EmailSettings {
+  /** Whom the mail names as its recipients. */
   readonly to: readonly string[];
+  /** To whom it goes. Default: all of `to`. */
+  readonly recipients?: readonly string[];
   readonly from: string;
   readonly host: string;
   readonly port: number;
@@ -34,7 +37,7 @@ export function emailChannel(settings: EmailSettings): AlertChannel {
     name: "email",
     tell: async (alert) => {
       const failures: LifeboatError[] = [];
-      for (const recipient of settings.to) {
+      for (const recipient of settings.recipients ?? settings.to) {
         try {
           await sendTo(recipient, emailText(alert), settings);
         } catch (thrown) {

@@ -19,6 +19,13 @@ export async function deliver(what: string, request: RequestInit, settings: Http
   if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
     throw failed(what, "its address is no https:// address", "Correct the secret that holds it.");
   }
+  if (isInTheClear(url)) {
+    throw failed(
+      what,
+      "its address is an http:// one, which everybody on the way can read",
+      "Put an https:// address into the secret that holds it.",
+    );
+  }
   const { username, password } = new URL(url);
   if (username !== "" || password !== "") {
     // `fetch` sends no such thing, and repeats the whole address in its error.
@@ -44,6 +51,13 @@ export async function deliver(what: string, request: RequestInit, settings: Http
     }
     await sleep(waitMs);
   }
+}
+
+/** An http:// address beyond this machine: the secret in it, and what is told, would travel unencrypted. */
+export function isInTheClear(url: string): boolean {
+  if (!/^http:\/\//i.test(url) || !URL.canParse(url)) return false;
+  const { hostname } = new URL(url);
+  return !/^(?:localhost|\[::1\]|127(?:\.\d{1,3}){3})$/.test(hostname);
 }
 
 interface HttpAnswer {

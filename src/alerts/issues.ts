@@ -12,7 +12,9 @@ import {
   doubleComment,
   issueBody,
   issueTitle,
+  overBody,
   readMarker,
+  type Untold,
 } from "./issue-text.ts";
 
 export interface IssueSettings {
@@ -27,8 +29,8 @@ export interface IssueComparison {
   readonly unopened: readonly Problem[];
   readonly changed: readonly OpenIssue[];
   /** The same as before, but another channel has not taken it yet. */
-  readonly untold: readonly OpenIssue[];
-  readonly over: readonly (Recovery & { readonly number: number })[];
+  readonly untold: readonly (OpenIssue & { readonly by: Untold })[];
+  readonly over: readonly OverIssue[];
   /** Two runs at once may have opened two for the same problem; the older stays. */
   readonly doubles: readonly { readonly number: number; readonly of: number }[];
 }
@@ -38,14 +40,40 @@ export interface OpenIssue {
   readonly problem: Problem;
 }
 
+/** Its problem is gone; `by` are those who have not heard of that. */
+export interface OverIssue extends Recovery {
+  readonly number: number;
+  readonly body: string;
+  readonly by: Untold;
+}
+
 export interface IssueBook {
   /** `recoveryOf`: what shows that a subject is well; undefined leaves its issues as they are. */
   compare(
     problems: readonly Problem[],
     recoveryOf: (subject: string) => string | undefined,
   ): Promise<IssueComparison>;
-  /** Does what it can of it, and then throws `alert-failed` if something could not be done. */
-  write(comparison: IssueComparison, place: AlertPlace, isTold: boolean): Promise<void>;
+  /**
+   * Does what it can of it, and then throws `alert-failed` if something could not be done. What is over is closed when
+   * nobody is left who has not heard of it: until then the open issue is what remembers.
+   */
+  write(comparison: IssueComparison, place: AlertPlace, untold: Untold): Promise<void>;
+}
+
+/** Of those who had not heard of it, those who have not heard of it now. */
+export function stillUntold(before: Untold, failed: Untold): Untold {
+  if (before === "everybody") return failed;
+  return failed === "everybody" ? before : before.filter((id) => failed.includes(id));
+}
+
+export function isDone(untold: Untold): boolean {
+  return untold !== "everybody" && untold.length === 0;
+}
+
+/** Where `after` is what is left of `before`. */
+function isUnchanged(before: Untold, after: Untold): boolean {
+  if (before === "everybody" || after === "everybody") return before === after;
+  return before.length === after.length;
 }
 
 const right = "issues: write";
@@ -102,7 +130,7 @@ export function issueBook({ repository, labels, assignees, ask }: IssueSettings)
 
   return {
     compare: async (problems, recoveryOf) => compared(problems, await listed(), recoveryOf),
-    write: async (comparison, at, isTold) => {
+    write: async (comparison, at, failed) => {
       const failures: LifeboatError[] = [];
       const attempt = async (work: () => Promise<unknown>): Promise<void> => {
         try {
@@ -112,22 +140,30 @@ export function issueBook({ repository, labels, assignees, ask }: IssueSettings)
         }
       };
       for (const problem of comparison.unopened) {
-        await attempt(() => open(problem, issueBody(problem, at, isTold)));
+        await attempt(() => open(problem, issueBody(problem, at, failed)));
       }
       for (const { number, problem } of comparison.changed) {
         await attempt(async () => {
           // In this order a failure in between comments twice, the other way round never.
           await comment(number, changeComment(problem, at));
-          await update(number, { body: issueBody(problem, at, isTold) });
+          await update(number, { body: issueBody(problem, at, failed) });
         });
       }
-      for (const { number, problem } of isTold ? comparison.untold : []) {
-        await attempt(() => update(number, { body: issueBody(problem, at, true) }));
+      for (const { number, problem, by } of comparison.untold) {
+        const left = stillUntold(by, failed);
+        if (!isUnchanged(by, left)) {
+          await attempt(() => update(number, { body: issueBody(problem, at, left) }));
+        }
       }
-      for (const { number, evidence } of comparison.over) {
+      for (const { number, evidence, body, by } of comparison.over) {
+        const left = stillUntold(by, failed);
         await attempt(async () => {
-          await comment(number, closingComment(evidence, at));
-          await update(number, { state: "closed", state_reason: "completed" });
+          if (isDone(left)) {
+            await comment(number, closingComment(evidence, at));
+            await update(number, { state: "closed", state_reason: "completed" });
+          } else if (left !== "everybody" && !isUnchanged(by, left)) {
+            await update(number, { body: overBody(body, left) });
+          }
         });
       }
       for (const { number, of } of comparison.doubles) {
@@ -150,8 +186,8 @@ function compared(
   const known = new Map<string, number>();
   const present = new Map(problems.map((problem) => [problem.key, problem]));
   const changed: OpenIssue[] = [];
-  const untold: OpenIssue[] = [];
-  const over: (Recovery & { number: number })[] = [];
+  const untold: IssueComparison["untold"][number][] = [];
+  const over: OverIssue[] = [];
   const doubles: { number: number; of: number }[] = [];
   for (const { number, body } of open) {
     const marker = readMarker(body);
@@ -161,10 +197,13 @@ function compared(
     const problem = present.get(key);
     const evidence = recoveryOf(subjectOfKey(key));
     if (problem === undefined) {
-      if (evidence !== undefined) over.push({ number, key, evidence });
+      const by = marker.isOver ? marker.untold : "everybody";
+      if (evidence !== undefined) over.push({ number, key, evidence, body, by });
     } else if (older !== undefined) doubles.push({ number, of: older });
-    else if (marker.fingerprint !== fingerprintOf(problem)) changed.push({ number, problem });
-    else if (!marker.isTold) untold.push({ number, problem });
+    // What came back after some heard that it was over is news for all of them.
+    else if (marker.isOver || marker.fingerprint !== fingerprintOf(problem))
+      changed.push({ number, problem });
+    else if (!isDone(marker.untold)) untold.push({ number, problem, by: marker.untold });
     if (older === undefined) known.set(key, number);
   }
   return { unopened: problems.filter(({ key }) => !known.has(key)), changed, untold, over, doubles };

@@ -1,13 +1,12 @@
-import { alertPlace, channelsOf, repositoryOf } from "../actions/monitor/channels.ts";
-import { monitorInputs } from "../actions/monitor/inputs.ts";
+import { alertPlace, channelsOf, refuseInTheClear, repositoryOf } from "../actions/monitor/channels.ts";
+import { monitorInputs, watchRequest } from "../actions/monitor/inputs.ts";
 import { publicFinding, sourceCells } from "../actions/monitor/report.ts";
 import { loadPolicy } from "../actions/policy-inputs.ts";
 import { openPolicyStores } from "../actions/policy-stores.ts";
 import { trustOf } from "../actions/trust-inputs.ts";
 import { politely } from "../alerts/github-requests.ts";
-import { monitorPolicy } from "../operations/monitor-policy.ts";
-import { endingOf, sendAlerts, sendPing } from "../operations/send-alerts.ts";
-import { watchSchedules } from "../operations/watch-schedules.ts";
+import { monitor } from "../operations/monitor.ts";
+import { endingOf } from "../operations/send-alerts.ts";
 import { githubClient } from "../runner/github-client.ts";
 import type { CliCommand } from "./cli-command.ts";
 import { terminalGitHub, terminalStores } from "./cli-surroundings.ts";
@@ -24,62 +23,48 @@ export const monitorCommand: CliCommand = {
         "--workflows <list>",
         "files of the workflows that must be enabled (default: backup.yml, verify.yml, monitor.yml)",
       )
+      .option("--status-page <file>", "write the status page, one HTML file, here")
       .option("--send", "tell people by the ways of the policy (default: only print)"),
   async run(cli, flags) {
     const inputs = cli.readInputs(flags, monitorInputs);
     const { clock, secrets, logger } = cli;
-    const { policy, findings: notes } = await loadPolicy(inputs.policy, { folder: "", required: true });
+    const loaded = await loadPolicy(inputs.policy, { folder: "", required: true });
+    const { policy } = loaded;
+    refuseInTheClear(loaded, environmentVariable);
     const github = terminalGitHub(inputs.store);
-    const stores = openPolicyStores(policy, inputs.store, terminalStores(cli, inputs.store)).map(
-      (opened) => ({
-        ...opened,
-        trust: trustOf({ ...inputs.witness, signingKey: undefined }, policy.signers, {
-          store: opened.store,
-          clock,
-          github,
-        }),
-      }),
-    );
     const { token, apiUrl } = github;
     const repository = repositoryOf(github.repository);
     const ask = token === undefined ? undefined : politely(githubClient({ token, apiUrl }));
-    const channels = channelsOf(policy.alerts, {
-      variable: environmentVariable,
-      secrets,
-      repository: github.repository,
-      ask,
-    });
-    const started = inputs.send ? await sendPing("start", channels.ping) : [];
-    const schedules =
-      ask === undefined || repository === undefined
-        ? { notes: [] }
-        : await watchSchedules({ repository, files: inputs.workflows, ask, mayEnable: inputs.send });
-    const judgement = await monitorPolicy(
-      {
-        policy,
-        stores,
-        ...(inputs.needs === undefined ? {} : { jobs: inputs.needs }),
-        ...("workflows" in schedules ? { workflows: schedules.workflows } : {}),
-      },
+    const { judgement, channels, notes } = await monitor(watchRequest(inputs, loaded, ""), {
       clock,
-    );
-    const told = inputs.send
-      ? await sendAlerts(judgement, channels, placeOf(github.repository), names(policy))
-      : [];
-    const isWell = endingOf(judgement, [...started, ...told]) === undefined;
-    const ended = inputs.send ? await sendPing(isWell ? "success" : "fail", channels.ping) : [];
-    const reports = [...started, ...told, ...ended];
-    for (const { sentence, remedy } of [...notes, ...judgement.notes, ...schedules.notes]) {
-      logger.info(`${sentence} ${remedy}`);
-    }
-    for (const { error } of reports) if (error !== undefined) logger.warning(error.message);
-    const error = endingOf(judgement, reports);
+      logger,
+      openStores: () =>
+        openPolicyStores(policy, inputs.store, terminalStores(cli, inputs.store)).map((opened) => ({
+          ...opened,
+          trust: trustOf({ ...inputs.witness, signingKey: undefined }, policy.signers, {
+            store: opened.store,
+            clock,
+            github,
+          }),
+        })),
+      channels: channelsOf(policy.alerts, {
+        variable: environmentVariable,
+        secrets,
+        repository: github.repository,
+        ask,
+      }),
+      place: placeOf(github.repository),
+      github: ask && repository && { repository, ask },
+    });
+    for (const { sentence, remedy } of [...judgement.notes, ...notes]) logger.info(`${sentence} ${remedy}`);
+    for (const { error } of channels) if (error !== undefined) logger.warning(error.message);
+    const error = endingOf(judgement, channels);
     return {
       document: {
         well: judgement.isWell,
         findings: judgement.findings.map(publicFinding),
         sources: judgement.sources,
-        told: reports.map(({ channel, done, error: failure }) => ({
+        told: channels.map(({ channel, done, error: failure }) => ({
           channel,
           done,
           error: failure?.message,
@@ -106,8 +91,4 @@ function placeOf(repository: string | undefined) {
     actionRepository: undefined,
     actionRef: undefined,
   });
-}
-
-function names({ sources }: { readonly sources: readonly { readonly name: string }[] }): readonly string[] {
-  return sources.map(({ name }) => name);
 }

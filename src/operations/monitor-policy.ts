@@ -1,6 +1,7 @@
 /** Reads every source of a policy in every store of it, and has all of it judged. Nothing is changed. */
 import { asLifeboatError } from "../errors.ts";
 import { type Judgement, judge, type JudgementInput } from "../monitoring/judgement.ts";
+import { type RecoveryPoint, recoveryPoint } from "../monitoring/recovery-point.ts";
 import type { SourceView } from "../monitoring/judge-source.ts";
 import type { StoreView } from "../monitoring/judge-stores.ts";
 import { calendarOf } from "../policy/calendar.ts";
@@ -18,12 +19,24 @@ export interface MonitorRequest extends Pick<JudgementInput, "jobs" | "workflows
   readonly stores: PolicyPruneRequest["stores"];
 }
 
-export async function monitorPolicy(request: MonitorRequest, clock: Clock): Promise<Judgement> {
+export interface PolicyView {
+  readonly now: Date;
+  readonly judgement: Judgement;
+  /** What was judged, in the policy's order. */
+  readonly sources: readonly MonitoredSource[];
+}
+
+export interface MonitoredSource extends SourceView {
+  /** How much would have been lost, by everything that is still known of. */
+  readonly recoveryPoint: RecoveryPoint;
+}
+
+export async function monitorPolicy(request: MonitorRequest, clock: Clock): Promise<PolicyView> {
   const { policy, stores, jobs, workflows } = request;
   const now = clock.now();
-  const sources: SourceView[] = [];
+  const sources: MonitoredSource[] = [];
   for (const source of policy.sources) sources.push(await viewOf(source, request, now));
-  return judge({
+  const judgement = judge({
     policy,
     now,
     sources,
@@ -31,13 +44,14 @@ export async function monitorPolicy(request: MonitorRequest, clock: Clock): Prom
     ...(workflows === undefined ? {} : { workflows }),
     hasLedger: stores.length > 0 && stores.every(({ trust }) => trust.ledger !== undefined),
   });
+  return { now, judgement, sources };
 }
 
 async function viewOf(
   source: PolicySource,
   { policy, stores }: MonitorRequest,
   now: Date,
-): Promise<SourceView> {
+): Promise<MonitoredSource> {
   const views: StoreView[] = [];
   const observations: Observation[] = [];
   let first: ReadonlySet<string> | undefined;
@@ -68,11 +82,15 @@ async function viewOf(
       views.push({ ...view, snapshots: [], findings: [], isFrozen: false, error });
     }
   }
+  const snapshots = mergedById(observations);
+  const held = snapshots.filter((one) => one.state === "whole" && one.isTrusted).map(({ moment }) => moment);
+  const removed = observations.flatMap(({ pastMoments }) => pastMoments);
   return {
     source,
-    snapshots: mergedById(observations),
+    snapshots,
     stores: views,
     keyUses: observations.flatMap(usesOf),
+    recoveryPoint: recoveryPoint({ moments: [...held, ...removed], now }),
   };
 }
 

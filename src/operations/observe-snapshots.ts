@@ -7,6 +7,7 @@ import type { Ledger } from "../ledger/ledger.ts";
 import { type Witness, witnessOf } from "../ledger/record.ts";
 import { acceptanceOf, historyFindings, type HistoryFinding, type Memory } from "../retention/history.ts";
 import { type Standings, standingsOf } from "../snapshot/holds.ts";
+import { momentOfId } from "../snapshot/ids.ts";
 import { damagedSnapshot, type ObservedSnapshot, observedSnapshot } from "../snapshot/observed.ts";
 import { isSignedBy } from "../snapshot/signed-document.ts";
 import { readSnapshotJson, type SeenHead, type SnapshotJson, type Tier } from "../snapshot/snapshot-json.ts";
@@ -42,6 +43,8 @@ export interface Observation {
   readonly documents: ReadonlyMap<string, SnapshotJson>;
   /** By the id of the snapshot they are for; only those that are trusted. */
   readonly tombstones: ReadonlyMap<string, Tombstone>;
+  /** Moments of removed snapshots, as far as anything still names them; only statistics may hang on these. */
+  readonly pastMoments: readonly Date[];
   /** Removed by prune, but some files may be left: their snapshot.json is gone, and a tombstone says so. */
   readonly halfRemoved: readonly string[];
   readonly standings: Standings;
@@ -63,7 +66,9 @@ export async function observeSnapshots(store: Store, request: ObserveRequest): P
   const vouch = voucher(trust, witness);
   const evidence = await readEvidence(store, source, documents, vouch);
   const holds = await readHolds(store, source, vouch);
-  const tombstones = await readTombstones(store, source, listing.findings, documents, witness, vouch);
+  const { of: tombstones, ids: buried } = await readTombstones(
+    ...([store, source, listing.findings, documents, witness, vouch] as const),
+  );
   const standings = standingsOf(holds, now);
 
   const snapshots = listing.snapshots.map((listed): ObservedSnapshot => {
@@ -89,6 +94,14 @@ export async function observeSnapshots(store: Store, request: ObserveRequest): P
     snapshots,
     documents,
     tombstones,
+    pastMoments: momentsOfGone(
+      [
+        ...buried,
+        ...(witness?.heads ?? []).map(({ id }) => id),
+        ...[...documents.values()].flatMap(({ heads }) => heads),
+      ],
+      snapshots,
+    ),
     halfRemoved,
     standings,
     history: historyFindings({
@@ -110,6 +123,12 @@ export async function observeSnapshots(store: Store, request: ObserveRequest): P
     heads: headsOf(listing.snapshots, documents),
     ...(stored.length === 0 ? {} : { newestStoredAt: new Date(Math.max(...stored)) }),
   };
+}
+
+function momentsOfGone(named: readonly string[], present: readonly ObservedSnapshot[]): readonly Date[] {
+  const gone = new Set(named);
+  for (const { id } of present) gone.delete(id);
+  return [...gone].flatMap((id) => momentOfId(id) ?? []);
 }
 
 /** What the ledger saw, or a person accepted, before signatures were demanded is no forgery. */

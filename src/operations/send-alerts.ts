@@ -5,22 +5,31 @@
 import type { Alert, AlertChannel, AlertPlace, Problem } from "../alerts/alert.ts";
 import { problemsOf } from "../alerts/alert.ts";
 import type { IssueBook, IssueComparison } from "../alerts/issues.ts";
-import { issuesFailed } from "../alerts/issues.ts";
+import { isDone, issuesFailed, stillUntold } from "../alerts/issues.ts";
+import type { Untold } from "../alerts/issue-text.ts";
 import { asLifeboatError, LifeboatError } from "../errors.ts";
 import type { Judgement } from "../monitoring/judgement.ts";
 
 export interface Channels {
   /** Absent: the policy wants none. */
   readonly issues?: Opened<IssueBook>;
-  readonly others: readonly { readonly name: AlertChannel["name"]; readonly open: Opened<AlertChannel> }[];
+  readonly others: readonly Hearer[];
   readonly ping?: Opened<(kind: "start" | "success" | "fail") => Promise<void>>;
+}
+
+/** One who is told for himself: what he did not take is told again to him, and to nobody else. */
+export interface Hearer {
+  readonly name: AlertChannel["name"];
+  /** The same from run to run, of letters, digits, `.` and `-`; it stands in issues. Default: the name. */
+  readonly id?: string;
+  readonly open: Opened<AlertChannel>;
 }
 
 /** A way whose secrets are looked for when it is needed: a missing one fails that way alone. */
 export type Opened<T> = () => T;
 
 export interface ChannelReport {
-  readonly channel: "issues" | "email" | "webhook" | "ping";
+  readonly channel: "issues" | "email" | "webhook" | "ping" | "status-page";
   /** What it did, in a few words. */
   readonly done: string;
   readonly error?: LifeboatError;
@@ -34,7 +43,6 @@ export async function sendAlerts(
   sources: readonly string[],
 ): Promise<readonly ChannelReport[]> {
   const problems = problemsOf(findings);
-  const reports: ChannelReport[] = [];
   const recoveryOf = (subject: string): string | undefined =>
     recoveries.get(subject) ?? goneSource(subject, sources);
 
@@ -47,43 +55,62 @@ export async function sendAlerts(
   } catch (thrown) {
     issueError = asChannelError(thrown);
   }
-  const alert = alertOf(problems, comparison, place);
-  for (const { name, open } of channels.others) {
-    reports.push(await tell(name, open, alert));
-  }
+  const told = await tellAll(channels.others, (id) => alertFor(id, problems, comparison, place));
   if (book !== undefined && comparison !== undefined) {
-    const isTold = reports.every(({ error }) => error === undefined);
-    // The open issue is what remembers that a recovery is still to be told.
-    const due = isTold ? comparison : { ...comparison, over: [] };
-    issueError = await errorOf(() => book.write(due, place, isTold));
-    comparison = due;
+    const { unheard } = told;
+    const due = comparison;
+    issueError = await errorOf(() => book.write(due, place, unheard));
+    comparison = { ...due, over: due.over.filter(({ by }) => isDone(stillUntold(by, unheard))) };
   }
+  const reports = told.reports;
   if (channels.issues === undefined) return reports;
   const done = comparison === undefined ? "" : wordsOf(comparison);
   return [{ channel: "issues", done, ...(issueError && { error: issueError }) }, ...reports];
 }
 
 /** Without issues nobody remembers what was told: then all of it is news. */
-function alertOf(
+function alertFor(
+  id: string,
   problems: readonly Problem[],
   comparison: IssueComparison | undefined,
   place: AlertPlace,
 ): Alert {
   if (comparison === undefined) return { place, problems, news: problems, recovered: [] };
   const { unopened, changed, untold, over } = comparison;
-  const news = [...unopened, ...[...changed, ...untold].map(({ problem }) => problem)];
-  return { place, problems, news, recovered: over.map(({ key, evidence }) => ({ key, evidence })) };
+  const isFor = ({ by }: { readonly by: Untold }): boolean => by === "everybody" || by.includes(id);
+  const news = [...unopened, ...[...changed, ...untold.filter(isFor)].map(({ problem }) => problem)];
+  const recovered = over.filter(isFor).map(({ key, evidence }) => ({ key, evidence }));
+  return { place, problems, news, recovered };
 }
 
-async function tell(
-  channel: AlertChannel["name"],
-  open: Opened<AlertChannel>,
-  alert: Alert,
-): Promise<ChannelReport> {
-  if (alert.news.length === 0 && alert.recovered.length === 0)
-    return { channel, done: "nothing new to tell" };
-  const error = await errorOf(() => open().tell(alert));
-  return error === undefined ? { channel, done: "told" } : { channel, done: "", error };
+interface Telling {
+  /** One for each way, in the policy's order. */
+  readonly reports: readonly ChannelReport[];
+  readonly unheard: Untold;
+}
+
+async function tellAll(hearers: readonly Hearer[], alertOf: (id: string) => Alert): Promise<Telling> {
+  const counts = new Map<AlertChannel["name"], { asked: number; failed: number; error?: LifeboatError }>();
+  const unheard: string[] = [];
+  for (const { name, id = name, open } of hearers) {
+    const count = counts.get(name) ?? { asked: 0, failed: 0 };
+    counts.set(name, count);
+    const alert = alertOf(id);
+    if (alert.news.length === 0 && alert.recovered.length === 0) continue;
+    count.asked += 1;
+    const error = await errorOf(() => open().tell(alert));
+    if (error === undefined) continue;
+    count.failed += 1;
+    count.error ??= error;
+    unheard.push(id);
+  }
+  const reports = [...counts].map(([channel, { asked, failed, error }]): ChannelReport => {
+    if (asked === 0) return { channel, done: "nothing new to tell" };
+    const done = failed === 0 ? "told" : failed === asked ? "" : `told ${asked - failed} of ${asked}`;
+    return { channel, done, ...(error && { error }) };
+  });
+  const isNobody = hearers.length > 0 && unheard.length === hearers.length;
+  return { reports, unheard: isNobody ? "everybody" : unheard };
 }
 
 /** Told at the beginning and at the end; a monitor that dies in between is missed by the other side. */

@@ -77,7 +77,13 @@ export async function readHolds(store: Store, source: string, vouch: Vouch): Pro
   });
 }
 
-/** Those that are needed: of ids that somebody remembers and that are gone, of half-removed ones, and recent ones. */
+export interface TombstoneReading {
+  /** Those that are needed: of ids that somebody remembers and that are gone, of half-removed ones, and recent ones. */
+  readonly of: ReadonlyMap<string, Tombstone>;
+  /** Of every snapshot that has a tombstone, whoever wrote it. */
+  readonly ids: readonly string[];
+}
+
 export async function readTombstones(
   store: Store,
   source: string,
@@ -85,23 +91,23 @@ export async function readTombstones(
   documents: ReadonlyMap<string, SnapshotJson>,
   witness: Witness | undefined,
   vouch: Vouch,
-): Promise<ReadonlyMap<string, Tombstone>> {
+): Promise<TombstoneReading> {
   const prefix = tombstonePrefix(source);
   const wanted = new Set([
     ...beheadedIds(findings),
     ...[...documents.values()].flatMap(({ id, heads }) => [id, ...heads]),
     ...(witness?.heads ?? []).map(({ id }) => id),
   ]);
-  const keys = (await store.files(prefix))
-    .map(({ key }) => key)
-    .filter((key) => wanted.has(key.slice(prefix.length, -".json".length)));
+  const idOf = (key: string): string => key.slice(prefix.length, -".json".length);
+  const all = (await store.files(prefix)).map(({ key }) => key);
+  const keys = all.filter((key) => wanted.has(idOf(key)));
   const tombstones = new Map<string, Tombstone>();
   for (const { key, bytes } of await readFiles(store, keys)) {
     const document = readSignedDocument(bytes, tombstoneSchema);
     if (document?.source !== source || key !== `${prefix}${document.snapshot}.json`) continue;
     if (vouch(bytes, document.sha256)) tombstones.set(document.snapshot, document);
   }
-  return tombstones;
+  return { of: tombstones, ids: all.map(idOf).filter(isSnapshotId) };
 }
 
 async function readFiles(

@@ -1,5 +1,6 @@
 /** From the text of a policy file to the policy, or to everything that is wrong with it. */
 import type { z } from "zod";
+import type { LifeboatError } from "../errors.ts";
 import type { Finding } from "../verification/findings.ts";
 import { agreementFaults } from "./agreement.ts";
 import { policyFrom, type Sections } from "./defaults.ts";
@@ -25,6 +26,8 @@ export interface PolicyCheck {
   readonly problems: readonly PolicyProblem[];
   /** What a sound policy still leaves open. */
   readonly findings: readonly Finding[];
+  /** Where the value at this path stands in the text, or the nearest above it. */
+  readonly placeOf: (path: readonly string[]) => { readonly line: number; readonly column: number };
 }
 
 /** Never throws for what stands in the text. */
@@ -45,19 +48,32 @@ export function checkPolicy(text: string, options: CheckOptions = {}): PolicyChe
     const { sentence, cure } = fault;
     problems.push({ ...document.placeOf(start), path: pathText(fault.path), sentence, cure });
   }
-  if (problems.length > 0) return { problems: problems.sort(byPlace), findings: [] };
+  const placeOf: PolicyCheck["placeOf"] = (path) => document.placeOf(document.rangeOf(path)[0]);
+  if (problems.length > 0) return { problems: problems.sort(byPlace), findings: [], placeOf };
   const policy = policyFrom(read);
-  return { policy, problems, findings: policyFindings(policy, options.visibility) };
+  return { policy, problems, findings: policyFindings(policy, options.visibility), placeOf };
+}
+
+export interface ReadPolicy {
+  readonly policy: Policy;
+  readonly findings: readonly Finding[];
+  /**
+   * A `policy-invalid` about what stands at `path`, for what the file alone does not show. Absent where there is no file.
+   */
+  readonly errorAt?: (path: readonly string[], sentence: string, cure: string) => LifeboatError;
 }
 
 /** The policy and its findings; throws `policy-invalid` with every problem. */
 export function readPolicy(
   text: string,
   options: CheckOptions & { readonly file?: string } = {},
-): { readonly policy: Policy; readonly findings: readonly Finding[] } {
-  const { policy, problems, findings } = checkPolicy(text, options);
-  if (policy === undefined) throw policyError(problems, options.file ?? policyFile);
-  return { policy, findings };
+): ReadPolicy {
+  const { file = policyFile } = options;
+  const { policy, problems, findings, placeOf } = checkPolicy(text, options);
+  if (policy === undefined) throw policyError(problems, file);
+  const errorAt: ReadPolicy["errorAt"] = (path, sentence, cure) =>
+    policyError([{ ...placeOf(path), path: pathText(path), sentence, cure }], file);
+  return { policy, findings, errorAt };
 }
 
 function readSections(root: unknown): { readonly faults: readonly Fault[]; readonly read: Sections } {

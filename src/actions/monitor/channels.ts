@@ -1,12 +1,15 @@
 /** The policy's ways to tell people, each with its secrets; a secret is looked for when its way is used. */
+import { createHash } from "node:crypto";
 import type { AlertPlace } from "../../alerts/alert.ts";
 import { emailChannel } from "../../alerts/email.ts";
 import type { AskGitHub } from "../../alerts/github-requests.ts";
+import { isInTheClear } from "../../alerts/http-post.ts";
 import { issueBook } from "../../alerts/issues.ts";
 import { ping } from "../../alerts/ping.ts";
 import { webhookChannel } from "../../alerts/webhook.ts";
 import { LifeboatError } from "../../errors.ts";
 import type { Channels } from "../../operations/send-alerts.ts";
+import type { ReadPolicy } from "../../policy/check.ts";
 import type { AlertPolicy, SecretReference } from "../../policy/policy.ts";
 import { resolveSecret, type Variable } from "../../policy/secrets.ts";
 import type { RunContext } from "../../runner/environment.ts";
@@ -36,7 +39,11 @@ export function channelsOf(
     others: [
       ...(email === undefined
         ? []
-        : [{ name: "email" as const, open: () => openEmail(email, means, secret) }]),
+        : email.to.map((recipient) => ({
+            name: "email" as const,
+            id: `email.${createHash("sha256").update(recipient).digest("hex").slice(0, 8)}`,
+            open: () => openEmail(email, recipient, means, secret),
+          }))),
       ...(webhook === undefined
         ? []
         : [
@@ -49,6 +56,19 @@ export function channelsOf(
     ],
     ...(pinged && { ping: () => (kind) => ping(kind, { url: secret(pinged, "alerts.ping") }) }),
   };
+}
+
+/** Throws `policy-invalid` where a webhook or ping would go over http:// beyond this machine; before anything is sent. */
+export function refuseInTheClear({ policy, errorAt }: ReadPolicy, variable: Variable): void {
+  const { webhook, ping: pinged } = policy.alerts;
+  for (const [way, reference] of [["webhook", webhook?.url] as const, ["ping", pinged] as const]) {
+    if (reference === undefined || !isInTheClear(variable(reference.secret)?.trim() ?? "")) continue;
+    const sentence = `names ${reference.secret}, which holds an http:// address: everybody on the way could read it.`;
+    const cure = "Put an https:// address into it; http:// is for this machine's own addresses only.";
+    throw (
+      errorAt?.(["alerts", way], sentence, cure) ?? new LifeboatError("policy-invalid", `${way} ${sentence}`)
+    );
+  }
 }
 
 /** Where an issue can be opened, and with what. */
@@ -69,13 +89,15 @@ export function repositoryOf(
 
 function openEmail(
   { to, from, smtp }: NonNullable<AlertPolicy["email"]>,
-  { variable }: ChannelMeans,
+  recipient: string,
+  { variable, secrets }: ChannelMeans,
   secret: (reference: SecretReference, path: string) => string,
 ) {
   const plain = (reference: SecretReference): string | undefined =>
     variable(reference.secret)?.trim() || undefined;
   const port = plain(smtp.port) ?? (plain(smtp.secure) === "true" ? "465" : "587");
   const user = plain(smtp.user);
+  if (user !== undefined) secrets.add(user);
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) {
     throw new LifeboatError("alert-failed", "The e-mail could not be sent: its port is no number.", {
       hint: `Correct the secret ${smtp.port.secret}.`,
@@ -83,6 +105,7 @@ function openEmail(
   }
   return emailChannel({
     to,
+    recipients: [recipient],
     from: from ?? to[0] ?? "",
     host: resolveSecret(smtp.host, "alerts.email.host", variable),
     port: Number(port),

@@ -3,21 +3,19 @@ import { type AlertPlace, runbookOf } from "../../alerts/alert.ts";
 import type { MonitorFinding } from "../../monitoring/findings.ts";
 import type { SourceState } from "../../monitoring/judge-source.ts";
 import type { Judgement } from "../../monitoring/judgement.ts";
+import type { WatchReport } from "../../operations/monitor.ts";
 import { type ChannelReport, endingOf } from "../../operations/send-alerts.ts";
 import { formatPolicyDuration } from "../../policy/durations.ts";
 import type { ActionResult } from "../../runner/run-action.ts";
-import type { Finding } from "../../verification/findings.ts";
 import { findingsList } from "../markdown.ts";
 
-export interface MonitorReport {
-  readonly judgement: Judgement;
-  readonly channels: readonly ChannelReport[];
-  /** Of the policy and of GitHub: worth knowing, but no problem. */
-  readonly notes: readonly Finding[];
-  readonly place: AlertPlace;
-}
-
-export function reportMonitoring({ judgement, channels, notes, place }: MonitorReport): ActionResult {
+export function reportMonitoring({
+  judgement,
+  sources: views,
+  channels,
+  notes,
+  place,
+}: WatchReport): ActionResult {
   const { findings, sources, isWell } = judgement;
   const error = endingOf(judgement, channels);
   const failed = channels.filter((one) => one.error !== undefined);
@@ -36,6 +34,7 @@ export function reportMonitoring({ judgement, channels, notes, place }: MonitorR
         "|---|---|---|---|---|---|",
         ...sources.map((state) => `| ${sourceCells(state).join(" | ")} |`),
       ].join("\n"),
+      ...recoveryPoints(views),
       ...problems(findings, place),
       ...told(channels),
       ...findingsList([...judgement.notes, ...notes]).map((list) =>
@@ -88,9 +87,27 @@ function titleOf({ findings, isWell }: Judgement, failedChannels: number): strin
   return findings.length === 0 ? "✅ All is well" : `⚠️ ${count}, none of them urgent`;
 }
 
+/** Measured, over the last 30 days; the status page has more. */
+function recoveryPoints(views: WatchReport["sources"]): readonly string[] {
+  const lines = views.flatMap(({ source, recoveryPoint: { windows } }) => {
+    const [month] = windows;
+    if (month?.worstSeconds === undefined) return [];
+    const { medianSeconds, worstSeconds, windowDays } = month;
+    const isOver = worstSeconds * 1000 > source.rpoMs;
+    const median =
+      medianSeconds === undefined ? "" : `, median ${formatPolicyDuration(medianSeconds * 1000)}`;
+    return [
+      `- ${isOver ? "⚠️" : "✅"} ${source.name}: worst gap in ${windowDays} days ${formatPolicyDuration(worstSeconds * 1000)}${median}; objective ${formatPolicyDuration(source.rpoMs)}. Recovery time: objective ${formatPolicyDuration(source.rtoMs)}.`,
+    ];
+  });
+  return lines.length === 0 ? [] : [["### Recovery point and time", "", ...lines].join("\n")];
+}
+
+/** The worst first. */
 function problems(findings: readonly MonitorFinding[], place: AlertPlace): readonly string[] {
   if (findings.length === 0) return [];
-  const lines = findings.map(
+  const byLevel = (level: MonitorFinding["level"]) => findings.filter((one) => one.level === level);
+  const lines = [...byLevel("error"), ...byLevel("warning")].map(
     ({ level, code, publicSentence, remedy }) =>
       `- ${level === "error" ? "❌" : "⚠️"} [\`${code}\`](${runbookOf(place, code)}): ` +
       `${publicSentence.replaceAll("<", "&lt;")} ${remedy.replaceAll("<", "&lt;")}`,

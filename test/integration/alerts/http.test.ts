@@ -226,6 +226,16 @@ describe.each<[string, string, Send]>([
     });
   });
 
+  test.each(["http://hooks.example", "HTTP://10.0.0.7:8080", "http://127.0.0.1.hooks.example"])(
+    "does not go to %s, where everybody on the way could read it",
+    async (url) => {
+      expect(await outcome(url)).toEqual({
+        waits: [],
+        sentence: `The ${what} could not be delivered: its address is an http:// one, which everybody on the way can read.`,
+      });
+    },
+  );
+
   test("keeps the user and the password in its address for itself", async () => {
     await using server = await startWebServer(200);
     const url = server.url.replace("http://", `http://user:${secret}@`);

@@ -10,6 +10,7 @@ import { webhookChannel } from "../../../src/alerts/webhook.ts";
 import { LifeboatError } from "../../../src/errors.ts";
 import { type Channels, endingOf, sendAlerts, sendPing } from "../../../src/operations/send-alerts.ts";
 import { alert, findings, instantly } from "./alert.ts";
+import { madeCertificate, right, startMailServer } from "./mail-server.ts";
 import { startWebServer } from "./web-server.ts";
 
 const { sleep } = instantly();
@@ -58,7 +59,7 @@ function github(refusal: (route: string) => number | undefined = () => undefined
     issues,
     routes,
     open: () => issueBook({ repository, labels: [], assignees: [], ask }),
-    told: () => issues.map(({ body }) => /told=(?:yes|no)/.exec(body)?.[0]),
+    told: () => issues.map(({ body }) => /told=[\w:.,-]+/.exec(body)?.[0]),
   };
 }
 
@@ -206,6 +207,93 @@ describe("one way to tell people that fails", () => {
       "source:ledger-of-acme/backup-late",
     ]);
     expect(hub.issues.map(({ state }) => state)).toEqual(["closed", "open"]);
+  });
+});
+
+describe("of two recipients the one who is refused", () => {
+  const anna = "anna@acme.example";
+  const bert = "bert@acme.example";
+  const refused = (times: number): [number, string][] =>
+    Array.from({ length: times }, () => [550, "5.1.1 is unknown here"]);
+
+  async function mailing(refusals: number) {
+    const certificate = await madeCertificate();
+    const ofAnna = refused(refusals);
+    const server = await startMailServer({ ...certificate }, { [anna]: ofAnna });
+    const hub = github();
+    const hearer = (recipient: string) => ({
+      name: "email" as const,
+      id: `email.${recipient.slice(0, 4)}`,
+      open: () =>
+        emailChannel({
+          to: [anna, bert],
+          recipients: [recipient],
+          from: "boat@acme.example",
+          host: "127.0.0.1",
+          port: server.port,
+          isSecure: false,
+          login: right,
+          authorities: certificate.cert,
+          sleep,
+        }),
+    });
+    const channels = { issues: hub.open, others: [hearer(anna), hearer(bert)] };
+    const run = async (found: typeof findings, over: ReadonlyMap<string, string> = new Map()) => {
+      server.mails.length = 0;
+      const reports = await sendAlerts({ findings: found, recoveries: over }, channels, place, sources);
+      return [server.mails.flatMap(({ to }) => to), summary(reports)];
+    };
+    const refuseOnce = () => ofAnna.push(...refused(1));
+    return { hub, run, refuseOnce, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
+  }
+
+  test("is asked again by the next run, and the other one is not mailed again", async () => {
+    await using mailed = await mailing(2);
+    const { hub, run } = mailed;
+    const half = [
+      ["issues", expect.any(String), undefined],
+      ["email", "told 1 of 2", "alert-failed"],
+    ];
+    expect(await run(findings)).toEqual([[bert], half]);
+    expect(hub.told()).toEqual(["told=but:email.anna", "told=but:email.anna"]);
+    expect(await run(findings)).toEqual([
+      [],
+      [
+        ["issues", "nothing changed", undefined],
+        ["email", "", "alert-failed"],
+      ],
+    ]);
+    expect(hub.told()).toEqual(["told=but:email.anna", "told=but:email.anna"]);
+    expect(await run(findings)).toEqual([
+      [anna],
+      [
+        ["issues", "nothing changed", undefined],
+        ["email", "told", undefined],
+      ],
+    ]);
+    expect(hub.told()).toEqual(["told=yes", "told=yes"]);
+  });
+
+  test("hears later that it is over, alone; until then the issue stays open, and what comes back is news for both", async () => {
+    await using mailed = await mailing(0);
+    const { hub, run, refuseOnce } = mailed;
+    await run(findings);
+    const [, still] = findings;
+    const over = new Map([["source:ledger-of-acme", "It is backed up again."]]);
+    refuseOnce();
+    expect((await run([still!], over))[0]).toEqual([bert]);
+    expect(hub.told()).toEqual(["told=over-but:email.anna", "told=yes"]);
+    expect(hub.issues.map(({ state }) => state)).toEqual(["open", "open"]);
+    expect((await run([still!], over))[0]).toEqual([anna]);
+    expect(hub.issues.map(({ state }) => state)).toEqual(["closed", "open"]);
+
+    await run(findings);
+    refuseOnce();
+    await run([still!], over);
+    expect(hub.told().at(-1)).toBe("told=over-but:email.anna");
+    expect((await run(findings))[0]).toEqual([anna, bert]);
+    expect(hub.told().at(-1)).toBe("told=yes");
+    expect(hub.issues).toHaveLength(3);
   });
 });
 
