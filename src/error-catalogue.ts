@@ -137,6 +137,13 @@ export const errorCatalogue = {
       "The server's disk has no room for a second copy of the database beside the first. Nothing was touched.",
     cure: "Free or add space, or restore into a new database on another server.",
   },
+  "drill-failed": {
+    family: "ours",
+    exitCode: 3,
+    meaning:
+      "A drill found something that is not as it was backed up, did not open, or could not even be tried.",
+    cure: "Read its report: each finding says what to do. Until then do not count on recovering this way.",
+  },
   "dump-failed": {
     family: "ours",
     exitCode: 1,

@@ -104,7 +104,7 @@ export async function readTombstones(
   return tombstones;
 }
 
-async function readFiles(
+export async function readFiles(
   store: Store,
   keys: readonly string[],
 ): Promise<readonly { readonly key: string; readonly bytes: Uint8Array }[]> {
