@@ -1,4 +1,5 @@
 /** Drills of buckets, and whether a database and the backup of its buckets fit together. */
+import { chmod } from "node:fs/promises";
 import { afterEach, expect, test } from "vitest";
 import { majorsWithClients } from "../../support/servers.ts";
 import { sharedServer } from "../../support/shared-server.ts";
@@ -16,6 +17,8 @@ afterEach(async () => await safe?.[Symbol.asyncDispose]());
 
 async function filledSafe(): Promise<BucketSafe> {
   safe = await newBucketSafe();
+  // A drill's server runs as another user where the tests run as root.
+  await chmod(safe.folder, 0o711);
   await safe.server.addBucket("photos");
   for (const name of ["a.png", "b.png", "c.png"]) {
     await safe.server.addObject("photos", { name, size: 1000, contentType: "image/png" });
@@ -37,7 +40,9 @@ test("an object whose bytes are another's fails a restoration drill", async () =
   const report = await drill("disaster", own, { sources: [storage] });
   expect(report.verdict).toBe("failed");
   expect(troubles(report)).toContainEqual(
-    expect.stringMatching(/^objects: object-differs: The object "photos\/a\\.png" \\(1000 bytes, pack .*\\) is not in its pack as the index says\\.$/),
+    expect.stringMatching(
+      /^objects: object-differs: The object "photos\/a\.png" \(1000 bytes, pack .*\) is not in its pack as the index says\.$/,
+    ),
   );
 });
 
@@ -60,10 +65,14 @@ test.skipIf(major === undefined).each<[string, string, string[]]>([
     "do not fit where a row tells another size",
     `update storage.objects set metadata = '{"size": 7}' where name = 'b.png'`,
     [
-      'objects-and-rows: object-row-differs: The object "photos/b.png" has 7 bytes by its row and 1000 in the buckets\\' backup.',
+      'objects-and-rows: object-row-differs: The object "photos/b.png" has 7 bytes by its row and 1000 in the buckets\' backup.',
     ],
   ],
-  ["fit where a row is younger than the buckets' backup", "insert into storage.objects values ('photos', 'e.png', '{}', now() + interval '1 hour')", []],
+  [
+    "fit where a row is younger than the buckets' backup",
+    "insert into storage.objects values ('photos', 'e.png', '{}', now() + interval '1 hour')",
+    [],
+  ],
 ])("a database and the backup of its buckets %s", async (_, change, expected) => {
   const own = await filledSafe();
   await own.backUp();
@@ -77,7 +86,13 @@ test.skipIf(major === undefined).each<[string, string, string[]]>([
       ...{ recipients: own.recipients, signingKey: undefined, jobs: 1, cores: 1, hashes: true },
     },
     {
-      ...{ store: own.store, clock: systemClock, logger: silentLogger, lifeboatVersion: "0.0.0", zstd: "zstd" },
+      ...{
+        store: own.store,
+        clock: systemClock,
+        logger: silentLogger,
+        lifeboatVersion: "0.0.0",
+        zstd: "zstd",
+      },
       ...{ signal: new AbortController().signal, clientTools: toolsOf },
     },
   );
@@ -87,7 +102,11 @@ test.skipIf(major === undefined).each<[string, string, string[]]>([
   expect(report.verdict).toBe(expected.length === 0 ? "passed" : "failed");
   expect(report.sources.map(({ source }) => source.name)).toEqual(["database", "storage"]);
   const [keys, between, moments] = report.between;
-  expect([keys?.component, between?.component, moments?.component]).toEqual(["keys", "objects-and-rows", "moments"]);
+  expect([keys?.component, between?.component, moments?.component]).toEqual([
+    "keys",
+    "objects-and-rows",
+    "moments",
+  ]);
   expect(between?.checked).toBeGreaterThanOrEqual(3);
   for (const { publicSentence } of report.between.flatMap(({ findings }) => findings)) {
     expect(publicSentence).not.toContain("png");
