@@ -118,13 +118,12 @@ function recoveryTime({ source, drills }: StatusSource): Html {
 <tbody>${newest.slice(0, mostChecks).map(
     (
       drill,
-    ) => markup`<tr><th scope="row">${minutesOf(drill.time)}</th><td>${drill.kind}</td>${result(drill)}${took(drill.recoveryMs, source.rtoMs)}</tr>
+    ) => markup`<tr><th scope="row">${minutesOf(drill.time)}</th><td>${drill.kind}</td>${result(drill)}${took(drill.seconds * 1000, source.rtoMs)}</tr>
 `,
   )}</tbody></table>`;
 }
 
-function took(ms: number | undefined, allowedMs: number): Html {
-  if (ms === undefined) return markup`<td>–</td>`;
+function took(ms: number, allowedMs: number): Html {
   return ms > allowedMs
     ? markup`<td class="over">${briefly(ms)} <span class="tag">over</span></td>`
     : markup`<td>${briefly(ms)}</td>`;
