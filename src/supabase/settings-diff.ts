@@ -167,10 +167,18 @@ function compareThirdParties(backup: ProjectSettings, now: ProjectNow): Settings
     const reason = "the project's own cannot be read now, so none is added";
     return { changes: [], byHand: [{ setting, what: "all of it", reason }] };
   }
-  const present = new Set(thirdParties(now.read.present[setting]).map(canonical));
+  const present = new Set(thirdParties(now.read.present[setting]).map(spelling));
   const changes = wanted
-    .filter((one) => !present.has(canonical(one)))
-    .map((one) => ({ setting, field: String(Object.values(one)[0]), now: undefined, wanted: one }) as const);
+    .filter((one) => !present.has(spelling(one)))
+    .map((one) => {
+      const [[name, value] = ["", ""]] = Object.entries(one);
+      return {
+        setting,
+        field: typeof value === "string" ? value : name,
+        now: undefined,
+        wanted: one,
+      } as const;
+    });
   return { changes, byHand: [] };
 }
 
@@ -182,6 +190,12 @@ function thirdParties(answer: unknown): readonly Readonly<Record<string, unknown
     const name = ["oidc_issuer_url", "jwks_url", "custom_jwks"].find(
       (field) => (fields[field] ?? null) !== null,
     );
-    return name === undefined ? [] : [{ [name]: fields[name] }];
+    if (name === undefined) return [];
+    return [{ [name]: fields[name] }];
   });
+}
+
+/** The same address in another spelling must not be added again with every restore; what is written stays as it was. */
+function spelling(one: Readonly<Record<string, unknown>>): string {
+  return canonical(one).replace(/\/+"\}$/, '"}');
 }

@@ -192,6 +192,28 @@ describe("a restore", () => {
     expect(target.ssl).toBe(false);
   });
 
+  it("adds a third party by what it was made from, and never one that is there in another spelling", async () => {
+    enterSecrets();
+    const [third] = source.thirdParties;
+    target.thirdParties.push({ ...third, id: "theirs", oidc_issuer_url: `${canaries.thirdParty}/` });
+    source.thirdParties.push({
+      ...third,
+      id: "keys",
+      oidc_issuer_url: null,
+      jwks_url: null,
+      custom_jwks: { keys: [] },
+    });
+    source.thirdParties.push({ ...third, id: "slash", oidc_issuer_url: "https://slash.example/" });
+    const { id } = (await harbour.backUp()).snapshot;
+    const { done } = await harbour.restore({ choice: { kind: "id", id } });
+    expect(done?.notWritten).toEqual([]);
+    expect(target.thirdParties.map((one) => one["custom_jwks"] ?? one["oidc_issuer_url"])).toEqual([
+      `${canaries.thirdParty}/`,
+      { keys: [] },
+      "https://slash.example/",
+    ]);
+  });
+
   it("replaces a function of that slug, and leaves others alone", async () => {
     enterSecrets();
     putFunction(target, "second", { listing: { verify_jwt: true }, bytes: bundle("other", 10) });
@@ -228,8 +250,9 @@ describe("a restore", () => {
     source.dataApi["db_pool"] = null;
     target.dataApi["db_pool"] = 20;
     source.postgres = { statement_timeout: "30s" };
-    await harbour.backUp();
-    const { diff, done } = await harbour.restore();
+    // Both were taken within a second, so that neither is surely the latest.
+    const { id } = (await harbour.backUp()).snapshot;
+    const { diff, done } = await harbour.restore({ choice: { kind: "id", id } });
     expect(diff.changes.map(({ field, wanted }) => [field, wanted])).toEqual([
       ["smtp_host", null],
       ["max_connections", undefined],
