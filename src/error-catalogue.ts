@@ -12,6 +12,13 @@ export interface ErrorEntry {
 }
 
 export const errorCatalogue = {
+  "access-token-refused": {
+    family: "user",
+    exitCode: 2,
+    meaning:
+      "Supabase's Management API does not accept the access token, or shows it no such project. Nothing was started.",
+    cure: "Make a new access token in the dashboard by a member of the project's organization, store it as the secret, and check the project's ref.",
+  },
   "alert-failed": {
     family: "ours",
     exitCode: 1,
@@ -262,6 +269,33 @@ export const errorCatalogue = {
     exitCode: 2,
     meaning: "The policy names an environment variable that is not set in this step.",
     cure: "Add the `env:` lines that the message shows to the step, and create the secrets in the repository's settings.",
+  },
+  "project-api-unreachable": {
+    family: "ours",
+    exitCode: 1,
+    meaning:
+      "Supabase's Management API could not be asked, answered with server errors, or asked to wait, also after several tries.",
+    cure: "See status.supabase.com and run it again. A restore of settings can be repeated: it writes only what still differs.",
+  },
+  "project-api-unusable": {
+    family: "ours",
+    exitCode: 1,
+    meaning:
+      "An answer of Supabase's Management API was not what the API promises: cut, too large, a redirect.",
+    cure: "Run it again; if it stays, report it with the message.",
+  },
+  "project-settings-incomplete": {
+    family: "ours",
+    exitCode: 1,
+    meaning:
+      "Some settings of the project were not taken, or are not what was written. The others are in place; nothing was undone.",
+    cure: "Read the reasons in the report, then run the restore again: it writes only what still differs.",
+  },
+  "project-settings-missing": {
+    family: "user",
+    exitCode: 2,
+    meaning: "The snapshot holds no settings of a Supabase project. Nothing was touched.",
+    cure: "Choose a snapshot that was taken with an access token; docs/supabase-project-settings.md says how.",
   },
   "privilege-missing": {
     family: "user",

@@ -1,8 +1,11 @@
-/** The Supabase project that an operation on buckets talks to. */
+/** The Supabase project that an operation talks to. */
 import { LifeboatError } from "../errors.ts";
 import type { BucketTarget } from "../operations/restore-buckets.ts";
+import { ManagementApi } from "../supabase/management-api.ts";
+import { managementApiUrl } from "../supabase/management-connection.ts";
 import { storageApi, type StorageApi, type StorageConnection } from "../supabase/storage-api.ts";
 import { AdaptiveLimit } from "../system/adaptive-limit.ts";
+import type { ProjectInputs } from "./project-settings-inputs.ts";
 import type { BucketTargetInputs } from "./restore/inputs.ts";
 import type { Surroundings } from "./surroundings.ts";
 
@@ -43,4 +46,13 @@ export function bucketTarget(
   const { host } = new URL(target.connection.url);
   const [, ref] = /^([a-z0-9]+)\.supabase\.(?:co|in|red)$/.exec(host) ?? [];
   return { ...target, api, name: ref ?? host };
+}
+
+/** What asks for a project's settings, and writes them; `chosenUrl` is SUPABASE_API_URL. */
+export function managementApi(
+  { project, token }: ProjectInputs,
+  chosenUrl: string | undefined,
+  { logger, signal }: Pick<Surroundings, "logger" | "signal">,
+): ManagementApi {
+  return new ManagementApi({ apiUrl: managementApiUrl(chosenUrl), project, token }, { logger, signal });
 }

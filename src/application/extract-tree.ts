@@ -61,12 +61,13 @@ export async function listTar(tar: AsyncIterable<Uint8Array>): Promise<ExtractRe
   return report;
 }
 
-interface TarEntry {
+export interface TarEntry {
   readonly header: Headers;
   readonly body: AsyncIterable<Uint8Array>;
 }
 
-async function* entriesOf(tar: AsyncIterable<Uint8Array>): AsyncGenerator<TarEntry, void, undefined> {
+/** Entries in their order; each body must be read to its end before the next one. Names are not checked. */
+export async function* entriesOf(tar: AsyncIterable<Uint8Array>): AsyncGenerator<TarEntry, void, undefined> {
   const extracting = extract();
   const feeding = (async () => {
     for await (const bytes of tar) {

@@ -1,10 +1,14 @@
 import { copyAfterBackup, openCopies, inputFindings } from "../actions/copies.ts";
 import { appBackupInputs } from "../actions/app-backup/inputs.ts";
 import { applicationRestoreInputs } from "../actions/restore/inputs.ts";
+import { countOf, projectRestoreError, projectRestoreFindings } from "../actions/restore/report-project.ts";
 import { backUpApplication } from "../operations/back-up-application.ts";
 import { onlySource } from "../operations/list-snapshots.ts";
+import { renderSettingsDiff, shownDiff } from "../operations/render-settings-diff.ts";
 import { restoreApplication } from "../operations/restore-application.ts";
+import { type ProjectRestoreReport, restoreProjectSettings } from "../operations/restore-project-settings.ts";
 import { choosePolicySource } from "../actions/policy-source.ts";
+import { managementApi } from "../actions/project.ts";
 import { cliSurroundings, terminalPolicy } from "./cli-surroundings.ts";
 import { tell, withCopies } from "./copies.ts";
 import { environmentVariable } from "./environment.ts";
@@ -32,7 +36,12 @@ export const backupApplicationCommand: CliCommand = {
       .option("--bundle <true|false>", "whether to bundle the repository (default: true)")
       .option("--environment <env:NAME|file:PATH>", "the environment file's text")
       .option("--settings-token <env:NAME|file:PATH>", "GitHub token that may read the repository's settings")
-      .option("--repository <owner/name>", "whose settings");
+      .option("--repository <owner/name>", "whose settings")
+      .option(
+        "--access-token <env:NAME|file:PATH>",
+        "Supabase access token: a project's settings are kept too",
+      )
+      .option("--project <ref>", "whose settings: the 20 letters of https://<ref>.supabase.co");
     repeatable(command, "--paths, --path <path>", "file or folder to keep; may be repeated");
     repeatable(command, "--config <path>", "folder of configuration; may be repeated");
     return repeatable(command, "--exclude <glob>", "no entries like this; may be repeated");
@@ -47,8 +56,12 @@ export const backupApplicationCommand: CliCommand = {
     const surroundings = await cliSurroundings(cli, inputs);
     const apiUrl = environmentVariable("GITHUB_API_URL") ?? "https://api.github.com";
     const settings = inputs.settings === undefined ? undefined : { ...inputs.settings, apiUrl };
+    const project =
+      inputs.project === undefined
+        ? undefined
+        : managementApi(inputs.project, environmentVariable("SUPABASE_API_URL"), surroundings);
     const copies = openCopies(inputs.copyTo, surroundings);
-    const report = await backUpApplication({ ...inputs, settings }, surroundings);
+    const report = await backUpApplication({ ...inputs, settings, project }, surroundings);
     const { snapshot, contents, seconds } = report;
     const findings = [...inputFindings(inputs), ...report.findings];
     tell(cli, findings);
@@ -65,23 +78,56 @@ export const backupApplicationCommand: CliCommand = {
 
 export const restoreApplicationCommand: CliCommand = {
   path: ["restore", "application"],
-  summary: "write code and configuration into a folder",
+  summary: "write code and configuration into a folder, or a project's settings into a project",
   configure: (command) =>
     withTrust(withKey(withSnapshot(command)))
       .option("--target-directory <path>", "absolute path of the folder to write into")
-      .option("--confirm <path>", "the same path again: needed where something in it is replaced")
-      .option("--dry-run", "show what would be written"),
+      .option("--project-settings <ref>", "instead of a folder: the Supabase project to write settings into")
+      .option("--access-token <env:NAME|file:PATH>", "Supabase access token that may change that project")
+      .option(
+        "--confirm <name>",
+        "the folder's path or the project's ref: needed where something is replaced",
+      )
+      .option("--dry-run", "show what would be written, of settings a diff")
+      .option("--plan-hash <hash>", "write only the settings that a dry run showed"),
   async run(cli, flags) {
     const inputs = cli.readInputs(identityFromFile(flags), needingStore(flags, applicationRestoreInputs));
     const surroundings = await cliSurroundings(cli, inputs);
     const source = await onlySource(surroundings.store, inputs.source, inputs.kind);
     const trust = terminalTrust(inputs, surroundings);
     return await witnessedRestore(inputs, source, trust, surroundings, async () => {
-      const report = await restoreApplication({ ...inputs, source, trust }, surroundings);
+      const { project, folder } = { folder: "", ...inputs.target };
+      if (project !== undefined) {
+        const api = managementApi(project, environmentVariable("SUPABASE_API_URL"), surroundings);
+        const report = await restoreProjectSettings({ ...inputs, source, trust, api }, surroundings);
+        const result = describeProject(report);
+        return { result, snapshot: report.snapshot.id, findings: projectRestoreFindings(report) };
+      }
+      const report = await restoreApplication({ ...inputs, folder, source, trust }, surroundings);
       const lines = report.written.map(({ path, bytes }) => `${path}  ${formatBytes(bytes)}`);
-      const end = report.isDryRun ? "Nothing was written." : `Written into ${inputs.folder}.`;
+      const end = report.isDryRun ? "Nothing was written." : `Written into ${folder}.`;
       const result = { document: report, text: [...lines, end].join("\n") };
       return { result, snapshot: report.snapshot.id, findings: [] };
     });
   },
 };
+
+function describeProject(report: ProjectRestoreReport): CommandResult {
+  const { done, project, seconds } = report;
+  const error = projectRestoreError(report);
+  const end =
+    done === undefined
+      ? ["Nothing was written."]
+      : [
+          ...done.notWritten.map(
+            ({ setting, fields, reason, inside }) =>
+              `not written: ${setting} (${fields.join(", ")}): ${reason}${inside === undefined ? "" : `: ${inside}`}`,
+          ),
+          `Wrote ${countOf(done.written)} settings into project ${project} and read them back, ${seconds.toFixed(1)} s.`,
+        ];
+  return {
+    document: { ...report, diff: shownDiff(report.diff) },
+    text: [renderSettingsDiff(report), ...end].join("\n"),
+    ...(error === undefined ? {} : { error }),
+  };
+}

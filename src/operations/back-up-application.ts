@@ -21,8 +21,11 @@ import { globMatcher } from "../storage/object-filter.ts";
 import type { Draft, Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
+import { readSettings } from "../supabase/read-project-settings.ts";
+import type { ManagementApi } from "../supabase/management-api.ts";
 import { streamOf } from "../system/stream-of.ts";
 import type { Finding } from "../verification/findings.ts";
+import { projectFindings, storeProjectSettings } from "./back-up-project-settings.ts";
 import { newestHeads } from "./history.ts";
 
 export interface ApplicationBackupRequest {
@@ -42,6 +45,8 @@ export interface ApplicationBackupRequest {
   readonly environment: string | undefined;
   /** Absent where no token may ask GitHub. */
   readonly settings: Omit<SettingsRequest, "sleep"> | undefined;
+  /** Absent where no access token is given. */
+  readonly project?: ManagementApi | undefined;
 }
 
 export interface ApplicationSurroundings {
@@ -74,6 +79,7 @@ export async function backUpApplication(
   const repository = request.bundlesRepository ? await inspectRepository(request.workspace) : undefined;
   const settings =
     request.settings === undefined ? undefined : await readRepositorySettings(request.settings);
+  const project = request.project === undefined ? undefined : await readSettings(request.project);
   const history = await newestHeads(store, source);
 
   const id = newSnapshotId(started);
@@ -110,6 +116,10 @@ export async function backUpApplication(
         kinds: Object.keys(present),
         unreadable: unreadable.map((one) => ({ ...one })),
       };
+    }
+    if (request.project !== undefined && project !== undefined) {
+      const taken = clock.now().toISOString();
+      application.project = await storeProjectSettings(request.project, { read: project, taken }, parts);
     }
     const { files } = parts;
     const contents: Contents = { formatVersion: 1, id, source, files: [...files], application };
@@ -198,14 +208,21 @@ function treesOf(request: ApplicationBackupRequest): Record<"files" | "config", 
 }
 
 function requireSomething(request: ApplicationBackupRequest): void {
-  const { bundlesRepository, paths, config, environment } = request;
+  const { bundlesRepository, paths, config, environment, project } = request;
   if (bundlesRepository || paths.length > 0 || config.length > 0 || environment !== undefined) return;
+  if (project !== undefined) return;
   throw new LifeboatError("input-invalid", "There is nothing to back up.", {
-    hint: "Give the repository, paths, config or an environment.",
+    hint: "Give the repository, paths, config, an environment or an access token.",
   });
 }
 
-function findingsOf({ repository, settings, files, config }: ApplicationContents): readonly Finding[] {
+function findingsOf({
+  repository,
+  settings,
+  files,
+  config,
+  project,
+}: ApplicationContents): readonly Finding[] {
   const findings: Finding[] = [];
   const warn = (code: string, sentence: string, remedy: string): void =>
     void findings.push({ level: "warning", code, sentence, publicSentence: sentence, remedy });
@@ -232,5 +249,5 @@ function findingsOf({ repository, settings, files, config }: ApplicationContents
       "Give a fine-grained token with read access to administration, variables, secrets and environments.",
     );
   }
-  return findings;
+  return project === undefined ? findings : [...findings, ...projectFindings(project)];
 }

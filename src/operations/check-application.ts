@@ -4,7 +4,7 @@ import { createWriteStream } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { type ExtractReport, extractTar, listTar } from "../application/extract-tree.ts";
+import { entriesOf, type ExtractReport, extractTar, listTar } from "../application/extract-tree.ts";
 import { cloneBundle } from "../application/git-repository.ts";
 import { LifeboatError } from "../errors.ts";
 import { folderNameOfThisProcess, sweepThrowawayFolders } from "../postgres/throwaway-server-folders.ts";
@@ -12,6 +12,7 @@ import type { Identities } from "../seal/identities.ts";
 import { decompressStream } from "../seal/zstd.ts";
 import type { ApplicationContents } from "../snapshot/application-contents.ts";
 import { applicationOf, type Contents, type ContentsFile } from "../snapshot/contents.ts";
+import { readProjectSettings } from "../snapshot/project-settings.ts";
 import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
 import type { Store } from "../store/store.ts";
 import type { Logger } from "../system/logger.ts";
@@ -81,9 +82,32 @@ async function checkPart(
     const found = level === "restored" ? await extractTar(raw, target) : await listTar(raw);
     return compareTree(role, application[role], found);
   }
+  if (role === "project-functions") return await checkFunctions(raw, application);
+  const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of raw) bytes += chunk.length;
+  for await (const chunk of raw) {
+    bytes += chunk.length;
+    if (role === "project-settings") chunks.push(chunk);
+  }
+  if (role === "project-settings") readProjectSettings(Buffer.concat(chunks));
   return bytes === rawBytes ? [] : [differs(`The ${role} has ${bytes} bytes instead of ${rawBytes}.`)];
+}
+
+/** Each body by its hash: they are deployed as they are. */
+async function checkFunctions(
+  raw: AsyncIterable<Uint8Array>,
+  { project }: ApplicationContents,
+): Promise<readonly Finding[]> {
+  const wanted = new Map(project?.functions.map(({ file, sha256 }) => [file, sha256]));
+  let others = 0;
+  for await (const { header, body } of entriesOf(raw)) {
+    const hash = createHash("sha256");
+    for await (const chunk of body) hash.update(chunk);
+    if (wanted.get(header.name) === hash.digest("hex")) wanted.delete(header.name);
+    else others += 1;
+  }
+  if (wanted.size === 0 && others === 0) return [];
+  return [differs(`${wanted.size} bodies of functions are missing, ${others} are not those recorded.`)];
 }
 
 async function checkBundle(

@@ -7,35 +7,18 @@ import { pipeline } from "node:stream/promises";
 import { extractTar } from "../application/extract-tree.ts";
 import { cloneBundle } from "../application/git-repository.ts";
 import { LifeboatError } from "../errors.ts";
-import type { Identities } from "../seal/identities.ts";
 import { applicationOf, type Contents, type ContentsFile } from "../snapshot/contents.ts";
 import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
-import type { Store } from "../store/store.ts";
-import type { Clock } from "../system/clock.ts";
-import type { Logger } from "../system/logger.ts";
 import { rawPart } from "./check-application.ts";
-import { refuseForged } from "./check-history.ts";
-import { locateSnapshot, namingOthers, type SnapshotChoice } from "./locate-snapshot.ts";
-import type { Trust } from "./vouched-documents.ts";
-import { readSealedContents } from "./sealed-files.ts";
+import { namingOthers } from "./locate-snapshot.ts";
+import { type ApplicationSurroundings, type ChosenApplication, openApplication } from "./open-application.ts";
 
-export interface ApplicationRestoreRequest {
-  readonly source: string;
-  readonly choice: SnapshotChoice;
-  readonly identities: Identities;
+export interface ApplicationRestoreRequest extends ChosenApplication {
   /** Absolute. Made if its parent exists. */
   readonly folder: string;
   /** Must equal `folder` where something stands in it. */
   readonly confirm: string | undefined;
   readonly dryRun: boolean;
-  readonly trust?: Trust;
-}
-
-export interface ApplicationRestoreSurroundings {
-  readonly store: Store;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly zstd: string | undefined;
 }
 
 export interface ApplicationRestoreReport {
@@ -53,27 +36,17 @@ const places: Partial<Record<ContentsFile["role"], string>> = {
   config: "config",
   environment: "environment",
   settings: "settings.json",
+  "project-settings": "project-settings.json",
+  "project-functions": "project-functions",
 };
 
 export async function restoreApplication(
   request: ApplicationRestoreRequest,
-  surroundings: ApplicationRestoreSurroundings,
+  surroundings: ApplicationSurroundings,
 ): Promise<ApplicationRestoreReport> {
-  const { clock, logger, store } = surroundings;
+  const { clock } = surroundings;
   const startedMs = clock.elapsedMs();
-  const { snapshot, storeFindings, newestWhole } = await locateSnapshot(
-    store,
-    request.source,
-    request.choice,
-  );
-  for (const { sentence, remedy } of storeFindings) logger.warning(`${sentence} ${remedy}`);
-  if (snapshot.kind !== "application") {
-    throw new LifeboatError("input-invalid", `Snapshot ${snapshot.id} is one of a ${snapshot.kind}.`, {
-      hint: `Restore it with kind ${snapshot.kind}, or name the source of the application.`,
-    });
-  }
-  await refuseForged(store, snapshot, { trust: request.trust ?? { signers: [] }, now: clock.now(), logger });
-  const contents = await namingOthers(newestWhole, readSealedContents(store, snapshot, request.identities));
+  const { snapshot, contents, newestWhole } = await openApplication(request, surroundings);
   const written = contents.files.map(({ role, rawBytes }) => ({ path: placeOf(role), bytes: rawBytes }));
   const seconds = (): number => (clock.elapsedMs() - startedMs) / 1000;
   if (request.dryRun) return { snapshot, written, isDryRun: true, seconds: seconds() };
@@ -123,12 +96,12 @@ async function writeParts(
   { identities }: ApplicationRestoreRequest,
   snapshot: SnapshotJson,
   contents: Contents,
-  surroundings: ApplicationRestoreSurroundings,
+  surroundings: ApplicationSurroundings,
 ): Promise<void> {
   for (const file of contents.files) {
     const raw = rawPart(surroundings, snapshot, file, identities);
     const path = join(folder, placeOf(file.role));
-    if (file.role === "files" || file.role === "config") {
+    if (file.role === "files" || file.role === "config" || file.role === "project-functions") {
       await mkdir(path, { mode: 0o755 });
       await extractTar(raw, path);
     } else if (file.role === "repository") {

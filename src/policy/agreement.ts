@@ -171,7 +171,7 @@ function placeOf(store: ReadStore): string {
 function sourceFaults(read: Sections): readonly Fault[] {
   const retention = retentionOf(read);
   const faults = Object.entries(read.sources ?? {}).flatMap(([name, source]) =>
-    source === undefined ? [] : paceFaults(name, source, retention),
+    source === undefined ? [] : [...paceFaults(name, source, retention), ...projectFaults(name, source)],
   );
   if (read.retention !== undefined && tiers.every((tier) => read.retention?.[tier] === undefined)) {
     const asked = read.retention["keep-at-least"];
@@ -222,6 +222,31 @@ function paceFaults(name: string, source: ReadSource, retention: Retention): Fau
     });
   }
   return faults;
+}
+
+/** A token may see many projects. */
+function projectFaults(name: string, source: ReadSource): readonly Fault[] {
+  if (source.type !== "application") return [];
+  const path = ["sources", name];
+  if (source["access-token"] !== undefined && source.project === undefined) {
+    return [
+      {
+        path: [...path, "access-token"],
+        sentence: "is given without the project whose settings it reads.",
+        cure: "Add project: and the 20 letters of https://REF.supabase.co beside it.",
+        atKey: true,
+      },
+    ];
+  }
+  if (source.project === undefined || source["access-token"] !== undefined) return [];
+  return [
+    {
+      path: [...path, "project"],
+      sentence: "is given without the token that reads its settings.",
+      cure: "Add access-token: { secret: SUPABASE_ACCESS_TOKEN }.",
+      atKey: true,
+    },
+  ];
 }
 
 function checkFaults({ verify, sources }: Sections): readonly Fault[] {

@@ -158,6 +158,7 @@ function sourceFrom(name: string, source: ReadSource, retention: Retention): Pol
         exclude: source.exclude ?? [],
         ...given("env", source.env),
         ...given("accessToken", source["access-token"]),
+        ...given("project", source.project),
         onPush: source["on-push"] ?? true,
       };
   }

@@ -103,6 +103,8 @@ interface ApplicationSource {
   readonly env?: SecretReference;
   /** Supabase's management token: the project's settings are backed up too. */
   readonly accessToken?: SecretReference;
+  /** Whose settings: the project's ref. Given where `accessToken` is. */
+  readonly project?: string;
   readonly onPush: boolean;
 }
 

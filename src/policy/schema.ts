@@ -88,6 +88,9 @@ export const sourceShapes = {
     "access-token": secret
       .optional()
       .meta({ description: "Supabase management token: the project's settings are backed up too." }),
+    project: shaped(/^[a-z]{20}$/, "the ref of a Supabase project", "abcdefghijklmnopqrst")
+      .optional()
+      .meta({ description: "Whose settings: the project's ref, the 20 letters of https://REF.supabase.co." }),
     "on-push": z
       .boolean()
       .optional()

@@ -40,6 +40,8 @@ export interface RunContext {
   readonly serverUrl: string;
   /** GITHUB_API_URL, without a slash at the end. */
   readonly apiUrl: string;
+  /** SUPABASE_API_URL, where a stand-in takes the place of the Management API. */
+  readonly supabaseApiUrl: string | undefined;
   /** GITHUB_WORKSPACE: the caller's checkout. */
   readonly workspace: string;
   /** RUNNER_TEMP: emptied by the runner after each job. /tmp is a small memory disk on newer images. */
@@ -77,6 +79,7 @@ export function readRunContext(environment: Environment = process.env): RunConte
     sha: get("GITHUB_SHA"),
     serverUrl,
     apiUrl: withoutSlash(get("GITHUB_API_URL") ?? "https://api.github.com"),
+    supabaseApiUrl: get("SUPABASE_API_URL"),
     workspace: get("GITHUB_WORKSPACE") ?? process.cwd(),
     temporaryFolder: get("RUNNER_TEMP") ?? tmpdir(),
     isGithubHosted: get("RUNNER_ENVIRONMENT") === "github-hosted",

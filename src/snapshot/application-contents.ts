@@ -1,5 +1,6 @@
 /** The application half of contents.json: what code, files and settings a snapshot holds. */
 import { z } from "zod";
+import { projectContents } from "./project-settings.ts";
 
 const count = z.int().nonnegative();
 
@@ -35,6 +36,8 @@ export const applicationContents = z.looseObject({
       unreadable: z.array(z.looseObject({ kind: z.string(), status: z.int() })),
     })
     .exactOptional(),
+  /** Of a Supabase project. */
+  project: projectContents.exactOptional(),
 });
 
 export type ApplicationContents = z.infer<typeof applicationContents>;

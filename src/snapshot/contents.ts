@@ -106,6 +106,8 @@ export const partRoles = [
   "config",
   "environment",
   "settings",
+  "project-settings",
+  "project-functions",
 ] as const;
 
 const contentsSchema = z.looseObject({

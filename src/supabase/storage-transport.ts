@@ -10,7 +10,7 @@ import type { Logger } from "../system/logger.ts";
 import { streamOf } from "../system/stream-of.ts";
 import { type StorageConnection, storageHeaders } from "./storage-connection.ts";
 import { isOverload, isPassing, parseFailure } from "./storage-failures.ts";
-import { TemporaryFailure, Watch, watched } from "./watched-request.ts";
+import { retryAfter, TemporaryFailure, waitBefore, Watch, watched } from "./watched-request.ts";
 
 export interface StorageOptions {
   readonly logger: Logger;
@@ -52,9 +52,6 @@ export interface StreamedAnswer extends Answer {
   close(): void;
 }
 
-const firstWaitMs = 1000;
-const longestWaitMs = 30_000;
-const longestRetryAfterMs = 120_000;
 /** Of an error's body; of a whole one there is no limit, as listings are pages. */
 const errorBodyBytes = 64 * 1024;
 
@@ -87,12 +84,10 @@ export class StorageTransport {
     }
   }
 
-  /** The wait before the next try: twice as long each time, spread by chance, never shorter than the server asks for. */
   async pause(attempt: number, after: TemporaryFailure): Promise<void> {
     const { sleep = realSleep, random = Math.random, signal, logger } = this.#options;
-    const longest = Math.min(longestWaitMs, firstWaitMs * 2 ** (attempt - 1));
-    const wait = Math.max(longest / 2 + (random() * longest) / 2, after.retryAfterMs ?? 0);
-    const { failure } = after;
+    const { failure, retryAfterMs } = after;
+    const wait = waitBefore(attempt, { random, retryAfterMs });
     logger.debug(
       `Storage API, try ${attempt}: ${failure === undefined ? "connection broke" : `status ${failure.status}`}; again in ${Math.round(wait)} ms.`,
     );
@@ -235,16 +230,6 @@ async function errorBody(
     failure,
     retryAfterMs: retryAfter(response.headers),
   });
-}
-
-/** Seconds, or a date, which counts from the server's own. */
-function retryAfter(headers: Headers): number | undefined {
-  const value = headers.get("retry-after");
-  if (value === null) return undefined;
-  const wait = /^\d+$/.test(value)
-    ? Number(value) * 1000
-    : Date.parse(value) - Date.parse(headers.get("date") ?? "");
-  return Number.isFinite(wait) ? Math.min(longestRetryAfterMs, Math.max(0, wait)) : undefined;
 }
 
 /** A listing that was cut where chunked framing does not show it is no answer. */

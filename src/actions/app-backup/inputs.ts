@@ -3,10 +3,10 @@ import { resolve } from "node:path";
 import { LifeboatError } from "../../errors.ts";
 import type { InputReader } from "../../runner/input-reader.ts";
 import { globMatcher } from "../../storage/object-filter.ts";
-import type { Finding } from "../../verification/findings.ts";
 import { type BackupInputs, backupInputs } from "../backup-inputs.ts";
 import { namedBySource, optionalSecret } from "../policy-secrets.ts";
 import type { ChosenSource, SourceOf } from "../policy-source.ts";
+import { projectBackedUp, type ProjectInputs } from "../project-settings-inputs.ts";
 
 export interface AppBackupInputs extends BackupInputs {
   /** As given: relative to the runner's workspace, or to the present folder of a terminal. */
@@ -17,6 +17,8 @@ export interface AppBackupInputs extends BackupInputs {
   readonly exclude: readonly string[];
   readonly environment: string | undefined;
   readonly settings: SettingsInputs | undefined;
+  /** The Supabase project whose settings are backed up too. */
+  readonly project: ProjectInputs | undefined;
   readonly postgresBin: undefined;
 }
 
@@ -36,7 +38,6 @@ export function appBackupInputs(
   exclude.forEach(globMatcher);
   return {
     ...common,
-    findings: [...common.findings, ...(source?.accessToken === undefined ? [] : [projectSettingsFinding()])],
     workspace: resolve(read.string("workspace", ".")),
     bundlesRepository: read.boolean("bundle", true),
     paths: read.optional.list("paths") ?? source?.paths ?? [],
@@ -49,16 +50,9 @@ export function appBackupInputs(
       (text) => text,
     ),
     settings: settingsInputs(read),
+    project: projectBackedUp(read, chosen),
     postgresBin: undefined,
   };
-}
-
-/** Said, not passed over: whoever wrote `access-token` relies on it. */
-function projectSettingsFinding(): Finding {
-  const sentence =
-    "The policy asks for the Supabase project's settings, which this version does not back up.";
-  const remedy = "Keep them by hand, and take `access-token` out of the policy.";
-  return { level: "warning", code: "project-settings-left-out", sentence, publicSentence: sentence, remedy };
 }
 
 function settingsInputs(read: InputReader): SettingsInputs | undefined {

@@ -27,6 +27,7 @@ export function reportApplicationBackup(report: ApplicationBackupReport, store: 
         ["Files", String(objects)],
         ["Environment file", contents.environment === undefined ? "none" : "sealed by itself"],
         ["Repository's settings", String(contents.settings?.kinds.length ?? 0)],
+        ["Supabase project's settings", projectLine(contents.project)],
         ["Size, sealed", `${megabytes(rawBytes)}, ${megabytes(sealedBytes)}`],
         ["Tiers", snapshot.tiers.join(", ")],
         ["Took", `${seconds.toFixed(1)} s`],
@@ -42,4 +43,11 @@ export function reportApplicationBackup(report: ApplicationBackupReport, store: 
       numbers: { refs, files: objects, rawBytes, sealedBytes, seconds },
     },
   };
+}
+
+function projectLine(project: ApplicationBackupReport["contents"]["project"]): string {
+  if (project === undefined) return "not asked for";
+  const { settings, functions, notReturned } = project;
+  const secrets = notReturned === 0 ? "" : `; needs a person: ${notReturned} secrets to be entered again`;
+  return `${settings.length}, ${functions.length} functions with their bodies${secrets}`;
 }

@@ -12,6 +12,7 @@ import type { Identities } from "../../seal/identities.ts";
 import { parseSource } from "../source-name.ts";
 import type { ObjectFilter } from "../../storage/object-filter.ts";
 import type { StorageConnection } from "../../supabase/storage-api.ts";
+import { projectRestored, type ProjectInputs } from "../project-settings-inputs.ts";
 import { chosenObjects, optionalStorageConnection } from "../storage-inputs.ts";
 import { optionalIdentities, snapshotChoice } from "../snapshot-inputs.ts";
 import { type TrustInputs, trustInputs } from "../trust-inputs.ts";
@@ -57,8 +58,9 @@ export type BucketTargetInputs =
 
 export interface ApplicationRestoreInputs extends CommonInputs {
   readonly kind: "application";
-  /** Absolute. */
-  readonly folder: string;
+  readonly target:
+    | { /** Absolute. */ readonly folder: string; readonly project?: undefined }
+    | { /** Its settings are written, and nothing else. */ readonly project: ProjectInputs };
 }
 
 export type RestoreInputs = DatabaseRestoreInputs | BucketRestoreInputs | ApplicationRestoreInputs;
@@ -66,20 +68,38 @@ export type RestoreInputs = DatabaseRestoreInputs | BucketRestoreInputs | Applic
 export function restoreInputs(read: InputReader): RestoreInputs {
   const kind = read.enum("kind", ["database", "storage", "application"], "database");
   const common = commonInputs(read);
-  // Both are read: a value that does not fit is worth telling even where it belongs to the other kind.
+  // All are read: a value that does not fit is worth telling even where it belongs to another kind.
   const database = databaseInputs(read, common, kind === "database");
   const buckets = bucketInputs(read, common, kind === "storage");
-  if (kind === "application") return applicationInputs(read, common);
+  const application = applicationInputs(read, common, kind === "application");
+  if (kind === "application") return application;
   return kind === "storage" ? buckets : database;
 }
 
 /** The flags of `lifeboat restore application`. */
 export function applicationRestoreInputs(read: InputReader): ApplicationRestoreInputs {
-  return applicationInputs(read, commonInputs(read));
+  return applicationInputs(read, commonInputs(read), true);
 }
 
-function applicationInputs(read: InputReader, common: CommonInputs): ApplicationRestoreInputs {
-  return { ...common, kind: "application", folder: read.parsed("target-directory", parseDirectory) };
+function applicationInputs(
+  read: InputReader,
+  common: CommonInputs,
+  isMeant: boolean,
+): ApplicationRestoreInputs {
+  const project = projectRestored(read);
+  const isProject = read.optional.string("project-settings") !== undefined;
+  const folder = read.optional.parsed("target-directory", parseDirectory);
+  if (isMeant && isProject && folder !== undefined) {
+    read.problem("target-directory", "a project is given as well.", "Write a folder first, then settings.");
+  } else if (isMeant && !isProject && folder === undefined) {
+    read.problem(
+      "target-directory",
+      "is missing.",
+      "Give the folder to write into, or with `project-settings` the project whose settings are written.",
+    );
+  }
+  const target = project === undefined ? { folder: folder as string } : { project };
+  return { ...common, kind: "application", target };
 }
 
 /** The flags of `lifeboat restore database`. */

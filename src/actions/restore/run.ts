@@ -1,17 +1,19 @@
 import { onlySource } from "../../operations/list-snapshots.ts";
 import { restoreApplication } from "../../operations/restore-application.ts";
 import { restoreBuckets } from "../../operations/restore-buckets.ts";
+import { restoreProjectSettings } from "../../operations/restore-project-settings.ts";
 import { restoreSnapshot } from "../../operations/restore-snapshot.ts";
 import { runnerHook } from "../../runner/hook.ts";
 import type { ActionResult, Runner } from "../../runner/run-action.ts";
 import type { Finding } from "../../verification/findings.ts";
-import { bucketTarget } from "../project.ts";
+import { bucketTarget, managementApi } from "../project.ts";
 import { runnerSurroundings } from "../surroundings.ts";
 import { githubOf, trustOf } from "../trust-inputs.ts";
 import { actOfRun, type Done, witnessed } from "../witnessed.ts";
 import { restoreInputs } from "./inputs.ts";
 import { reportApplicationRestore } from "./report-application.ts";
 import { reportBucketRestore } from "./report-buckets.ts";
+import { projectRestoreFindings, reportProjectRestore } from "./report-project.ts";
 import { reportRestore } from "./report.ts";
 
 export async function restore(runner: Runner): Promise<ActionResult> {
@@ -33,7 +35,14 @@ export async function restore(runner: Runner): Promise<ActionResult> {
       return doneOf(reportBucketRestore(report, address, disclosure), report.restored?.findings);
     }
     if (inputs.kind === "application") {
-      const report = await restoreApplication({ ...inputs, source, trust }, surroundings);
+      const { project, folder } = { folder: "", ...inputs.target };
+      if (project !== undefined) {
+        const api = managementApi(project, runner.context.supabaseApiUrl, surroundings);
+        const report = await restoreProjectSettings({ ...inputs, source, trust, api }, surroundings);
+        const result = reportProjectRestore(report, address, disclosure);
+        return doneOf(result, projectRestoreFindings(report));
+      }
+      const report = await restoreApplication({ ...inputs, folder, source, trust }, surroundings);
       return doneOf(reportApplicationRestore(report, address));
     }
     const report = await restoreSnapshot(

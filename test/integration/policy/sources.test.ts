@@ -46,14 +46,6 @@ describe("an application", () => {
     expect(end.summary).toContain("sealed by itself");
   });
 
-  test("whose project's settings are asked for is told that they are not kept", async () => {
-    await checkout.policy(
-      `stores: { near: { type: directory, path: ${near} } }
-sources: { app: { type: application, paths: [site], access-token: { secret: SUPABASE_ACCESS_TOKEN } } }\n${retention}`,
-    );
-    expect((await backUpApp(0, {})).summary).toContain("`project-settings-left-out`");
-  });
-
   test("is backed up from a terminal by the same policy", async () => {
     await checkout.policy(
       `stores: { near: { type: directory, path: ${near} } }\nsources: { ${application} }\n${retention}`,

@@ -64,6 +64,14 @@ describe("every problem is told with its place", () => {
       "5:71 sources.database.evry: is not a key that stands here. Did you mean every?",
     ],
     [
+      "a project's settings by halves",
+      "sources:\n  a: { type: application, access-token: { secret: TOKEN } }\n  b: { type: application, project: abcdefghijklmnopqrst }\n" +
+        "  c: { type: application, access-token: { secret: TOKEN }, project: Mine }",
+      "4:27 sources.a.access-token: is given without the project whose settings it reads. Add project: and the 20 letters of https://REF.supabase.co beside it.",
+      "5:27 sources.b.project: is given without the token that reads its settings. Add access-token: { secret: SUPABASE_ACCESS_TOKEN }.",
+      "6:69 sources.c.project: is not the ref of a Supabase project. Write for example abcdefghijklmnopqrst.",
+    ],
+    [
       "a key far from any",
       database + "keys: { colour: 1 }",
       "4:9 keys.colour: is not a key that stands here. Allowed are rotate.",
