@@ -10,6 +10,7 @@ import { parseSigners, type Signers } from "../snapshot/signed-document.ts";
 import type { Actor } from "../snapshot/tombstone.ts";
 import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
+import type { BackupInputs } from "./backup-inputs.ts";
 
 const ledgerPlaces = ["none", "branch", "store"] as const;
 export type LedgerPlace = (typeof ledgerPlaces)[number];
@@ -26,8 +27,12 @@ export interface TrustInputs extends WitnessInputs {
 export function witnessInputs(read: InputReader): WitnessInputs {
   return {
     signer: read.optional.parsed("signer", (text) => parseSigners(text).join("\n")),
-    ledger: read.enum("ledger", ledgerPlaces, "none"),
+    ledger: ledgerInput(read),
   };
+}
+
+export function ledgerInput(read: InputReader): LedgerPlace {
+  return read.enum("ledger", ledgerPlaces, "none");
 }
 
 export function trustInputs(read: InputReader): TrustInputs {
@@ -63,6 +68,15 @@ export function openLedger(
   }
   const { token, apiUrl } = github;
   return githubLedger({ repository: { owner, name }, token, apiUrl, clock, signingKey });
+}
+
+/** The ledger that a backup is told to. */
+export function backupLedger(
+  { ledgerPlace, signers, signingKey }: Pick<BackupInputs, "ledgerPlace" | "signers" | "signingKey">,
+  means: LedgerMeans,
+): Ledger | undefined {
+  const trusted = signersOf({ signer: undefined, ledger: ledgerPlace, signingKey }, signers);
+  return openLedger(ledgerPlace, signingKey, means, trusted);
 }
 
 /** The ledger that a verification writes to. */

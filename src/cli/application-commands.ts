@@ -1,4 +1,4 @@
-import { copyAfterBackup, openCopies, inputFindings } from "../actions/copies.ts";
+import { copyAfterBackup, doneBackup, openCopies, inputFindings } from "../actions/copies.ts";
 import { appBackupInputs } from "../actions/app-backup/inputs.ts";
 import { applicationRestoreInputs } from "../actions/restore/inputs.ts";
 import { backUpApplication } from "../operations/back-up-application.ts";
@@ -21,7 +21,7 @@ import {
 import type { CliCommand } from "./cli-command.ts";
 import type { CommandResult } from "./exit.ts";
 import { formatBytes } from "./terminal.ts";
-import { terminalTrust, witnessedRestore } from "./terminal-trust.ts";
+import { terminalTrust, witnessedBackup, witnessedRestore } from "./terminal-trust.ts";
 
 export const backupApplicationCommand: CliCommand = {
   path: ["backup", "application"],
@@ -48,18 +48,22 @@ export const backupApplicationCommand: CliCommand = {
     const apiUrl = environmentVariable("GITHUB_API_URL") ?? "https://api.github.com";
     const settings = inputs.settings === undefined ? undefined : { ...inputs.settings, apiUrl };
     const copies = openCopies(inputs.copyTo, surroundings);
-    const report = await backUpApplication({ ...inputs, settings }, surroundings);
-    const { snapshot, contents, seconds } = report;
-    const findings = [...inputFindings(inputs), ...report.findings];
-    tell(cli, findings);
-    const refs = contents.repository?.refs.length ?? 0;
-    const result: CommandResult = {
-      document: { snapshot, contents, findings, seconds },
-      text:
-        `Snapshot ${snapshot.id} of "${snapshot.source}" is stored and read back: ${refs} refs, ${snapshot.totals.objects} files, ` +
-        `${formatBytes(snapshot.totals.rawBytes)} in ${formatBytes(snapshot.totals.sealedBytes)} sealed, ${seconds.toFixed(1)} s.`,
-    };
-    return withCopies(cli, result, await copyAfterBackup(inputs.source, copies, surroundings), snapshot.id);
+    return await witnessedBackup("app-backup", inputs, surroundings, async (seenLedger) => {
+      const report = await backUpApplication({ ...inputs, settings, seenLedger }, surroundings);
+      const { snapshot, contents, seconds } = report;
+      const findings = [...inputFindings(inputs), ...report.findings];
+      tell(cli, findings);
+      const refs = contents.repository?.refs.length ?? 0;
+      const result: CommandResult = {
+        document: { snapshot, contents, findings, seconds },
+        text:
+          `Snapshot ${snapshot.id} of "${snapshot.source}" is stored and read back: ${refs} refs, ${snapshot.totals.objects} files, ` +
+          `${formatBytes(snapshot.totals.rawBytes)} in ${formatBytes(snapshot.totals.sealedBytes)} sealed, ${seconds.toFixed(1)} s.`,
+      };
+      const copied = await copyAfterBackup(inputs.source, copies, surroundings);
+      const told = { snapshot: snapshot.id, findings, copied, copies };
+      return doneBackup(withCopies(cli, result, copied, snapshot.id), told);
+    });
   },
 };
 
