@@ -5,12 +5,15 @@ import { type Ledger, storeLedger } from "../ledger/ledger.ts";
 import type { Trust } from "../operations/vouched-documents.ts";
 import type { InputReader } from "../runner/input-reader.ts";
 import type { RunContext } from "../runner/environment.ts";
-import { parseSigningKey, publicKeyPem, type SigningKey } from "../snapshot/signature.ts";
+import { publicKeyPem, type SigningKey } from "../snapshot/signature.ts";
 import { parseSigners, type Signers } from "../snapshot/signed-document.ts";
 import type { Actor } from "../snapshot/tombstone.ts";
 import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
+import type { Policy } from "../policy/policy.ts";
 import type { BackupInputs } from "./backup-inputs.ts";
+import { signingKeyInput } from "./policy-secrets.ts";
+import type { ChosenSource } from "./policy-source.ts";
 
 const ledgerPlaces = ["none", "branch", "store"] as const;
 export type LedgerPlace = (typeof ledgerPlaces)[number];
@@ -35,8 +38,14 @@ export function ledgerInput(read: InputReader): LedgerPlace {
   return read.enum("ledger", ledgerPlaces, "none");
 }
 
-export function trustInputs(read: InputReader): TrustInputs {
-  return { ...witnessInputs(read), signingKey: read.optional.secret("signing-key", parseSigningKey) };
+/** With a source of a policy also what that says of signatures. */
+export function trustInputs(read: InputReader, chosen?: ChosenSource): TrustInputs {
+  const { signer = signersText(chosen?.policy), ledger } = witnessInputs(read);
+  return { signer, ledger, signingKey: signingKeyInput(read, chosen) };
+}
+
+export function signersText(policy: Policy | undefined): string | undefined {
+  return policy === undefined || policy.signers.length === 0 ? undefined : policy.signers.join("\n");
 }
 
 /** What the ledger on a branch needs. */

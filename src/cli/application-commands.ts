@@ -13,6 +13,7 @@ import {
   needingStore,
   repeatable,
   withKey,
+  withPolicySource,
   withSealing,
   withSnapshot,
   withStore,
@@ -71,12 +72,17 @@ export const restoreApplicationCommand: CliCommand = {
   path: ["restore", "application"],
   summary: "write code and configuration into a folder",
   configure: (command) =>
-    withTrust(withKey(withSnapshot(command)))
+    withPolicySource(withTrust(withKey(withSnapshot(command))))
       .option("--target-directory <path>", "absolute path of the folder to write into")
       .option("--confirm <path>", "the same path again: needed where something in it is replaced")
       .option("--dry-run", "show what would be written"),
   async run(cli, flags) {
-    const inputs = cli.readInputs(identityFromFile(flags), needingStore(flags, applicationRestoreInputs));
+    const named = identityFromFile(flags);
+    const chosen = await choosePolicySource("application", terminalPolicy(cli, named));
+    const inputs = cli.readInputs(
+      named,
+      needingStore(flags, (read) => applicationRestoreInputs(read, chosen)),
+    );
     const surroundings = await cliSurroundings(cli, inputs);
     const source = await onlySource(surroundings.store, inputs.source, inputs.kind);
     const trust = terminalTrust(inputs, surroundings);
