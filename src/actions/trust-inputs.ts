@@ -56,6 +56,7 @@ export interface GitHubPlace {
 }
 
 export interface LedgerMeans {
+  /** Only asked for where the ledger is kept in it. */
   readonly store: Store;
   readonly clock: Clock;
   readonly github: GitHubPlace;
@@ -64,11 +65,12 @@ export interface LedgerMeans {
 export function openLedger(
   place: LedgerPlace,
   signingKey: SigningKey | undefined,
-  { store, clock, github }: LedgerMeans,
+  means: LedgerMeans,
   signers: Signers,
 ): Ledger | undefined {
   if (place === "none") return undefined;
-  if (place === "store") return storeLedger(store, clock, { signingKey, signers });
+  if (place === "store") return storeLedger(means.store, means.clock, { signingKey, signers });
+  const { clock, github } = means;
   const [owner, name] = (github.repository ?? "").split("/");
   if (owner === undefined || name === undefined || github.token === undefined) {
     throw new LifeboatError("input-invalid", "The ledger's branch needs a repository and a token.", {

@@ -75,7 +75,8 @@ export const restoreApplicationCommand: CliCommand = {
     withPolicySource(withTrust(withKey(withSnapshot(command))))
       .option("--target-directory <path>", "absolute path of the folder to write into")
       .option("--confirm <path>", "the same path again: needed where something in it is replaced")
-      .option("--dry-run", "show what would be written"),
+      .option("--dry-run", "show what would be written, and the plan's hash")
+      .option("--plan-hash <hash>", "perform only the plan that a dry run showed"),
   async run(cli, flags) {
     const named = identityFromFile(flags);
     const chosen = await choosePolicySource("application", terminalPolicy(cli, named));
@@ -89,7 +90,9 @@ export const restoreApplicationCommand: CliCommand = {
     return await witnessedRestore(inputs, source, trust, surroundings, async () => {
       const report = await restoreApplication({ ...inputs, source, trust }, surroundings);
       const lines = report.written.map(({ path, bytes }) => `${path}  ${formatBytes(bytes)}`);
-      const end = report.isDryRun ? "Nothing was written." : `Written into ${inputs.folder}.`;
+      const end = report.isDryRun
+        ? `Nothing was written. Plan ${report.planHash}`
+        : `Written into ${inputs.folder}.`;
       const result = { document: report, text: [...lines, end].join("\n") };
       return { result, snapshot: report.snapshot.id, findings: [] };
     });

@@ -121,8 +121,9 @@ export const restoreStorageCommand: CliCommand = {
   },
 };
 
-function describeBuckets({ snapshot, plan, restored, seconds }: BucketRestoreReport): string {
-  if (restored === undefined) return plan === undefined ? "Nothing was written." : renderStoragePlan(plan);
+function describeBuckets({ snapshot, plan, planHash, restored, seconds }: BucketRestoreReport): string {
+  if (restored === undefined)
+    return plan === undefined ? `Nothing was written. Plan ${planHash}` : renderStoragePlan(plan);
   const findings = restored.findings.filter(({ level }) => level !== "info");
   return [
     ...findings.map(({ level, sentence, remedy }) => `${level}: ${sentence} ${remedy}`),

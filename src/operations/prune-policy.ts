@@ -67,6 +67,7 @@ export async function prunePolicy(
             dryRun,
             signingKey,
             by,
+            commit,
           },
           { store, clock, logger },
         );

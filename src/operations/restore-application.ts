@@ -1,6 +1,6 @@
 /** Restores code and configuration into a folder: a bare repository, files, config, environment file, settings. */
 import { randomBytes } from "node:crypto";
-import { createWriteStream } from "node:fs";
+import { createWriteStream, existsSync } from "node:fs";
 import { chmod, lstat, mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -15,6 +15,7 @@ import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
 import { rawPart } from "./check-application.ts";
 import { refuseForged } from "./check-history.ts";
+import { hashOfPlan, requireAgreedPlan } from "./plan-hash.ts";
 import { locateSnapshot, namingOthers, type SnapshotChoice } from "./locate-snapshot.ts";
 import type { Trust } from "./vouched-documents.ts";
 import { readSealedContents } from "./sealed-files.ts";
@@ -28,6 +29,8 @@ export interface ApplicationRestoreRequest {
   /** Must equal `folder` where something stands in it. */
   readonly confirm: string | undefined;
   readonly dryRun: boolean;
+  /** A dry run's hash: the plan must still be that one. */
+  readonly planHash?: string | undefined;
   readonly trust?: Trust;
 }
 
@@ -42,6 +45,8 @@ export interface ApplicationRestoreReport {
   readonly snapshot: SnapshotJson;
   /** What is, or would be, written below the folder. */
   readonly written: readonly { readonly path: string; readonly bytes: number }[];
+  /** Hash of the plan: the snapshot, the folder, what is written there and what of it stands there. */
+  readonly planHash: string;
   readonly isDryRun: boolean;
   readonly seconds: number;
 }
@@ -76,8 +81,13 @@ export async function restoreApplication(
   const contents = await namingOthers(newestWhole, readSealedContents(store, snapshot, request.identities));
   const written = contents.files.map(({ role, rawBytes }) => ({ path: placeOf(role), bytes: rawBytes }));
   const seconds = (): number => (clock.elapsedMs() - startedMs) / 1000;
-  if (request.dryRun) return { snapshot, written, isDryRun: true, seconds: seconds() };
-  const replaced = await prepareFolder(request, contents);
+  const { folder } = request;
+  const replaced = await takenIn(folder, contents);
+  const planHash = hashOfPlan({ snapshot: snapshot.id, sha256: snapshot.sha256, folder, written, replaced });
+  requireAgreedPlan(request.planHash, planHash);
+  if (request.dryRun) return { snapshot, written, planHash, isDryRun: true, seconds: seconds() };
+  requireConfirmation(request, replaced);
+  if (!existsSync(folder)) await mkdir(folder, { mode: 0o700 });
   const staged = join(request.folder, `.lifeboat-${randomBytes(6).toString("hex")}`);
   await mkdir(staged, { mode: 0o700 });
   try {
@@ -87,7 +97,7 @@ export async function restoreApplication(
   } finally {
     await rm(staged, { recursive: true, force: true });
   }
-  return { snapshot, written, isDryRun: false, seconds: seconds() };
+  return { snapshot, written, planHash, isDryRun: false, seconds: seconds() };
 }
 
 function placeOf(role: ContentsFile["role"]): string {
@@ -96,17 +106,18 @@ function placeOf(role: ContentsFile["role"]): string {
   throw new LifeboatError("snapshot-damaged", `An application snapshot has no part for ${role}.`);
 }
 
-/** The names that stand where something will be written; refused unless the folder's own name was typed. */
-async function prepareFolder(
-  { folder, confirm }: ApplicationRestoreRequest,
-  { files }: Contents,
-): Promise<readonly string[]> {
+/** The names that stand where something will be written. */
+async function takenIn(folder: string, { files }: Contents): Promise<readonly string[]> {
   const there = await lstat(folder).catch(() => undefined);
-  if (there === undefined) await mkdir(folder, { mode: 0o700 });
-  else if (!there.isDirectory()) throw new LifeboatError("restore-file-exists", `${folder} is no folder.`);
+  if (there === undefined) return [];
+  if (!there.isDirectory()) throw new LifeboatError("restore-file-exists", `${folder} is no folder.`);
   const wanted = new Set(files.map(({ role }) => placeOf(role)));
-  const taken = (await readdir(folder)).filter((name) => wanted.has(name));
-  if (taken.length === 0) return [];
+  return (await readdir(folder)).filter((name) => wanted.has(name)).sort();
+}
+
+/** Replacing needs the folder's own name typed. */
+function requireConfirmation({ folder, confirm }: ApplicationRestoreRequest, taken: readonly string[]): void {
+  if (taken.length === 0) return;
   if (confirm === undefined) {
     throw new LifeboatError("confirm-needed", `In ${folder} ${taken.join(", ")} would be replaced.`, {
       hint: `Choose another folder, or confirm with "${folder}".`,
@@ -115,7 +126,6 @@ async function prepareFolder(
   if (confirm !== folder) {
     throw new LifeboatError("confirm-mismatch", `Confirmed was "${confirm}", the folder is "${folder}".`);
   }
-  return taken;
 }
 
 async function writeParts(
