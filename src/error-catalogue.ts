@@ -38,6 +38,12 @@ export const errorCatalogue = {
     meaning: "The bytes are those that were sealed, but pg_restore cannot read the archive.",
     cure: "Do not rely on this snapshot; take another one and report this with the versions of server and client.",
   },
+  "artifact-limit": {
+    family: "user",
+    exitCode: 2,
+    meaning: "GitHub takes at most 500 artifacts of one job, and the backup needs more.",
+    cure: "Share the source among machines (`shards` in the policy, each a job with a limit of its own), give a larger `pack-size`, or keep it in an S3 store.",
+  },
   "artifact-quota": {
     family: "user",
     exitCode: 2,

@@ -5,6 +5,7 @@ import { parseRecipients, type Recipients } from "../seal/recipients.ts";
 import { baseTier } from "../policy/defaults.ts";
 import { longestTierDays } from "../retention/lifetime.ts";
 import { type Tier, tiers } from "../snapshot/snapshot-json.ts";
+import type { Signers } from "../snapshot/signed-document.ts";
 import type { SigningKey } from "../snapshot/signature.ts";
 import type { StoreAddress } from "../store/open-store.ts";
 import { type Policy, type PolicyWaiver, policyWaivers } from "../policy/policy.ts";
@@ -15,6 +16,7 @@ import { requireSigner, signingKeyInput } from "./policy-secrets.ts";
 import type { ChosenSource } from "./policy-source.ts";
 import { parseSource } from "./source-name.ts";
 import { storeInputs, type StoreInputs } from "./surroundings.ts";
+import { ledgerInput, type LedgerPlace } from "./trust-inputs.ts";
 
 export interface BackupInputs {
   readonly source: string;
@@ -23,6 +25,9 @@ export interface BackupInputs {
   readonly tiers: readonly Tier[];
   readonly retentionDays: number;
   readonly signingKey: SigningKey | undefined;
+  readonly ledgerPlace: LedgerPlace;
+  /** The policy's: whose records of a ledger in a store count. */
+  readonly signers: Signers;
   /** Further stores, to which everything that the first one keeps is copied. */
   readonly copyTo: readonly CopyToInput[];
   /** What is knowingly done without. */
@@ -72,6 +77,8 @@ export function backupInputs(
     tiers: tiersWanted,
     retentionDays: read.integer("retention-days", { min: 1, max: most }, Math.min(most, days)),
     signingKey,
+    ledgerPlace: ledgerInput(read),
+    signers: policy?.signers ?? [],
     copyTo: copyToInputs(read, "copy-to", further),
     waive,
     findings: [

@@ -8,6 +8,7 @@ import type { BackupInputs } from "./backup-inputs.ts";
 import { type CopyToInput, mostDays } from "./copy-to-inputs.ts";
 import { findingsList } from "./markdown.ts";
 import type { Surroundings } from "./surroundings.ts";
+import type { Done } from "./witnessed.ts";
 
 /** Called before the backup: an address that cannot be used is bad input, and nothing was started. */
 export function openCopies(
@@ -113,6 +114,25 @@ export function withCopies(
     },
     ...(error === undefined ? {} : { error }),
   };
+}
+
+/** A backup and its copies as the ledger is told of them. */
+export function doneBackup<R>(
+  result: R,
+  {
+    snapshot,
+    findings,
+    copied,
+    copies,
+  }: {
+    readonly snapshot: string;
+    readonly findings: readonly Finding[];
+    readonly copied: CopyReport | undefined;
+    readonly copies: readonly CopyDestination[];
+  },
+): Done<R> {
+  const told = copied === undefined ? undefined : { report: copied, to: copies };
+  return { result, snapshot, isNew: true, findings, copies: told };
 }
 
 function row(copy: StoreCopy): string {

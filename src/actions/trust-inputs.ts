@@ -5,11 +5,14 @@ import { type Ledger, storeLedger } from "../ledger/ledger.ts";
 import type { Trust } from "../operations/vouched-documents.ts";
 import type { InputReader } from "../runner/input-reader.ts";
 import type { RunContext } from "../runner/environment.ts";
-import { parseSigningKey, publicKeyPem, type SigningKey } from "../snapshot/signature.ts";
+import { publicKeyPem, type SigningKey } from "../snapshot/signature.ts";
 import { parseSigners, type Signers } from "../snapshot/signed-document.ts";
 import type { Actor } from "../snapshot/tombstone.ts";
 import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
+import type { Policy } from "../policy/policy.ts";
+import { signingKeyInput } from "./policy-secrets.ts";
+import type { ChosenSource } from "./policy-source.ts";
 
 const ledgerPlaces = ["none", "branch", "store"] as const;
 export type LedgerPlace = (typeof ledgerPlaces)[number];
@@ -26,12 +29,22 @@ export interface TrustInputs extends WitnessInputs {
 export function witnessInputs(read: InputReader): WitnessInputs {
   return {
     signer: read.optional.parsed("signer", (text) => parseSigners(text).join("\n")),
-    ledger: read.enum("ledger", ledgerPlaces, "none"),
+    ledger: ledgerInput(read),
   };
 }
 
-export function trustInputs(read: InputReader): TrustInputs {
-  return { ...witnessInputs(read), signingKey: read.optional.secret("signing-key", parseSigningKey) };
+export function ledgerInput(read: InputReader): LedgerPlace {
+  return read.enum("ledger", ledgerPlaces, "none");
+}
+
+/** With a source of a policy also what that says of signatures. */
+export function trustInputs(read: InputReader, chosen?: ChosenSource): TrustInputs {
+  const { signer = signersText(chosen?.policy), ledger } = witnessInputs(read);
+  return { signer, ledger, signingKey: signingKeyInput(read, chosen) };
+}
+
+export function signersText(policy: Policy | undefined): string | undefined {
+  return policy === undefined || policy.signers.length === 0 ? undefined : policy.signers.join("\n");
 }
 
 /** What the ledger on a branch needs. */
@@ -42,6 +55,7 @@ export interface GitHubPlace {
 }
 
 export interface LedgerMeans {
+  /** Only asked for where the ledger is kept in it. */
   readonly store: Store;
   readonly clock: Clock;
   readonly github: GitHubPlace;
@@ -50,11 +64,12 @@ export interface LedgerMeans {
 export function openLedger(
   place: LedgerPlace,
   signingKey: SigningKey | undefined,
-  { store, clock, github }: LedgerMeans,
+  means: LedgerMeans,
   signers: Signers,
 ): Ledger | undefined {
   if (place === "none") return undefined;
-  if (place === "store") return storeLedger(store, clock, { signingKey, signers });
+  if (place === "store") return storeLedger(means.store, means.clock, { signingKey, signers });
+  const { clock, github } = means;
   const [owner, name] = (github.repository ?? "").split("/");
   if (owner === undefined || name === undefined || github.token === undefined) {
     throw new LifeboatError("input-invalid", "The ledger's branch needs a repository and a token.", {
@@ -63,6 +78,19 @@ export function openLedger(
   }
   const { token, apiUrl } = github;
   return githubLedger({ repository: { owner, name }, token, apiUrl, clock, signingKey });
+}
+
+/** The ledger that a backup is told to. */
+export function backupLedger(
+  {
+    ledgerPlace,
+    signers,
+    signingKey,
+  }: Pick<TrustInputs, "signingKey"> & { readonly ledgerPlace: LedgerPlace; readonly signers: Signers },
+  means: LedgerMeans,
+): Ledger | undefined {
+  const trusted = signersOf({ signer: undefined, ledger: ledgerPlace, signingKey }, signers);
+  return openLedger(ledgerPlace, signingKey, means, trusted);
 }
 
 /** The ledger that a verification writes to. */

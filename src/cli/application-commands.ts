@@ -1,4 +1,4 @@
-import { copyAfterBackup, openCopies, inputFindings } from "../actions/copies.ts";
+import { copyAfterBackup, doneBackup, openCopies, inputFindings } from "../actions/copies.ts";
 import { appBackupInputs } from "../actions/app-backup/inputs.ts";
 import { applicationRestoreInputs } from "../actions/restore/inputs.ts";
 import { countOf, projectRestoreError, projectRestoreFindings } from "../actions/restore/report-project.ts";
@@ -17,6 +17,7 @@ import {
   needingStore,
   repeatable,
   withKey,
+  withPolicySource,
   withSealing,
   withSnapshot,
   withStore,
@@ -25,7 +26,7 @@ import {
 import type { CliCommand } from "./cli-command.ts";
 import type { CommandResult } from "./exit.ts";
 import { formatBytes } from "./terminal.ts";
-import { terminalTrust, witnessedRestore } from "./terminal-trust.ts";
+import { terminalTrust, witnessedBackup, witnessedRestore } from "./terminal-trust.ts";
 
 export const backupApplicationCommand: CliCommand = {
   path: ["backup", "application"],
@@ -61,18 +62,22 @@ export const backupApplicationCommand: CliCommand = {
         ? undefined
         : managementApi(inputs.project, environmentVariable("SUPABASE_API_URL"), surroundings);
     const copies = openCopies(inputs.copyTo, surroundings);
-    const report = await backUpApplication({ ...inputs, settings, project }, surroundings);
-    const { snapshot, contents, seconds } = report;
-    const findings = [...inputFindings(inputs), ...report.findings];
-    tell(cli, findings);
-    const refs = contents.repository?.refs.length ?? 0;
-    const result: CommandResult = {
-      document: { snapshot, contents, findings, seconds },
-      text:
-        `Snapshot ${snapshot.id} of "${snapshot.source}" is stored and read back: ${refs} refs, ${snapshot.totals.objects} files, ` +
-        `${formatBytes(snapshot.totals.rawBytes)} in ${formatBytes(snapshot.totals.sealedBytes)} sealed, ${seconds.toFixed(1)} s.`,
-    };
-    return withCopies(cli, result, await copyAfterBackup(inputs.source, copies, surroundings), snapshot.id);
+    return await witnessedBackup("app-backup", inputs, surroundings, async (seenLedger) => {
+      const report = await backUpApplication({ ...inputs, settings, project, seenLedger }, surroundings);
+      const { snapshot, contents, seconds } = report;
+      const findings = [...inputFindings(inputs), ...report.findings];
+      tell(cli, findings);
+      const refs = contents.repository?.refs.length ?? 0;
+      const result: CommandResult = {
+        document: { snapshot, contents, findings, seconds },
+        text:
+          `Snapshot ${snapshot.id} of "${snapshot.source}" is stored and read back: ${refs} refs, ${snapshot.totals.objects} files, ` +
+          `${formatBytes(snapshot.totals.rawBytes)} in ${formatBytes(snapshot.totals.sealedBytes)} sealed, ${seconds.toFixed(1)} s.`,
+      };
+      const copied = await copyAfterBackup(inputs.source, copies, surroundings);
+      const told = { snapshot: snapshot.id, findings, copied, copies };
+      return doneBackup(withCopies(cli, result, copied, snapshot.id), told);
+    });
   },
 };
 
@@ -80,7 +85,7 @@ export const restoreApplicationCommand: CliCommand = {
   path: ["restore", "application"],
   summary: "write code and configuration into a folder, or a project's settings into a project",
   configure: (command) =>
-    withTrust(withKey(withSnapshot(command)))
+    withPolicySource(withTrust(withKey(withSnapshot(command))))
       .option("--target-directory <path>", "absolute path of the folder to write into")
       .option("--project-settings <ref>", "instead of a folder: the Supabase project to write settings into")
       .option("--access-token <env:NAME|file:PATH>", "Supabase access token that may change that project")
@@ -88,10 +93,15 @@ export const restoreApplicationCommand: CliCommand = {
         "--confirm <name>",
         "the folder's path or the project's ref: needed where something is replaced",
       )
-      .option("--dry-run", "show what would be written, of settings a diff")
-      .option("--plan-hash <hash>", "write only the settings that a dry run showed"),
+      .option("--dry-run", "show what would be written (of settings a diff), and the plan's hash")
+      .option("--plan-hash <hash>", "perform only the plan that a dry run showed"),
   async run(cli, flags) {
-    const inputs = cli.readInputs(identityFromFile(flags), needingStore(flags, applicationRestoreInputs));
+    const named = identityFromFile(flags);
+    const chosen = await choosePolicySource("application", terminalPolicy(cli, named));
+    const inputs = cli.readInputs(
+      named,
+      needingStore(flags, (read) => applicationRestoreInputs(read, chosen)),
+    );
     const surroundings = await cliSurroundings(cli, inputs);
     const source = await onlySource(surroundings.store, inputs.source, inputs.kind);
     const trust = terminalTrust(inputs, surroundings);
@@ -105,7 +115,9 @@ export const restoreApplicationCommand: CliCommand = {
       }
       const report = await restoreApplication({ ...inputs, folder, source, trust }, surroundings);
       const lines = report.written.map(({ path, bytes }) => `${path}  ${formatBytes(bytes)}`);
-      const end = report.isDryRun ? "Nothing was written." : `Written into ${folder}.`;
+      const end = report.isDryRun
+        ? `Nothing was written. Plan ${report.planHash}`
+        : `Written into ${folder}.`;
       const result = { document: report, text: [...lines, end].join("\n") };
       return { result, snapshot: report.snapshot.id, findings: [] };
     });

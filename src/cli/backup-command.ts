@@ -8,7 +8,7 @@ import { backUpStorage } from "../operations/back-up-storage.ts";
 import type { StorageBackupReport } from "../operations/storage-backup.ts";
 import { joinStorageShards } from "../operations/join-storage.ts";
 import { backUpStorageShard } from "../operations/shard-storage.ts";
-import { copyAfterBackup, openCopies, inputFindings } from "../actions/copies.ts";
+import { copyAfterBackup, doneBackup, openCopies, inputFindings } from "../actions/copies.ts";
 import { tell, withCopies } from "./copies.ts";
 import { choosePolicySource } from "../actions/policy-source.ts";
 import { cliSurroundings, terminalPolicy } from "./cli-surroundings.ts";
@@ -25,6 +25,7 @@ import {
 import type { CliCommand } from "./cli-command.ts";
 import type { Cli, CommandResult } from "./exit.ts";
 import { formatBytes } from "./terminal.ts";
+import { witnessedBackup } from "./terminal-trust.ts";
 
 export const backupCommand: CliCommand = {
   path: ["backup", "database"],
@@ -42,18 +43,23 @@ export const backupCommand: CliCommand = {
     );
     const surroundings = await cliSurroundings(cli, inputs);
     const copies = openCopies(inputs.copyTo, surroundings);
-    const report = await backUpDatabase({ ...inputs, cores: availableParallelism() }, surroundings);
-    const { snapshot, seconds } = report;
-    const { tables, rows, rawBytes, sealedBytes } = snapshot.totals;
-    const findings = [...inputFindings(inputs), ...report.findings];
-    tell(cli, findings);
-    const result: CommandResult = {
-      document: { snapshot, findings, seconds },
-      text:
-        `Snapshot ${snapshot.id} of "${snapshot.source}" is stored and read back: ${tables} tables, ${rows} rows, ` +
-        `${formatBytes(rawBytes)} in ${formatBytes(sealedBytes)} sealed, ${seconds.toFixed(1)} s.`,
-    };
-    return withCopies(cli, result, await copyAfterBackup(inputs.source, copies, surroundings), snapshot.id);
+    return await witnessedBackup("db-backup", inputs, surroundings, async (seenLedger) => {
+      const cores = availableParallelism();
+      const report = await backUpDatabase({ ...inputs, seenLedger, cores }, surroundings);
+      const { snapshot, seconds } = report;
+      const { tables, rows, rawBytes, sealedBytes } = snapshot.totals;
+      const findings = [...inputFindings(inputs), ...report.findings];
+      tell(cli, findings);
+      const result: CommandResult = {
+        document: { snapshot, findings, seconds },
+        text:
+          `Snapshot ${snapshot.id} of "${snapshot.source}" is stored and read back: ${tables} tables, ${rows} rows, ` +
+          `${formatBytes(rawBytes)} in ${formatBytes(sealedBytes)} sealed, ${seconds.toFixed(1)} s.`,
+      };
+      const copied = await copyAfterBackup(inputs.source, copies, surroundings);
+      const told = { snapshot: snapshot.id, findings, copied, copies };
+      return doneBackup(withCopies(cli, result, copied, snapshot.id), told);
+    });
   },
 };
 
@@ -89,22 +95,29 @@ export const backupStorageCommand: CliCommand = {
     const { part } = inputs;
     if (part.kind !== "shard") {
       const copies = openCopies(inputs.copyTo, surroundings);
-      const report =
-        part.kind === "join"
-          ? await joinStorageShards(inputs, part.group, surroundings)
-          : await backUpStorage(inputs, withBackedUpApi(surroundings, inputs.connection, inputs));
-      const findings = [...inputFindings(inputs), ...report.findings];
-      const result = describeStorage(cli, { ...report, findings });
-      const copied = await copyAfterBackup(inputs.source, copies, surroundings);
-      return withCopies(cli, result, copied, report.snapshot.id);
+      return await witnessedBackup("storage-backup", inputs, surroundings, async (seenLedger) => {
+        const request = { ...inputs, seenLedger };
+        const report =
+          part.kind === "join"
+            ? await joinStorageShards(request, part.group, surroundings)
+            : await backUpStorage(request, withBackedUpApi(surroundings, inputs.connection, inputs));
+        const findings = [...inputFindings(inputs), ...report.findings];
+        const result = describeStorage(cli, { ...report, findings });
+        const { id: snapshot } = report.snapshot;
+        const copied = await copyAfterBackup(inputs.source, copies, surroundings);
+        return doneBackup(withCopies(cli, result, copied, snapshot), { snapshot, findings, copied, copies });
+      });
     }
     const means = withBackedUpApi(surroundings, inputs.connection, inputs);
-    const { shard, findings, seconds } = await backUpStorageShard(inputs, part.shard, means);
-    tell(cli, findings);
-    return {
-      document: { shard, findings, seconds },
-      text: `Shard ${shard.number} of ${shard.count} is stored: ${shard.numbers.objects} objects. Join all of them with --join.`,
-    };
+    return await witnessedBackup("storage-backup-shard", inputs, surroundings, async () => {
+      const { shard, findings, seconds } = await backUpStorageShard(inputs, part.shard, means);
+      tell(cli, findings);
+      const result: CommandResult = {
+        document: { shard, findings, seconds },
+        text: `Shard ${shard.number} of ${shard.count} is stored: ${shard.numbers.objects} objects. Join all of them with --join.`,
+      };
+      return { result, findings };
+    });
   },
 };
 

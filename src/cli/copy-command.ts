@@ -1,5 +1,8 @@
 import { openCopies } from "../actions/copies.ts";
 import { copyToInputs } from "../actions/copy-to-inputs.ts";
+import { signingKeyInput } from "../actions/policy-secrets.ts";
+import { ledgerInput } from "../actions/trust-inputs.ts";
+import { witnessedCopies } from "../actions/witnessed.ts";
 import { parseSource } from "../actions/source-name.ts";
 import { snapshotChoice } from "../actions/snapshot-inputs.ts";
 import { type CopyChoice, copySnapshots, type StoreCopy } from "../operations/copy-snapshots.ts";
@@ -7,8 +10,9 @@ import { onlySource } from "../operations/list-snapshots.ts";
 import type { InputReader } from "../runner/input-reader.ts";
 import { parseStoreAddress } from "../store/open-store.ts";
 import type { CliCommand } from "./cli-command.ts";
-import { cliSurroundings } from "./cli-surroundings.ts";
-import { repeatable } from "./flag-sets.ts";
+import { cliSurroundings, terminalActor } from "./cli-surroundings.ts";
+import { repeatable, withLedger } from "./flag-sets.ts";
+import { terminalTrust } from "./terminal-trust.ts";
 import { formatBytes } from "./terminal.ts";
 
 export const copyCommand: CliCommand = {
@@ -16,10 +20,9 @@ export const copyCommand: CliCommand = {
   summary: "copy snapshots to other stores, sealed as they are; needs no key",
   configure: (command) =>
     repeatable(
-      command.option(
-        "--from <address>",
-        "the store that has them: file:///path, s3://… or artifacts:owner/repo",
-      ),
+      withLedger(command)
+        .option("--from <address>", "the store that has them: file:///path, s3://… or artifacts:owner/repo")
+        .option("--signing-key <env:NAME|file:PATH>", "Ed25519 key in PEM form to sign the ledger's records"),
       "--to <address>",
       "where to, optionally with ' days=N' (how long it keeps a snapshot); may be repeated",
     )
@@ -40,13 +43,24 @@ export const copyCommand: CliCommand = {
       source: read.optional.parsed("source", parseSource),
       choice: copyChoice(read),
       dryRun: read.boolean("dry-run", false),
+      trust: { signer: undefined, ledger: ledgerInput(read), signingKey: signingKeyInput(read, undefined) },
       postgresBin: undefined,
     }));
     const surroundings = await cliSurroundings(cli, inputs);
     const { store: from } = surroundings;
     const to = openCopies(inputs.to, surroundings);
     const source = await onlySource(from, inputs.source);
-    const { error, ...report } = await copySnapshots({ ...inputs, from, to, source }, surroundings);
+    const { ledger } = terminalTrust(inputs, surroundings);
+    const act = { act: "copy", source, store: from, by: terminalActor() };
+    const { error, ...report } = await witnessedCopies(
+      inputs.dryRun ? undefined : ledger,
+      act,
+      surroundings,
+      {
+        to,
+        copy: () => copySnapshots({ ...inputs, from, to, source }, surroundings),
+      },
+    );
     for (const { sentence, remedy } of report.findings) cli.logger.warning(`${sentence} ${remedy}`);
     return {
       document: report,

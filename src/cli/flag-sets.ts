@@ -43,7 +43,7 @@ export function withPolicySource(command: Command): Command {
 /** For whom a backup is sealed, and why it is kept. */
 export function withSealing(command: Command): Command {
   return repeatable(
-    withPolicySource(command)
+    withLedger(withPolicySource(command))
       .option("--passphrase <env:NAME|file:PATH>", "seal with a passphrase instead of recipients")
       .option(
         "--tiers <list>",
@@ -71,12 +71,16 @@ export function withPolicy(command: Command): Command {
 
 /** Who vouches for snapshots, evidence and tombstones. */
 export function withWitness(command: Command): Command {
-  return command
-    .option("--signer <pem>", "public keys in PEM form of which one must have signed what counts")
-    .option(
-      "--ledger <none|branch|store>",
-      "where a ledger is kept that witnesses what was done (default: none)",
-    );
+  return withLedger(
+    command.option("--signer <pem>", "public keys in PEM form of which one must have signed what counts"),
+  );
+}
+
+export function withLedger(command: Command): Command {
+  return command.option(
+    "--ledger <none|branch|store>",
+    "where a ledger is kept that witnesses what was done (default: none)",
+  );
 }
 
 export function withTrust(command: Command): Command {

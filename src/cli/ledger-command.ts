@@ -84,7 +84,10 @@ async function ask(cli: Cli, flags: Parameters<CliCommand["run"]>[1]): Promise<A
   });
   const { store, witness } = inputs;
   const means = {
-    store: openStore(store.address, terminalStores(cli, store)),
+    // The ledger on a branch needs no store, and none may be named.
+    get store() {
+      return openStore(store.address, terminalStores(cli, store));
+    },
     clock: cli.clock,
     github: terminalGitHub(store),
   };

@@ -6,7 +6,8 @@ import { type BucketRestoreReport, restoreBuckets } from "../operations/restore-
 import { renderPlan } from "../operations/render-restore-plan.ts";
 import { restoreSnapshot, type SnapshotRestoreReport } from "../operations/restore-snapshot.ts";
 import { runnerHook } from "../runner/hook.ts";
-import { cliSurroundings } from "./cli-surroundings.ts";
+import { choosePolicySource } from "../actions/policy-source.ts";
+import { cliSurroundings, terminalPolicy } from "./cli-surroundings.ts";
 import { terminalTrust, witnessedRestore } from "./terminal-trust.ts";
 import {
   chosenObjectFlags,
@@ -15,6 +16,7 @@ import {
   repeatable,
   withChosenObjects,
   withKey,
+  withPolicySource,
   withPostgres,
   withProject,
   withSnapshot,
@@ -28,7 +30,7 @@ export const restoreCommand: CliCommand = {
   configure: (command) =>
     repeatable(
       repeatable(
-        withTrust(withPostgres(withKey(withSnapshot(command))))
+        withPolicySource(withTrust(withPostgres(withKey(withSnapshot(command)))))
           .option("--target-url <env:NAME|file:PATH>", "postgresql://… of the database to restore into")
           .option("--in-place", "replace the existing database by a swap, once the copy is proven")
           .option("--confirm <name>", "the target database's name: needed where something is replaced")
@@ -50,7 +52,11 @@ export const restoreCommand: CliCommand = {
     ),
   async run(cli, flags) {
     const named = { ...identityFromFile(flags), tables: flags["table"], schemas: flags["schema"] };
-    const inputs = cli.readInputs(named, needingStore(flags, databaseRestoreInputs));
+    const chosen = await choosePolicySource("postgres", terminalPolicy(cli, named));
+    const inputs = cli.readInputs(
+      named,
+      needingStore(flags, (read) => databaseRestoreInputs(read, chosen)),
+    );
     const surroundings = await cliSurroundings(cli, inputs);
     const source = await onlySource(surroundings.store, inputs.source, inputs.kind);
     const runHook = runnerHook(cli.logger);
@@ -80,7 +86,7 @@ export const restoreStorageCommand: CliCommand = {
   path: ["restore", "storage"],
   summary: "restore objects into a project's buckets, or into a directory",
   configure: (command) =>
-    withTrust(withChosenObjects(withProject(withKey(withSnapshot(command)))))
+    withPolicySource(withTrust(withChosenObjects(withProject(withKey(withSnapshot(command))))))
       .option("--target-directory <path>", "write files here instead of into a project")
       .option("--replace-files", "replace files of the directory that are different")
       .option(
@@ -97,7 +103,11 @@ export const restoreStorageCommand: CliCommand = {
       .option("--jobs <number>", "objects at once (default: 8)"),
   async run(cli, flags) {
     const named = { ...identityFromFile(flags), ...chosenObjectFlags(flags) };
-    const inputs = cli.readInputs(named, needingStore(flags, bucketRestoreInputs));
+    const chosen = await choosePolicySource("supabase-storage", terminalPolicy(cli, named));
+    const inputs = cli.readInputs(
+      named,
+      needingStore(flags, (read) => bucketRestoreInputs(read, chosen)),
+    );
     const surroundings = await cliSurroundings(cli, inputs);
     const source = await onlySource(surroundings.store, inputs.source, inputs.kind);
     const target = bucketTarget(inputs.target, inputs.jobs, surroundings);
@@ -111,8 +121,9 @@ export const restoreStorageCommand: CliCommand = {
   },
 };
 
-function describeBuckets({ snapshot, plan, restored, seconds }: BucketRestoreReport): string {
-  if (restored === undefined) return plan === undefined ? "Nothing was written." : renderStoragePlan(plan);
+function describeBuckets({ snapshot, plan, planHash, restored, seconds }: BucketRestoreReport): string {
+  if (restored === undefined)
+    return plan === undefined ? `Nothing was written. Plan ${planHash}` : renderStoragePlan(plan);
   const findings = restored.findings.filter(({ level }) => level !== "info");
   return [
     ...findings.map(({ level, sentence, remedy }) => `${level}: ${sentence} ${remedy}`),

@@ -4,8 +4,17 @@ import { onlySource } from "../operations/list-snapshots.ts";
 import { rotateKeys, type RotationReport } from "../operations/rotate-keys.ts";
 import { witnessed } from "../actions/witnessed.ts";
 import type { CliCommand } from "./cli-command.ts";
-import { cliSurroundings, terminalActor } from "./cli-surroundings.ts";
-import { identityFromFile, needingStore, repeatable, withKey, withStore, withTrust } from "./flag-sets.ts";
+import { chooseAnyPolicySource } from "../actions/policy-source.ts";
+import { cliSurroundings, terminalActor, terminalPolicy } from "./cli-surroundings.ts";
+import {
+  identityFromFile,
+  needingStore,
+  repeatable,
+  withKey,
+  withPolicySource,
+  withStore,
+  withTrust,
+} from "./flag-sets.ts";
 import { terminalTrust } from "./terminal-trust.ts";
 
 export const rotateKeysCommand: CliCommand = {
@@ -13,7 +22,7 @@ export const rotateKeysCommand: CliCommand = {
   summary: "give sealed files headers for new keys, beside the old ones; revokes nothing",
   configure: (command) =>
     repeatable(
-      withTrust(withKey(withStore(command))),
+      withPolicySource(withTrust(withKey(withStore(command)))),
       "--recipients, --recipient <age1…>",
       "who shall be able to open the backups; may be repeated",
     )
@@ -23,7 +32,11 @@ export const rotateKeysCommand: CliCommand = {
       .option("--dry-run", "only say what would be done"),
   async run(cli, flags) {
     const named = { ...identityFromFile(flags), recipients: flags["recipient"] };
-    const inputs = cli.readInputs(named, needingStore(flags, rotateKeysInputs));
+    const chosen = await chooseAnyPolicySource(terminalPolicy(cli, named));
+    const inputs = cli.readInputs(
+      named,
+      needingStore(flags, (read) => rotateKeysInputs(read, chosen)),
+    );
     const surroundings = await cliSurroundings(cli, inputs);
     const source = await onlySource(surroundings.store, inputs.source);
     const { store } = surroundings;

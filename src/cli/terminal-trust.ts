@@ -1,8 +1,11 @@
-/** Whom a terminal believes: the given signers, and the ledger where one is kept. */
+/** Whom a terminal believes: the given signers, and the ledger where one is kept; and what it tells that ledger. */
+import type { BackupInputs } from "../actions/backup-inputs.ts";
 import type { StoreInputs, Surroundings } from "../actions/surroundings.ts";
-import { trustOf, type TrustInputs } from "../actions/trust-inputs.ts";
+import { backupLedger, trustOf, type TrustInputs } from "../actions/trust-inputs.ts";
 import { type Done, witnessed } from "../actions/witnessed.ts";
+import { endOfLedger } from "../ledger/end.ts";
 import type { Trust } from "../operations/vouched-documents.ts";
+import type { SeenLedger } from "../snapshot/snapshot-json.ts";
 import { terminalActor, terminalGitHub } from "./cli-surroundings.ts";
 import type { CommandResult } from "./exit.ts";
 
@@ -11,6 +14,19 @@ export function terminalTrust(
   surroundings: Surroundings,
 ): Trust {
   return trustOf(trust, [], { ...surroundings, github: terminalGitHub(store) });
+}
+
+/** `work` is given the ledger's end, which the snapshot remembers. */
+export async function witnessedBackup(
+  act: string,
+  inputs: BackupInputs,
+  surroundings: Surroundings,
+  work: (seenLedger: SeenLedger | undefined) => Promise<Done<CommandResult>>,
+): Promise<CommandResult> {
+  const { store, logger } = surroundings;
+  const ledger = backupLedger(inputs, { ...surroundings, github: terminalGitHub(inputs.store) });
+  const about = { act, source: inputs.source, store, by: terminalActor() };
+  return await witnessed(ledger, about, surroundings, async () => work(await endOfLedger(ledger, logger)));
 }
 
 /** A dry run does nothing that a ledger would have to know. */

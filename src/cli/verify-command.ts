@@ -3,6 +3,7 @@ import { verifyInputs } from "../actions/verify/inputs.ts";
 import { onlySource } from "../operations/list-snapshots.ts";
 import { verifySnapshot, type VerifyReport } from "../operations/verify-snapshot.ts";
 import { verificationLedger } from "../actions/trust-inputs.ts";
+import { witnessingFailure } from "../actions/witnessed.ts";
 import { chooseAnyPolicySource } from "../actions/policy-source.ts";
 import { cliSurroundings, terminalActor, terminalPolicy, terminalGitHub } from "./cli-surroundings.ts";
 import {
@@ -37,7 +38,10 @@ export const verifyCommand: CliCommand = {
       ...surroundings,
       github: terminalGitHub(inputs.store),
     });
-    const report = await verifySnapshot({ ...inputs, source, ledger, by: terminalActor() }, surroundings);
+    const act = { act: "verify", source, store: surroundings.store, by: terminalActor() };
+    const report = await witnessingFailure(ledger, act, surroundings, () =>
+      verifySnapshot({ ...inputs, source, ledger, by: act.by }, surroundings),
+    );
     const error = verificationError(report);
     return { document: report, text: describe(report), ...(error === undefined ? {} : { error }) };
   },

@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
+import { z } from "zod";
 import { LifeboatError } from "../errors.ts";
 import type { SigningKey } from "../snapshot/signature.ts";
 import type { Clock } from "../system/clock.ts";
@@ -58,7 +59,7 @@ export function githubLedger(settings: GitHubLedgerSettings): Ledger {
         method,
         headers: {
           authorization: `Bearer ${token}`,
-          accept: method === "GET" ? "application/vnd.github.raw+json" : "application/vnd.github+json",
+          accept: `application/vnd.github${/\.jsonl\?/.test(path) ? ".raw" : ""}+json`,
           "x-github-api-version": "2022-11-28",
           "user-agent": "lifeboat",
           ...(body === undefined ? {} : { "content-type": "application/json" }),
@@ -84,9 +85,20 @@ export function githubLedger(settings: GitHubLedgerSettings): Ledger {
     });
   }
 
+  /** Paths of a year's files, in the order of time. */
+  async function monthsOf(year: number): Promise<readonly string[]> {
+    const { status, bytes } = await ask("GET", `/contents/ledger/${year}?ref=${ledgerBranch}`);
+    if (status === 404) return [];
+    if (status !== 200) throw unreadable(status);
+    const entries = directorySchema.safeParse(jsonOf(bytes));
+    if (!entries.success) throw unreadable(status);
+    const names = entries.data.map(({ name }) => name).filter((name) => /^\d\d\.jsonl$/.test(name));
+    return names.sort().map((name) => `/contents/ledger/${year}/${name}`);
+  }
+
   /** The file of a month; empty where there is none yet. */
-  async function month(moment: Date): Promise<Buffer> {
-    const { status, bytes } = await ask("GET", `${pathOf(moment)}?ref=${ledgerBranch}`);
+  async function file(path: string): Promise<Buffer> {
+    const { status, bytes } = await ask("GET", `${path}?ref=${ledgerBranch}`);
     if (status === 404) return Buffer.alloc(0);
     if (status === 200) return bytes;
     throw unreadable(status);
@@ -94,7 +106,9 @@ export function githubLedger(settings: GitHubLedgerSettings): Ledger {
 
   async function read(span: LedgerSpan = "recent"): Promise<LedgerReading> {
     const stored: Buffer[] = [];
-    for (const moment of monthsUntil(clock.now(), span)) stored.push(...linesOf(await month(moment)));
+    for (const year of yearsRead(clock.now(), span)) {
+      for (const path of await monthsOf(year)) stored.push(...linesOf(await file(path)));
+    }
     return readRecords(stored, { isWhole: span === "whole", isOrdered: true });
   }
 
@@ -120,7 +134,7 @@ export function githubLedger(settings: GitHubLedgerSettings): Ledger {
     append: async (entry) => {
       const moment = new Date(entry.time);
       for (let attempt = 1; ; attempt += 1) {
-        const before = await month(moment);
+        const before = await file(pathOf(moment));
         const { records } = before.length > 0 ? readRecords(linesOf(before)) : await read();
         const record = recordBytes(entry, records, signingKey);
         const content = Buffer.concat([
@@ -150,11 +164,14 @@ function pathOf(moment: Date): string {
   return `/contents/ledger/${year ?? ""}/${month ?? ""}.jsonl`;
 }
 
-/** First days of the months of the years that are read. */
-function monthsUntil(now: Date, span: LedgerSpan): readonly Date[] {
-  return yearsRead(now, span)
-    .flatMap((year) => Array.from({ length: 12 }, (_, month) => new Date(Date.UTC(year, month, 1))))
-    .filter((moment) => moment <= now);
+const directorySchema = z.array(z.looseObject({ name: z.string() }));
+
+function jsonOf(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString("utf8"));
+  } catch {
+    return undefined;
+  }
 }
 
 /** Each line is a record's text as a JSON string, so that its hash still covers its very bytes. */
@@ -164,12 +181,8 @@ function linesOf(file: Buffer): readonly Buffer[] {
 }
 
 function textOf(line: string): string {
-  try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === "string" ? value : "";
-  } catch {
-    return "";
-  }
+  const value = jsonOf(Buffer.from(line));
+  return typeof value === "string" ? value : "";
 }
 
 /** As git names a file's content: the contents API demands it of whoever replaces a file. */

@@ -35,6 +35,11 @@ export function yearsRead(now: Date, span: LedgerSpan): readonly number[] {
   return Array.from({ length: year - first + 1 }, (_, index) => first + index);
 }
 
+/** The moment from which on `recent` records are read. */
+export function recentSince(now: Date): Date {
+  return new Date(Date.UTC(yearsRead(now, "recent")[0] ?? now.getUTCFullYear(), 0, 1));
+}
+
 /**
  * A ledger in a store: it shows what happened, but whoever can write into the store can take its end away, and add to it
  * unless `signers` demand a signature.

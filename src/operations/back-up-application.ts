@@ -13,6 +13,7 @@ import { contentsName } from "../snapshot/keys.ts";
 import type { SigningKey } from "../snapshot/signature.ts";
 import {
   readSnapshotJson,
+  type SeenLedger,
   type SnapshotJson,
   type Tier,
   writeSnapshotJson,
@@ -34,6 +35,8 @@ export interface ApplicationBackupRequest {
   readonly recipients: Recipients;
   readonly signingKey: SigningKey | undefined;
   readonly retentionDays?: number;
+  /** The ledger's end, which the snapshot remembers. */
+  readonly seenLedger?: SeenLedger | undefined;
   /** Folder of the git repository, and what relative paths stand on. Absolute. */
   readonly workspace: string;
   readonly bundlesRepository: boolean;
@@ -149,6 +152,7 @@ export async function backUpApplication(
         packs: [],
         heads: [...history.heads],
         seen: [...history.seen],
+        ...(request.seenLedger === undefined ? {} : { ledger: request.seenLedger }),
         files: [
           ...files.map(({ name, header, payload }) => ({ name, header, payload })),
           { name: contentsName, ...sealed.extents },

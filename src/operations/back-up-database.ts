@@ -18,6 +18,7 @@ import { newSnapshotId } from "../snapshot/ids.ts";
 import { contentsName } from "../snapshot/keys.ts";
 import {
   readSnapshotJson,
+  type SeenLedger,
   type SnapshotJson,
   type Tier,
   writeSnapshotJson,
@@ -46,6 +47,8 @@ export interface DatabaseBackupRequest {
   readonly hashes: boolean;
   /** For stores that expire files by themselves. */
   readonly retentionDays?: number;
+  /** The ledger's end, which the snapshot remembers. */
+  readonly seenLedger?: SeenLedger | undefined;
 }
 
 export interface BackupSurroundings {
@@ -123,6 +126,7 @@ export async function backUpDatabase(
         versions: { lifeboat: surroundings.lifeboatVersion, server: server.version, client: tools.version },
         heads: [...history.heads],
         seen: [...history.seen],
+        ...(request.seenLedger === undefined ? {} : { ledger: request.seenLedger }),
         files: [...contents.files.map(publicFile), { name: contentsName, ...sealed.extents }],
       },
       request.signingKey,

@@ -7,6 +7,7 @@ import type { StorageContents } from "../snapshot/storage-contents.ts";
 import { type Carry, carryObjects } from "../storage/carry.ts";
 import type { Bucket, StoredObject } from "../storage/objects.ts";
 import { isOfShard } from "../storage/shards.ts";
+import { nextPackSize } from "../storage/pack-budget.ts";
 import { packWriter } from "../storage/pack-writer.ts";
 import type { Lifetime } from "../store/store.ts";
 import { slots } from "../system/slots.ts";
@@ -144,15 +145,21 @@ class ObjectCollection implements Collection {
     this.buckets = inventory.buckets;
     const { source, recipients, packBytes } = request;
     this.#lanes = new PackLanes({
-      maxObjects: maxObjectsPerPack,
-      openPack: () =>
-        packWriter({
-          recipients,
+      openPack: () => {
+        const { store } = surroundings;
+        const { maxBytes, maxObjects } = nextPackSize({
           maxBytes: packBytes,
+          maxObjects: maxObjectsPerPack,
+          filesLeft: store.filesLeft?.bind(store),
+        });
+        const writer = packWriter({
+          recipients,
+          maxBytes,
           newId: () => this.#newId(),
-          put: (pack, bytes) =>
-            surroundings.store.putStream(packKey(source, pack), bytes, this.#packLifetime()),
-        }),
+          put: (pack, bytes) => store.putStream(packKey(source, pack), bytes, this.#packLifetime()),
+        });
+        return { writer, maxObjects };
+      },
     });
     this.entries = this.#collect();
   }

@@ -8,6 +8,7 @@ import { contentsName, indexName, packKey, snapshotJsonKey, snapshotPrefix } fro
 import {
   readSnapshotJson,
   type SharedPack,
+  type SeenLedger,
   type SnapshotJson,
   type Tier,
   writeSnapshotJson,
@@ -36,6 +37,8 @@ export interface StorageCommit {
   readonly started: Date;
   readonly history: Pick<History, "heads" | "seen">;
   readonly retentionDays?: number;
+  /** The ledger's end, which the snapshot remembers. */
+  readonly seenLedger?: SeenLedger | undefined;
 }
 
 export async function commitStorageSnapshot(
@@ -97,6 +100,7 @@ export async function commitStorageSnapshot(
         packs: [...packs],
         heads: [...request.history.heads],
         seen: [...request.history.seen],
+        ...(request.seenLedger === undefined ? {} : { ledger: request.seenLedger }),
         files: [
           { name: indexName, ...extents },
           { name: contentsName, ...sealed.extents },

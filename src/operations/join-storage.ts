@@ -16,7 +16,14 @@ import { readShardIndex, readShards, type Shard } from "./shard-storage.ts";
 export async function joinStorageShards(
   request: Pick<
     StorageBackupRequest,
-    "source" | "tiers" | "recipients" | "indexIdentities" | "signingKey" | "filter" | "retentionDays"
+    | "source"
+    | "tiers"
+    | "recipients"
+    | "indexIdentities"
+    | "signingKey"
+    | "filter"
+    | "retentionDays"
+    | "seenLedger"
   >,
   group: string,
   surroundings: Pick<StorageSurroundings, "store" | "clock" | "logger" | "lifeboatVersion" | "zstd">,

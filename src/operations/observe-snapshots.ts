@@ -3,8 +3,9 @@
  * counts, what people said, and whether history explains what is there and what is not. Listings are complete or throw.
  */
 import { asLifeboatError } from "../errors.ts";
-import type { Ledger } from "../ledger/ledger.ts";
-import { type Witness, witnessOf } from "../ledger/record.ts";
+import { cutOff } from "../ledger/end.ts";
+import { type Ledger, recentSince } from "../ledger/ledger.ts";
+import { type LedgerReading, type Witness, witnessOf } from "../ledger/record.ts";
 import { acceptanceOf, historyFindings, type HistoryFinding, type Memory } from "../retention/history.ts";
 import { type Standings, standingsOf } from "../snapshot/holds.ts";
 import { momentOfId } from "../snapshot/ids.ts";
@@ -60,7 +61,8 @@ export interface Observation {
 export async function observeSnapshots(store: Store, request: ObserveRequest): Promise<Observation> {
   const { source, trust, now } = request;
   // In this order: what the ledger has seen was in the store before, and what vanishes meanwhile has a tombstone then.
-  const witness = await readWitness(trust.ledger, source, store.address);
+  const reading = await trust.ledger?.read();
+  const witness = reading === undefined ? undefined : witnessOf(reading, source, store.address);
   const listing = await store.snapshots(source);
   const documents = readable(listing.snapshots, source);
   const vouch = voucher(trust, witness);
@@ -117,7 +119,10 @@ export async function observeSnapshots(store: Store, request: ObserveRequest): P
     }),
     findings: [
       ...listing.findings.filter(({ id = "" }) => !halfRemoved.includes(id)).map(asFinding),
-      ...ledgerFindings(witness),
+      ...ledgerFindings([
+        ...(witness?.problems ?? []),
+        ...(await lostRecords(reading, snapshots, documents, request)),
+      ]),
       ...evidenceFindings(evidence, trust),
     ],
     heads: headsOf(listing.snapshots, documents),
@@ -193,8 +198,26 @@ export function asFinding({ code, sentence, remedy }: StoreFinding): Finding {
   return { level: "warning", code, sentence, publicSentence: sentence, remedy };
 }
 
-function ledgerFindings(witness: Witness | undefined): readonly Finding[] {
-  return (witness?.problems ?? []).map((sentence) => ({
+/** What the ledger had at its end when a trusted snapshot was made, and has no more. */
+async function lostRecords(
+  reading: LedgerReading | undefined,
+  snapshots: readonly ObservedSnapshot[],
+  documents: ReadonlyMap<string, SnapshotJson>,
+  { trust: { ledger }, now }: ObserveRequest,
+): Promise<readonly string[]> {
+  if (ledger === undefined || reading === undefined) return [];
+  const remembered = snapshots.flatMap(({ id, isTrusted }) => {
+    const seen = isTrusted ? documents.get(id)?.ledger : undefined;
+    return seen === undefined ? [] : [{ snapshot: id, seen }];
+  });
+  const read = { place: ledger.place, since: recentSince(now) };
+  if (cutOff(reading, read, remembered).length === 0) return [];
+  // A backup that ended between the two looks has seen more of the ledger than the first look.
+  return cutOff(await ledger.read(), read, remembered);
+}
+
+function ledgerFindings(problems: readonly string[]): readonly Finding[] {
+  return problems.map((sentence) => ({
     level: "error",
     code: "ledger-broken",
     sentence,

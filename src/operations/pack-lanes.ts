@@ -9,8 +9,13 @@ import type { InventoryObject } from "../storage/objects.ts";
 import { streamOf } from "../system/stream-of.ts";
 
 export interface PackLanesOptions {
-  openPack(): PackWriter;
-  /** Objects after which a pack takes no more: all of them are fetched again where the pack is lost. */
+  /** Throws where there may be no further one. */
+  openPack(): NewPack;
+}
+
+export interface NewPack {
+  readonly writer: PackWriter;
+  /** Objects after which it takes no more: all of them are fetched again where the pack is lost. */
   readonly maxObjects: number;
 }
 
@@ -29,8 +34,7 @@ export interface AddedObject {
 /** The object's bytes were good, but its pack was lost with another object's. */
 export class PackVoided extends Error {}
 
-interface OpenPack {
-  readonly writer: PackWriter;
+interface OpenPack extends NewPack {
   readonly stored: PromiseWithResolvers<undefined>;
   objects: number;
 }
@@ -110,16 +114,17 @@ export class PackLanes {
 
   #newPack(): OpenPack {
     if (this.#isAbandoned) throw abandoned();
+    const opened = this.#options.openPack();
     const stored = Promise.withResolvers<undefined>();
     // Each object's own promise reports it.
     stored.promise.catch(() => {});
-    const pack = { writer: this.#options.openPack(), stored, objects: 0 };
+    const pack = { ...opened, stored, objects: 0 };
     this.#open.add(pack);
     return pack;
   }
 
-  #hasRoom({ writer, objects }: OpenPack, { size }: NewObject): boolean {
-    return objects < this.#options.maxObjects && writer.hasRoomFor(size);
+  #hasRoom({ writer, objects, maxObjects }: OpenPack, { size }: NewObject): boolean {
+    return objects < maxObjects && writer.hasRoomFor(size);
   }
 
   async #add(pack: OpenPack, object: NewObject, body: AsyncIterable<Uint8Array>): Promise<AddedObject> {

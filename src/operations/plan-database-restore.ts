@@ -1,5 +1,4 @@
 /** Plans the restore of a database snapshot: what will happen, what it destroys, what it cannot bring back, or why not. */
-import { createHash } from "node:crypto";
 import { LifeboatError } from "../errors.ts";
 import { type Connection, describeServer } from "../postgres/connection.ts";
 import { quoteIdentifier, quoteQualified } from "../postgres/identifiers.ts";
@@ -8,6 +7,7 @@ import { providerRefusal } from "../postgres/new-database.ts";
 import type { TargetFacts } from "../postgres/restore-target.ts";
 import { type Selection, selectTables } from "../postgres/toc-selection.ts";
 import { type Contents, databaseOf, type DatabaseContents } from "../snapshot/contents.ts";
+import { hashOfPlan } from "./plan-hash.ts";
 
 export interface RestoreRequest {
   /** The server, and the database to restore into. */
@@ -102,15 +102,7 @@ export function planDatabaseRestore({ contents, request, facts }: PlanInput): Re
 export function planHash(plan: RestorePlan): string {
   const promised: Partial<RestorePlan> = { ...plan };
   delete (promised as { estimates?: unknown }).estimates;
-  return createHash("sha256").update(canonicalJson(promised)).digest("hex");
-}
-
-function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_, inner: unknown) =>
-    typeof inner === "object" && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  );
+  return hashOfPlan(promised);
 }
 
 function guardTarget({ mode, target }: RestoreRequest, { existing }: TargetFacts): void {

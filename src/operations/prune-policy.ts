@@ -24,6 +24,8 @@ export interface PolicyPruneRequest {
   readonly dryRun: boolean;
   readonly signingKey: SigningKey | undefined;
   readonly by: Actor;
+  /** What the workflow ran from. */
+  readonly commit?: string | undefined;
 }
 
 export interface PolicyPruneReport {
@@ -43,7 +45,7 @@ export async function prunePolicy(
   request: PolicyPruneRequest,
   { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
 ): Promise<PolicyPruneReport> {
-  const { policy, stores, dryRun, signingKey, by } = request;
+  const { policy, stores, dryRun, signingKey, by, commit } = request;
   const sources = policy.sources.map(({ name }) => name);
   const reports: PruneReport[] = [];
   const failures: PruneFailure[] = [];
@@ -65,17 +67,51 @@ export async function prunePolicy(
             dryRun,
             signingKey,
             by,
+            commit,
           },
           { store, clock, logger },
         );
         reports.push(report);
+        if (!dryRun && hasActed(report)) await tell(trust, { source, store: store.address, report });
       } catch (cause) {
-        failures.push({ source, store: store.address, error: asLifeboatError(cause) });
+        const error = asLifeboatError(cause);
+        failures.push({ source, store: store.address, error });
+        if (dryRun) continue;
+        await tell(trust, { source, store: store.address, error }).catch((second: unknown) => {
+          logger.warning(`The ledger has no record of this: ${asLifeboatError(second).message}`);
+        });
       }
     }
   }
+
+  /** How it ended: what was removed was witnessed before. */
+  async function tell(
+    { ledger }: Trust,
+    { source, store, report, error }: Pick<PruneReport, "source" | "store"> & Ended,
+  ): Promise<void> {
+    const isFrozen = report?.freeze !== undefined;
+    const found = report?.findings.filter(({ level }) => level !== "info").map(({ code }) => code) ?? [];
+    await ledger?.append({
+      ...{ act: isFrozen ? "freeze" : "prune", source, store, heads: [], witnessed: [], by },
+      time: clock.now().toISOString(),
+      outcome: (error ?? report?.error) === undefined ? "success" : "failure",
+      findings: [...new Set([...(error === undefined ? [] : [error.code]), ...found])],
+      ...(commit === undefined ? {} : { commit }),
+    });
+  }
   const error = failures[0]?.error ?? reports.find((report) => report.error !== undefined)?.error;
   return { reports, failures, ...(error === undefined ? {} : { error }) };
+}
+
+interface Ended {
+  readonly report?: PruneReport;
+  readonly error?: LifeboatError;
+}
+
+/** A look that found nothing to do is no act: there is one every hour. */
+function hasActed({ removed, locked, finished, freeze, packs }: PruneReport): boolean {
+  const gone = [...removed, ...locked, ...finished, ...(packs?.deleted ?? [])];
+  return gone.length > 0 || freeze !== undefined;
 }
 
 async function idsIn(store: Store | undefined, source: string): Promise<ReadonlySet<string>> {

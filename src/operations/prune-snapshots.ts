@@ -29,6 +29,8 @@ export interface PruneRequest extends Pick<ObserveRequest, "source" | "trust" | 
   readonly dryRun: boolean;
   readonly signingKey: SigningKey | undefined;
   readonly by: Actor;
+  /** What the workflow ran from. */
+  readonly commit?: string | undefined;
 }
 
 export interface PruneSurroundings {
@@ -132,7 +134,7 @@ async function claimAndRemove(
 
 /** What the ledger must know before it happens: after a kill in between, nobody else could explain the absences. */
 async function witness(
-  { trust, source, by }: PruneRequest,
+  { trust, source, by, commit }: PruneRequest,
   { heads }: Observation,
   written: readonly string[],
   { store, clock }: { readonly store: Store; readonly clock: Clock },
@@ -145,6 +147,7 @@ async function witness(
     witnessed: [...written],
     by,
     time: clock.now().toISOString(),
+    ...(commit === undefined ? {} : { commit }),
   });
 }
 

@@ -1,6 +1,6 @@
 /** Restores code and configuration into a folder: a bare repository, files, config, environment file, settings. */
 import { randomBytes } from "node:crypto";
-import { createWriteStream } from "node:fs";
+import { createWriteStream, existsSync } from "node:fs";
 import { chmod, lstat, mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -11,6 +11,7 @@ import { applicationOf, type Contents, type ContentsFile } from "../snapshot/con
 import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
 import { rawPart } from "./check-application.ts";
 import { namingOthers } from "./locate-snapshot.ts";
+import { hashOfPlan, requireAgreedPlan } from "./plan-hash.ts";
 import { type ApplicationSurroundings, type ChosenApplication, openApplication } from "./open-application.ts";
 
 export interface ApplicationRestoreRequest extends ChosenApplication {
@@ -19,12 +20,16 @@ export interface ApplicationRestoreRequest extends ChosenApplication {
   /** Must equal `folder` where something stands in it. */
   readonly confirm: string | undefined;
   readonly dryRun: boolean;
+  /** A dry run's hash: the plan must still be that one. */
+  readonly planHash?: string | undefined;
 }
 
 export interface ApplicationRestoreReport {
   readonly snapshot: SnapshotJson;
   /** What is, or would be, written below the folder. */
   readonly written: readonly { readonly path: string; readonly bytes: number }[];
+  /** Hash of the plan: the snapshot, the folder, what is written there and what of it stands there. */
+  readonly planHash: string;
   readonly isDryRun: boolean;
   readonly seconds: number;
 }
@@ -49,8 +54,13 @@ export async function restoreApplication(
   const { snapshot, contents, newestWhole } = await openApplication(request, surroundings);
   const written = contents.files.map(({ role, rawBytes }) => ({ path: placeOf(role), bytes: rawBytes }));
   const seconds = (): number => (clock.elapsedMs() - startedMs) / 1000;
-  if (request.dryRun) return { snapshot, written, isDryRun: true, seconds: seconds() };
-  const replaced = await prepareFolder(request, contents);
+  const { folder } = request;
+  const replaced = await takenIn(folder, contents);
+  const planHash = hashOfPlan({ snapshot: snapshot.id, sha256: snapshot.sha256, folder, written, replaced });
+  requireAgreedPlan(request.planHash, planHash);
+  if (request.dryRun) return { snapshot, written, planHash, isDryRun: true, seconds: seconds() };
+  requireConfirmation(request, replaced);
+  if (!existsSync(folder)) await mkdir(folder, { mode: 0o700 });
   const staged = join(request.folder, `.lifeboat-${randomBytes(6).toString("hex")}`);
   await mkdir(staged, { mode: 0o700 });
   try {
@@ -60,7 +70,7 @@ export async function restoreApplication(
   } finally {
     await rm(staged, { recursive: true, force: true });
   }
-  return { snapshot, written, isDryRun: false, seconds: seconds() };
+  return { snapshot, written, planHash, isDryRun: false, seconds: seconds() };
 }
 
 function placeOf(role: ContentsFile["role"]): string {
@@ -69,17 +79,18 @@ function placeOf(role: ContentsFile["role"]): string {
   throw new LifeboatError("snapshot-damaged", `An application snapshot has no part for ${role}.`);
 }
 
-/** The names that stand where something will be written; refused unless the folder's own name was typed. */
-async function prepareFolder(
-  { folder, confirm }: ApplicationRestoreRequest,
-  { files }: Contents,
-): Promise<readonly string[]> {
+/** The names that stand where something will be written. */
+async function takenIn(folder: string, { files }: Contents): Promise<readonly string[]> {
   const there = await lstat(folder).catch(() => undefined);
-  if (there === undefined) await mkdir(folder, { mode: 0o700 });
-  else if (!there.isDirectory()) throw new LifeboatError("restore-file-exists", `${folder} is no folder.`);
+  if (there === undefined) return [];
+  if (!there.isDirectory()) throw new LifeboatError("restore-file-exists", `${folder} is no folder.`);
   const wanted = new Set(files.map(({ role }) => placeOf(role)));
-  const taken = (await readdir(folder)).filter((name) => wanted.has(name));
-  if (taken.length === 0) return [];
+  return (await readdir(folder)).filter((name) => wanted.has(name)).sort();
+}
+
+/** Replacing needs the folder's own name typed. */
+function requireConfirmation({ folder, confirm }: ApplicationRestoreRequest, taken: readonly string[]): void {
+  if (taken.length === 0) return;
   if (confirm === undefined) {
     throw new LifeboatError("confirm-needed", `In ${folder} ${taken.join(", ")} would be replaced.`, {
       hint: `Choose another folder, or confirm with "${folder}".`,
@@ -88,7 +99,6 @@ async function prepareFolder(
   if (confirm !== folder) {
     throw new LifeboatError("confirm-mismatch", `Confirmed was "${confirm}", the folder is "${folder}".`);
   }
-  return taken;
 }
 
 async function writeParts(

@@ -10,6 +10,7 @@ import type { StorageApi } from "../supabase/storage-api.ts";
 import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
+import { hashOfPlan, requireAgreedPlan } from "./plan-hash.ts";
 import { requireChosenBuckets } from "./chosen-buckets.ts";
 import { refuseForged } from "./check-history.ts";
 import { locateSnapshot, namingOthers, requireWhole, type SnapshotChoice } from "./locate-snapshot.ts";
@@ -65,7 +66,7 @@ export interface BucketRestoreReport {
   readonly snapshot: SnapshotJson;
   /** Absent where the target is a directory, which is only added to. */
   readonly plan?: StorageRestorePlan;
-  readonly planHash?: string;
+  readonly planHash: string;
   /** Absent after a dry run. */
   readonly restored?: StorageRestoreReport;
   readonly seconds: number;
@@ -103,9 +104,12 @@ async function restoreLocated(
   const { target } = wanted;
 
   if (target.kind === "directory") {
-    if (wanted.dryRun) return {};
+    const { id, sha256 } = snapshot;
+    const planHash = hashOfPlan({ snapshot: id, sha256, target, chosen: wanted.filter.choice });
+    requireAgreedPlan(wanted.planHash, planHash);
+    if (wanted.dryRun) return { planHash };
     const restored = await restoreIntoDirectory(entries, { ...means, ...target });
-    return { restored };
+    return { planHash, restored };
   }
   const buckets = contents.buckets
     .filter(({ id }) => wanted.filter.wantsBucket(id))
@@ -128,9 +132,7 @@ async function restoreLocated(
     decisions: decisions(),
   });
   const planHash = storagePlanHash(plan);
-  if (wanted.planHash !== undefined && wanted.planHash !== planHash) {
-    throw new LifeboatError("plan-outdated", `The plan is now ${planHash}, not the one that was agreed to.`);
-  }
+  requireAgreedPlan(wanted.planHash, planHash);
   if (wanted.dryRun) return { plan, planHash };
   requireStorageConfirmation(plan, wanted.confirm);
   const restored = await restoreStorage(plan, { ...means, ...target, buckets, entries, decisions });

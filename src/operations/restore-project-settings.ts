@@ -5,7 +5,7 @@ import type { ContentsFile } from "../snapshot/contents.ts";
 import { type ProjectSettings, readProjectSettings } from "../snapshot/project-settings.ts";
 import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
 import { deploy, deploymentOf } from "../supabase/deploy-functions.ts";
-import { canonical, writableSettings } from "../supabase/flat-settings.ts";
+import { writableSettings } from "../supabase/flat-settings.ts";
 import type { ManagementApi } from "../supabase/management-api.ts";
 import { functionsOf, readFunctionBody, readSettings } from "../supabase/read-project-settings.ts";
 import {
@@ -25,6 +25,7 @@ import {
   type WriteOutcome,
   type Written,
 } from "../supabase/write-settings.ts";
+import { hashOfPlan, requireAgreedPlan } from "./plan-hash.ts";
 import { rawPart } from "./check-application.ts";
 import { functionBodies, requireBodies } from "./function-bodies.ts";
 import { namingOthers } from "./locate-snapshot.ts";
@@ -76,9 +77,7 @@ export async function restoreProjectSettings(
   const backup = readProjectSettings(await namingOthers(newestWhole, wholeOf(document)));
   const diff = compareSettings(backup, await lookAt(api, backup));
   const planHash = hashOf(snapshot.id, api.project, diff.changes);
-  if (request.planHash !== undefined && request.planHash !== planHash) {
-    throw new LifeboatError("plan-outdated", `The plan is now ${planHash}, not the one that was agreed to.`);
-  }
+  requireAgreedPlan(request.planHash, planHash);
   const common = { snapshot, backedUp: backup.project, project: api.project, diff, planHash };
   const seconds = (): number => (clock.elapsedMs() - startedMs) / 1000;
   if (request.dryRun) return { ...common, seconds: seconds() };
@@ -125,7 +124,7 @@ async function lookAt(api: ManagementApi, backup: ProjectSettings): Promise<Proj
 
 function hashOf(snapshot: string, project: string, changes: readonly Change[]): string {
   const promised = changes.map(({ setting, field, now, wanted }) => [setting, field, now, wanted]);
-  return createHash("sha256").update(canonical({ snapshot, project, promised })).digest("hex");
+  return hashOfPlan({ snapshot, project, promised });
 }
 
 function requireConfirmation({ api, confirm }: ProjectRestoreRequest, { changes }: SettingsDiff): void {

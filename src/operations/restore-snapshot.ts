@@ -1,5 +1,4 @@
 /** Restores a chosen database snapshot: locate, read, plan, and, unless it is a dry run, perform that same plan. */
-import { LifeboatError } from "../errors.ts";
 import { withClient } from "../postgres/client.ts";
 import { type ClientTools, toolPath } from "../postgres/client-tools.ts";
 import { inspectServer, refuseHopelessConnection } from "../postgres/inspect-server.ts";
@@ -15,6 +14,7 @@ import type { Logger } from "../system/logger.ts";
 import { asRestoreVerdict, compareRestored, compareTables } from "./compare-restored.ts";
 import { refuseForged } from "./check-history.ts";
 import { locateSnapshot, namingOthers, requireWhole, type SnapshotChoice } from "./locate-snapshot.ts";
+import { requireAgreedPlan } from "./plan-hash.ts";
 import {
   planDatabaseRestore,
   planHash,
@@ -90,9 +90,7 @@ async function restoreLocated(
   const facts = await readTargetFacts(target, tools);
   const plan = planDatabaseRestore({ contents, request: wanted.request, facts });
   const hash = planHash(plan);
-  if (wanted.planHash !== undefined && wanted.planHash !== hash) {
-    throw new LifeboatError("plan-outdated", `The plan is now ${hash}, not the one that was agreed to.`);
-  }
+  requireAgreedPlan(wanted.planHash, hash);
   if (wanted.dryRun) return { plan, planHash: hash };
 
   logger.info(`Restoring snapshot ${snapshot.id} of "${snapshot.source}".`);

@@ -3,7 +3,7 @@ import type { Connection } from "../postgres/connection.ts";
 import type { Identities } from "../seal/identities.ts";
 import type { Recipients } from "../seal/recipients.ts";
 import type { SigningKey } from "../snapshot/signature.ts";
-import type { SnapshotJson, Tier } from "../snapshot/snapshot-json.ts";
+import type { SeenLedger, SnapshotJson, Tier } from "../snapshot/snapshot-json.ts";
 import type { ObjectFilter } from "../storage/object-filter.ts";
 import type { StorageApi } from "../supabase/storage-api.ts";
 import type { Store } from "../store/store.ts";
@@ -28,6 +28,8 @@ export interface StorageBackupRequest {
   readonly rowsWithoutBytes: "fail" | "report";
   /** For stores that expire files by themselves. */
   readonly retentionDays?: number;
+  /** The ledger's end, which the snapshot remembers. */
+  readonly seenLedger?: SeenLedger | undefined;
 }
 
 export interface StorageSurroundings {

@@ -55,6 +55,8 @@ export interface VerifyRequest {
   /** Witnesses the evidence and the heads that were seen. */
   readonly ledger?: Ledger | undefined;
   readonly by?: Actor;
+  /** What the workflow ran from. */
+  readonly commit?: string | undefined;
   /** Restores here instead of into a throwaway server. */
   readonly server: Connection | undefined;
   readonly jobs: number;
@@ -258,7 +260,7 @@ function overall(level: VerifyLevel, components: readonly ComponentVerdict[]): V
 async function keepEvidence(
   report: VerifyReport,
   { observation }: HistoryCheck,
-  { signingKey, ledger, by = { name: "unknown" } }: VerifyRequest,
+  { signingKey, ledger, by = { name: "unknown" }, commit }: VerifyRequest,
   { store, clock, lifeboatVersion }: VerifySurroundings,
 ): Promise<void> {
   const { snapshot } = report;
@@ -292,5 +294,17 @@ async function keepEvidence(
     witnessed: [selfHashOf(bytes)],
     by,
     time: moment.toISOString(),
+    snapshot: snapshot.id,
+    // As the action ends: every byte unchanged is what level `stored` was asked for.
+    outcome: outcomes[verdictOf(report.components)],
+    findings: codesOf(report),
+    ...(commit === undefined ? {} : { commit }),
   });
+}
+
+const outcomes = { passed: "success", failed: "damaged", "not-verified": "not-verified" } as const;
+
+function codesOf({ components, findings }: VerifyReport): string[] {
+  const all = [...findings, ...components.flatMap((component) => component.findings)];
+  return [...new Set(all.filter(({ level }) => level !== "info").map(({ code }) => code))];
 }

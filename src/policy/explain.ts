@@ -135,17 +135,22 @@ function explainStore(
 function costsOf(policy: Policy, inputs: ExplainInputs): Costs {
   const sizes = policy.sources.map((source) => sizeOf(source, inputs));
   const isAtLeast = sizes.includes(undefined);
-  const work = policy.sources.reduce((sum, source, index) => {
-    const minutes = 1 + Math.ceil((sizes[index] ?? 0) / bytesPerSecond / 60);
-    // Backed up, then unsealed by the verification.
-    return sum + backupsPerMonth(source) * minutes * 2;
-  }, 0);
+  const jobs = policy.sources.map((_, index) => 1 + Math.ceil((sizes[index] ?? 0) / bytesPerSecond / 60));
+  // Backed up, then unsealed by the verification.
+  const work = policy.sources.reduce(
+    (sum, source, index) => sum + backupsPerMonth(source) * (jobs[index] ?? 1) * 2,
+    0,
+  );
+  // Sources that are due at the same heartbeat share its run.
+  const runs = Math.max(0, ...policy.sources.map(backupsPerMonth));
+  const around = runs * 2 + daysPerMonth * 4;
+  const weekly = (daysPerMonth / 7) * (2 + jobs.reduce((sum, minutes) => sum + minutes, 0));
   const artifacts = policy.stores
     .filter(({ type }) => type === "github-artifacts")
     .map((store) => bytesIn(store, policy, inputs));
   const egress = policy.sources.map((source, index) => egressOf(source, sizes[index]));
   return {
-    minutesPerMonth: Math.round(daysPerMonth * 24 + work),
+    minutesPerMonth: Math.round(daysPerMonth * 24 + work + around + weekly),
     isAtLeast,
     ...sumOf("artifactBytes", artifacts),
     ...sumOf("egressBytesPerMonth", egress),
@@ -153,6 +158,8 @@ function costsOf(policy: Policy, inputs: ExplainInputs): Costs {
       `database size: ${sizeInWords(inputs.databaseBytes, "--database-size")}`,
       `storage size: ${sizeInWords(inputs.storageBytes, "--storage-size")}`,
       "720 to 744 heartbeats a month of one minute each; GitHub rounds every job up to a minute",
+      "a run with something due is a minute of pruning and one of the monitor besides; backups at each push are not counted",
+      "the monitor by itself is a minute four times a day; the weekly verification is two and as long as a backup for each source",
       `each backup takes one minute and its size at ${bytesPerSecond / 1_000_000} MB/s, its verification as long again`,
       `a sealed database takes ${databaseSealedShare * 100} % of its size; objects do not compress`,
       `${storageChangePerDay * 100} % of the objects change a day; unchanged ones are stored and fetched once`,

@@ -51,6 +51,15 @@ export const seenHead = z.looseObject({
 
 export type SeenHead = z.infer<typeof seenHead>;
 
+/** The end of the ledger when a backup began: records that no other one followed yet. */
+export const seenLedger = z.looseObject({
+  /** A branch, or a store's address. */
+  place: z.string(),
+  last: z.array(z.looseObject({ sha256: hex64, time: moment })),
+});
+
+export type SeenLedger = z.infer<typeof seenLedger>;
+
 // Loose objects: fields that a later minor version adds must survive a round trip through this one.
 const snapshotSchema = z.looseObject({
   formatVersion: z.literal(formatVersion),
@@ -83,6 +92,8 @@ const snapshotSchema = z.looseObject({
   heads: z.array(z.string().refine(isSnapshotId)),
   /** The same heads, with what proves them; those that could not be read are missing here. */
   seen: z.array(seenHead).exactOptional(),
+  /** What proves that the ledger had these records; absent where none was kept or it could not be read. */
+  ledger: seenLedger.exactOptional(),
   files: z.array(sealedFile).min(1),
   signature: z.string().optional(),
   sha256: hex64,

@@ -44,6 +44,8 @@ export interface ArtifactUploads {
     bytes: AsyncIterable<Uint8Array>,
     lifetime?: Lifetime,
   ): Promise<UploadedArtifact | NameConflict>;
+  /** How many more GitHub takes of this job, as far as this process knows. */
+  filesLeft(): number;
   /** Removes an artifact of the current run; throws where it could not. */
   remove(name: string): Promise<void>;
 }
@@ -58,25 +60,33 @@ export interface UploadSettings {
   readonly sleep: Sleep;
   /** The client's promise may never settle after a dropped connection; then this ends the wait. */
   readonly uploadLimitMs?: (bytes: number) => number;
+  /** Of one job. Default: GitHub's 500. */
+  readonly mostArtifacts?: number;
 }
 
 type Shown = Omit<UploadedArtifact, "proof">;
 
+const githubsMost = 500;
 const uploadTries = 3;
 const visibilityTries = 6;
 const dayMs = 24 * 3600 * 1000;
 
 export function artifactUploads(settings: UploadSettings): ArtifactUploads {
-  const { rest, downloads, runId, logger, sleep } = settings;
+  const { rest, downloads, runId, logger, sleep, mostArtifacts = githubsMost } = settings;
   const client = new DefaultArtifactClient();
   const limitOf = settings.uploadLimitMs ?? ((bytes: number) => 15 * 60_000 + bytes / 256);
   let retentionWarned = false;
+  let taken = 0;
 
   async function store(
     name: string,
     bytes: AsyncIterable<Uint8Array>,
     lifetime?: Lifetime,
   ): Promise<UploadedArtifact | NameConflict> {
+    if (taken >= mostArtifacts) {
+      throw new LifeboatError("artifact-limit", `${name} would be artifact ${taken + 1} of this job.`);
+    }
+    taken += 1;
     const folder = await writing(mkdtemp(join(settings.temporaryFolder, "lifeboat-spool-")));
     try {
       const spool = join(folder, name);
@@ -171,7 +181,7 @@ export function artifactUploads(settings: UploadSettings): ArtifactUploads {
     );
   }
 
-  return { store, remove };
+  return { store, remove, filesLeft: () => mostArtifacts - taken };
 }
 
 async function withinLimit<T>(work: Promise<T>, limitMs: number): Promise<T> {

@@ -41,6 +41,7 @@ export interface ArtifactStoreSettings extends TrustSettings {
   readonly sleep?: Sleep;
   readonly idleTimeoutMs?: number;
   readonly uploadLimitMs?: (bytes: number) => number;
+  readonly mostArtifacts?: number;
 }
 
 export interface WritingRun {
@@ -82,6 +83,7 @@ export function artifactStore(settings: ArtifactStoreSettings): Store {
   return {
     address,
     isReadOnly: run === undefined,
+    ...(uploads === undefined ? {} : { filesLeft: () => uploads.filesLeft() }),
     sources: async () => await Promise.resolve(undefined),
     snapshots: async (source) => await reader.snapshots(source),
     files: async (prefix) => await reader.files(prefix),

@@ -29,6 +29,9 @@ export interface Store {
   /** Whether `begin`, `put` and `delete` are refused here: somebody else's artifacts, seen from a terminal. */
   readonly isReadOnly: boolean;
 
+  /** Files that this process may still store; absent where a store has no such limit. */
+  filesLeft?(): number;
+
   /** Names of the sources that have snapshots here; undefined where the store cannot tell (GitHub artifacts). */
   sources(): Promise<readonly string[] | undefined>;
 

@@ -27,10 +27,11 @@ type Attempt = <T>(work: () => Promise<T>, repeatable?: () => boolean) => Promis
 
 export function withRetries(store: Store, settings: RetrySettings = {}): Store {
   const attempt = attempts(settings);
-  const { drafts, extendLock, serverTime } = optionalOf(store);
+  const { drafts, extendLock, filesLeft, serverTime } = optionalOf(store);
   return {
     address: store.address,
     isReadOnly: store.isReadOnly,
+    ...(filesLeft && { filesLeft }),
     sources: () => attempt(() => store.sources()),
     snapshots: (source) => attempt(() => store.snapshots(source)),
     files: (prefix) => attempt(() => store.files(prefix)),
@@ -49,12 +50,14 @@ export function withRetries(store: Store, settings: RetrySettings = {}): Store {
 /** What only some stores can do. */
 function optionalOf(store: Store): {
   readonly extendLock: Store["extendLock"];
+  readonly filesLeft: Store["filesLeft"];
   readonly drafts: ((source: string) => Promise<readonly string[]>) | undefined;
   readonly serverTime: (() => Promise<Date | undefined>) | undefined;
 } {
   return {
     drafts: store.drafts?.bind(store),
     extendLock: store.extendLock?.bind(store),
+    filesLeft: store.filesLeft?.bind(store),
     serverTime: store.serverTime?.bind(store),
   };
 }

@@ -1,9 +1,12 @@
 import { backUpApplication } from "../../operations/back-up-application.ts";
 import type { ActionResult, Runner } from "../../runner/run-action.ts";
-import { copyAfterBackup, openCopies, inputFindings, withCopies } from "../copies.ts";
+import { endOfLedger } from "../../ledger/end.ts";
+import { copyAfterBackup, doneBackup, openCopies, inputFindings, withCopies } from "../copies.ts";
 import { choosePolicySource } from "../policy-source.ts";
 import { managementApi } from "../project.ts";
 import { policyMeans, runnerSurroundings } from "../surroundings.ts";
+import { backupLedger, githubOf } from "../trust-inputs.ts";
+import { actOfRun, witnessed } from "../witnessed.ts";
 import { appBackupInputs } from "./inputs.ts";
 import { reportApplicationBackup } from "./report.ts";
 
@@ -17,10 +20,20 @@ export async function appBackup(runner: Runner): Promise<ActionResult> {
   const project =
     inputs.project === undefined ? undefined : managementApi(inputs.project, supabaseApiUrl, surroundings);
   const copies = openCopies(inputs.copyTo, surroundings);
-  const report = await backUpApplication({ ...inputs, settings, project }, surroundings);
-  const findings = [...inputFindings(inputs), ...report.findings];
-  for (const { level, publicSentence, remedy } of findings)
-    runner.logger[level === "info" ? "info" : "warning"](`${publicSentence} ${remedy}`);
-  const result = reportApplicationBackup({ ...report, findings }, surroundings.store.address);
-  return withCopies(result, await copyAfterBackup(inputs.source, copies, surroundings), report.snapshot.id);
+  const ledger = backupLedger(inputs, {
+    ...surroundings,
+    github: githubOf(runner.context, inputs.store.token),
+  });
+  const act = actOfRun("app-backup", { source: inputs.source, store: surroundings.store }, runner.context);
+  return await witnessed(ledger, act, surroundings, async () => {
+    const seenLedger = await endOfLedger(ledger, runner.logger);
+    const report = await backUpApplication({ ...inputs, settings, project, seenLedger }, surroundings);
+    const findings = [...inputFindings(inputs), ...report.findings];
+    for (const { level, publicSentence, remedy } of findings)
+      runner.logger[level === "info" ? "info" : "warning"](`${publicSentence} ${remedy}`);
+    const result = reportApplicationBackup({ ...report, findings }, surroundings.store.address);
+    const { id: snapshot } = report.snapshot;
+    const copied = await copyAfterBackup(inputs.source, copies, surroundings);
+    return doneBackup(withCopies(result, copied, snapshot), { snapshot, findings, copied, copies });
+  });
 }

@@ -1,9 +1,12 @@
 import { availableParallelism } from "node:os";
 import { backUpDatabase } from "../../operations/back-up-database.ts";
 import type { ActionResult, Runner } from "../../runner/run-action.ts";
-import { copyAfterBackup, openCopies, inputFindings, withCopies } from "../copies.ts";
+import { endOfLedger } from "../../ledger/end.ts";
+import { copyAfterBackup, doneBackup, openCopies, inputFindings, withCopies } from "../copies.ts";
 import { choosePolicySource } from "../policy-source.ts";
 import { policyMeans, runnerSurroundings } from "../surroundings.ts";
+import { backupLedger, githubOf } from "../trust-inputs.ts";
+import { actOfRun, witnessed } from "../witnessed.ts";
 import { dbBackupInputs } from "./inputs.ts";
 import { reportBackup } from "./report.ts";
 
@@ -13,13 +16,20 @@ export async function dbBackup(runner: Runner): Promise<ActionResult> {
   runner.about({ source: inputs.source, kind: "database" });
   const surroundings = await runnerSurroundings(runner, inputs);
   const copies = openCopies(inputs.copyTo, surroundings);
-  const report = await backUpDatabase({ ...inputs, cores: availableParallelism() }, surroundings);
-  const findings = [...inputFindings(inputs), ...report.findings];
-  for (const finding of findings) runner.logger.warning(`${finding.publicSentence} ${finding.remedy}`);
-  const copied = await copyAfterBackup(inputs.source, copies, surroundings);
-  return withCopies(
-    reportBackup({ ...report, findings }, surroundings.store.address),
-    copied,
-    report.snapshot.id,
-  );
+  const ledger = backupLedger(inputs, {
+    ...surroundings,
+    github: githubOf(runner.context, inputs.store.token),
+  });
+  const act = actOfRun("db-backup", { source: inputs.source, store: surroundings.store }, runner.context);
+  return await witnessed(ledger, act, surroundings, async () => {
+    const seenLedger = await endOfLedger(ledger, runner.logger);
+    const cores = availableParallelism();
+    const report = await backUpDatabase({ ...inputs, seenLedger, cores }, surroundings);
+    const findings = [...inputFindings(inputs), ...report.findings];
+    for (const finding of findings) runner.logger.warning(`${finding.publicSentence} ${finding.remedy}`);
+    const result = reportBackup({ ...report, findings }, surroundings.store.address);
+    const { id: snapshot } = report.snapshot;
+    const copied = await copyAfterBackup(inputs.source, copies, surroundings);
+    return doneBackup(withCopies(result, copied, snapshot), { snapshot, findings, copied, copies });
+  });
 }

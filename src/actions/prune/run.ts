@@ -33,6 +33,7 @@ export async function prune(runner: Runner): Promise<ActionResult> {
       dryRun: inputs.dryRun,
       signingKey: inputs.trust.signingKey,
       by: actorOfRun(context),
+      commit: context.sha,
     },
     runner,
   );

@@ -5,10 +5,12 @@ import { LifeboatError } from "../../errors.ts";
 import type { RestoreHooks } from "../../operations/restore-hooks.ts";
 import type { RestoreRequest } from "../../operations/plan-database-restore.ts";
 import type { SnapshotChoice } from "../../operations/locate-snapshot.ts";
+import type { PolicySource } from "../../policy/policy.ts";
 import { type Connection, parseConnection } from "../../postgres/connection.ts";
 import { parseSchemaName, parseTableName, type TableName } from "../../postgres/toc-selection.ts";
 import type { InputReader } from "../../runner/input-reader.ts";
 import type { Identities } from "../../seal/identities.ts";
+import type { ChosenSource } from "../policy-source.ts";
 import { parseSource } from "../source-name.ts";
 import type { ObjectFilter } from "../../storage/object-filter.ts";
 import type { StorageConnection } from "../../supabase/storage-api.ts";
@@ -23,6 +25,8 @@ interface CommonInputs {
   readonly store: StoreInputs;
   /** Signs the record of the restore in the ledger. */
   readonly trust: TrustInputs;
+  /** The policy's: they stop and start the application, where the inputs name none. */
+  readonly commands: { readonly before?: string; readonly after?: string };
   readonly source: string | undefined;
   readonly choice: SnapshotChoice;
   readonly identities: Identities;
@@ -65,9 +69,16 @@ export interface ApplicationRestoreInputs extends CommonInputs {
 
 export type RestoreInputs = DatabaseRestoreInputs | BucketRestoreInputs | ApplicationRestoreInputs;
 
-export function restoreInputs(read: InputReader): RestoreInputs {
+/** What a policy calls the kind that is asked for; a word that is none of them is told with all other problems. */
+export function restoredType(read: InputReader): PolicySource["type"] {
+  const kind = read.optional.string("kind");
+  if (kind === "storage") return "supabase-storage";
+  return kind === "application" ? "application" : "postgres";
+}
+
+export function restoreInputs(read: InputReader, chosen?: ChosenSource): RestoreInputs {
   const kind = read.enum("kind", ["database", "storage", "application"], "database");
-  const common = commonInputs(read);
+  const common = commonInputs(read, chosen);
   // All are read: a value that does not fit is worth telling even where it belongs to another kind.
   const database = databaseInputs(read, common, kind === "database");
   const buckets = bucketInputs(read, common, kind === "storage");
@@ -77,8 +88,8 @@ export function restoreInputs(read: InputReader): RestoreInputs {
 }
 
 /** The flags of `lifeboat restore application`. */
-export function applicationRestoreInputs(read: InputReader): ApplicationRestoreInputs {
-  return applicationInputs(read, commonInputs(read), true);
+export function applicationRestoreInputs(read: InputReader, chosen?: ChosenSource): ApplicationRestoreInputs {
+  return applicationInputs(read, commonInputs(read, chosen), true);
 }
 
 function applicationInputs(
@@ -103,24 +114,25 @@ function applicationInputs(
 }
 
 /** The flags of `lifeboat restore database`. */
-export function databaseRestoreInputs(read: InputReader): DatabaseRestoreInputs {
-  return databaseInputs(read, commonInputs(read), true);
+export function databaseRestoreInputs(read: InputReader, chosen?: ChosenSource): DatabaseRestoreInputs {
+  return databaseInputs(read, commonInputs(read, chosen), true);
 }
 
 /** The flags of `lifeboat restore storage`. */
-export function bucketRestoreInputs(read: InputReader): BucketRestoreInputs {
-  return bucketInputs(read, commonInputs(read), true);
+export function bucketRestoreInputs(read: InputReader, chosen?: ChosenSource): BucketRestoreInputs {
+  return bucketInputs(read, commonInputs(read, chosen), true);
 }
 
-function commonInputs(read: InputReader): CommonInputs {
+function commonInputs(read: InputReader, chosen: ChosenSource | undefined): CommonInputs {
   const identities = optionalIdentities(read);
   if (identities === undefined) {
     read.problem("identity", "the backup is sealed.", "Give the identity that opens it, or the passphrase.");
   }
   return {
-    store: storeInputs(read),
-    trust: trustInputs(read),
-    source: read.optional.parsed("source", parseSource),
+    store: storeInputs(read, chosen?.policy),
+    trust: trustInputs(read, chosen),
+    commands: chosen?.policy.restore ?? {},
+    source: read.optional.parsed("source", parseSource) ?? chosen?.source.name,
     choice: snapshotChoice(read),
     identities: identities as Identities,
     dryRun: read.boolean("dry-run", false),
@@ -150,7 +162,7 @@ function databaseInputs(read: InputReader, common: CommonInputs, isMeant: boolea
       acceptNotVerified: read.boolean("accept-not-verified", false),
       ...(confirm === undefined ? {} : { confirm }),
     },
-    hooks: hooks(read),
+    hooks: hooks(read, common.commands),
   };
 }
 
@@ -199,9 +211,11 @@ function restoreMode(read: InputReader): RestoreRequest["mode"] {
   return { kind: "tables", tables, schemas };
 }
 
-function hooks(read: InputReader): RestoreHooks {
-  const before = read.optional.string("before");
-  const after = read.optional.string("after");
+function hooks(read: InputReader, commands: CommonInputs["commands"]): RestoreHooks {
+  const { before = commands.before, after = commands.after } = {
+    before: read.optional.string("before"),
+    after: read.optional.string("after"),
+  };
   return {
     ...(before === undefined ? {} : { before }),
     ...(after === undefined ? {} : { after }),

@@ -4,16 +4,17 @@ import type { ActionResult } from "../../runner/run-action.ts";
 import { megabytes, table } from "../markdown.ts";
 
 export function reportApplicationRestore(report: ApplicationRestoreReport, store: string): ActionResult {
-  const { snapshot, written, isDryRun, seconds } = report;
+  const { snapshot, written, planHash, isDryRun, seconds } = report;
   const { source, id } = snapshot;
   return {
-    outputs: { outcome: isDryRun ? "planned" : "restored", snapshot: id },
+    outputs: { outcome: isDryRun ? "planned" : "restored", snapshot: id, "plan-hash": planHash },
     summary: [
       isDryRun ? "## 📋 Dry run: nothing was changed" : `## ✅ Restored "${source}"`,
       table([
         ["Snapshot", `\`${id}\``],
         ["Moment", snapshot.times.snapshot],
         ...written.map(({ path, bytes }) => [path, megabytes(bytes)] as const),
+        ["Plan", `\`${planHash}\``],
         ["Took", `${seconds.toFixed(1)} s`],
       ]),
     ].join("\n\n"),

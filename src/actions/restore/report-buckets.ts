@@ -12,7 +12,7 @@ export function reportBucketRestore(
 ): ActionResult {
   const { snapshot, planHash, restored, seconds } = report;
   const common = { source: snapshot.source, kind: "storage" as const, snapshot: snapshot.id, store };
-  const outputs = { snapshot: snapshot.id, ...(planHash === undefined ? {} : { "plan-hash": planHash }) };
+  const outputs = { snapshot: snapshot.id, "plan-hash": planHash };
   if (restored === undefined) {
     return {
       outputs: { outcome: "planned", ...outputs },
@@ -43,9 +43,12 @@ export function reportBucketRestore(
 
 /** The whole plan names buckets; where those may not be shown, its numbers and its hash remain. */
 function planText({ plan, planHash }: BucketRestoreReport, disclosure: Disclosure): string {
-  if (plan === undefined) return "Objects are written into a directory; files that exist are not touched.";
+  const hashLine = `Plan \`${planHash}\``;
+  if (plan === undefined) {
+    return `Objects are written into a directory; files that exist are not touched.\n\n${hashLine}`;
+  }
   if (disclosure === "names") {
-    return ["```text", renderStoragePlan(plan).trimEnd(), "```", `Plan \`${planHash ?? ""}\``].join("\n");
+    return ["```text", renderStoragePlan(plan).trimEnd(), "```", hashLine].join("\n");
   }
   const { wanted, wantedBytes, missing, different, identical, extraneous } = plan.objects;
   return table([
@@ -55,6 +58,6 @@ function planText({ plan, planHash }: BucketRestoreReport, disclosure: Disclosur
     ["Missing, different, identical", `${missing}, ${different}, ${identical}`],
     ["Deleted", String(plan.deleteExtraneous ? extraneous : 0)],
     ["Cannot restore", String(plan.cannotRestore.length)],
-    ["Plan", `\`${planHash ?? ""}\``],
+    ["Plan", `\`${planHash}\``],
   ]);
 }

@@ -7,17 +7,20 @@ import { runnerHook } from "../../runner/hook.ts";
 import type { ActionResult, Runner } from "../../runner/run-action.ts";
 import type { Finding } from "../../verification/findings.ts";
 import { bucketTarget, managementApi } from "../project.ts";
-import { runnerSurroundings } from "../surroundings.ts";
+import { choosePolicySource } from "../policy-source.ts";
+import { policyMeans, runnerSurroundings } from "../surroundings.ts";
 import { githubOf, trustOf } from "../trust-inputs.ts";
 import { actOfRun, type Done, witnessed } from "../witnessed.ts";
-import { restoreInputs } from "./inputs.ts";
+import { restoredType, restoreInputs } from "./inputs.ts";
 import { reportApplicationRestore } from "./report-application.ts";
 import { reportBucketRestore } from "./report-buckets.ts";
 import { projectRestoreFindings, reportProjectRestore } from "./report-project.ts";
 import { reportRestore } from "./report.ts";
 
 export async function restore(runner: Runner): Promise<ActionResult> {
-  const inputs = runner.readInputs(restoreInputs);
+  const means = policyMeans(runner);
+  const chosen = await choosePolicySource(runner.readInputs(restoredType), means);
+  const inputs = runner.readInputs((read) => restoreInputs(read, chosen));
   const surroundings = await runnerSurroundings(runner, inputs);
   const { address } = surroundings.store;
   const source = await onlySource(surroundings.store, inputs.source, inputs.kind);

@@ -4,6 +4,7 @@ import type { InputReader } from "../../runner/input-reader.ts";
 import type { Identities } from "../../seal/identities.ts";
 import { classifyRecipient, type Recipients } from "../../seal/recipients.ts";
 import { readRecipients } from "../backup-inputs.ts";
+import type { ChosenSource } from "../policy-source.ts";
 import { parseSource } from "../source-name.ts";
 import { optionalIdentities } from "../snapshot-inputs.ts";
 import { type TrustInputs, trustInputs } from "../trust-inputs.ts";
@@ -24,7 +25,7 @@ export interface RotateKeysInputs {
   readonly postgresBin: undefined;
 }
 
-export function rotateKeysInputs(read: InputReader): RotateKeysInputs {
+export function rotateKeysInputs(read: InputReader, chosen?: ChosenSource): RotateKeysInputs {
   const identities = optionalIdentities(read);
   if (identities === undefined) {
     read.problem(
@@ -36,12 +37,12 @@ export function rotateKeysInputs(read: InputReader): RotateKeysInputs {
   const indexRecipient = read.optional.parsed("index-recipient", parseRecipient);
   const retentionDays = read.optional.integer("retention-days", { min: 1, max: 100 * 366 });
   return {
-    store: storeInputs(read),
-    trust: trustInputs(read),
-    source: read.optional.parsed("source", parseSource),
+    store: storeInputs(read, chosen?.policy),
+    trust: trustInputs(read, chosen),
+    source: read.optional.parsed("source", parseSource) ?? chosen?.source.name,
     // After the problem above this object is thrown away.
     identities: identities as Identities,
-    recipients: readRecipients(read, undefined),
+    recipients: readRecipients(read, undefined, chosen?.policy.recipients),
     indexRecipients: indexRecipient === undefined ? [] : [indexRecipient],
     ...(retentionDays === undefined ? {} : { retentionDays }),
     dryRun: read.boolean("dry-run", false),

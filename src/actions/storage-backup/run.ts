@@ -3,10 +3,13 @@ import { joinStorageShards } from "../../operations/join-storage.ts";
 import { backUpStorageShard } from "../../operations/shard-storage.ts";
 import type { ActionResult, Runner } from "../../runner/run-action.ts";
 import type { Finding } from "../../verification/findings.ts";
-import { copyAfterBackup, openCopies, inputFindings, withCopies } from "../copies.ts";
+import { endOfLedger } from "../../ledger/end.ts";
+import { copyAfterBackup, doneBackup, openCopies, inputFindings, withCopies } from "../copies.ts";
 import { withBackedUpApi } from "../project.ts";
 import { choosePolicySource } from "../policy-source.ts";
 import { policyMeans, runnerSurroundings } from "../surroundings.ts";
+import { backupLedger, githubOf } from "../trust-inputs.ts";
+import { actOfRun, witnessed } from "../witnessed.ts";
 import { storageBackupInputs } from "./inputs.ts";
 import { reportShard, reportStorageBackup } from "./report.ts";
 
@@ -17,18 +20,35 @@ export async function storageBackup(runner: Runner): Promise<ActionResult> {
   const surroundings = await runnerSurroundings(runner, inputs);
   const { address } = surroundings.store;
   const { part } = inputs;
+  const ledger = backupLedger(inputs, {
+    ...surroundings,
+    github: githubOf(runner.context, inputs.store.token),
+  });
+  const act = actOfRun(
+    "storage-backup",
+    { source: inputs.source, store: surroundings.store },
+    runner.context,
+  );
   if (part.kind === "shard") {
     const means = withBackedUpApi(surroundings, inputs.connection, inputs);
-    return reportShard(warned(await backUpStorageShard(inputs, part.shard, means), runner), address);
+    return await witnessed(ledger, { ...act, act: "storage-backup-shard" }, surroundings, async () => {
+      const report = warned(await backUpStorageShard(inputs, part.shard, means), runner);
+      return { result: reportShard(report, address), findings: report.findings };
+    });
   }
   const copies = openCopies(inputs.copyTo, surroundings);
-  const report =
-    part.kind === "join"
-      ? await joinStorageShards(inputs, part.group, surroundings)
-      : await backUpStorage(inputs, withBackedUpApi(surroundings, inputs.connection, inputs));
-  const found = warned({ ...report, findings: [...inputFindings(inputs), ...report.findings] }, runner);
-  const copied = await copyAfterBackup(inputs.source, copies, surroundings);
-  return withCopies(reportStorageBackup(found, address), copied, report.snapshot.id);
+  return await witnessed(ledger, act, surroundings, async () => {
+    const request = { ...inputs, seenLedger: await endOfLedger(ledger, runner.logger) };
+    const report =
+      part.kind === "join"
+        ? await joinStorageShards(request, part.group, surroundings)
+        : await backUpStorage(request, withBackedUpApi(surroundings, inputs.connection, inputs));
+    const findings = [...inputFindings(inputs), ...report.findings];
+    const result = reportStorageBackup(warned({ ...report, findings }, runner), address);
+    const { id: snapshot } = report.snapshot;
+    const copied = await copyAfterBackup(inputs.source, copies, surroundings);
+    return doneBackup(withCopies(result, copied, snapshot), { snapshot, findings, copied, copies });
+  });
 }
 
 /** Findings stand in the summary too, but who looks at a list of runs sees annotations only. */

@@ -6,11 +6,10 @@ import type { InputReader } from "../../runner/input-reader.ts";
 import type { Identities } from "../../seal/identities.ts";
 import { parseSource } from "../source-name.ts";
 import { optionalIdentities, snapshotChoice } from "../snapshot-inputs.ts";
-import { signingKeyInput } from "../policy-secrets.ts";
 import type { ChosenSource } from "../policy-source.ts";
-import type { Policy, SqlCheck } from "../../policy/policy.ts";
+import type { SqlCheck } from "../../policy/policy.ts";
 import type { Finding } from "../../verification/findings.ts";
-import { type LedgerPlace, type TrustInputs, witnessInputs } from "../trust-inputs.ts";
+import { type LedgerPlace, type TrustInputs, trustInputs } from "../trust-inputs.ts";
 import { storeInputs, type StoreInputs } from "../surroundings.ts";
 
 export interface VerifyInputs extends Pick<TrustInputs, "signer" | "signingKey"> {
@@ -45,10 +44,10 @@ export function verifyInputs(read: InputReader, chosen?: ChosenSource): VerifyIn
       "Give the identity, or check `stored`, which needs none.",
     );
   }
-  const { signer = signersText(policy), ledger } = witnessInputs(read);
+  const { signer, signingKey, ledger } = trustInputs(read, chosen);
   return {
     signer,
-    signingKey: signingKeyInput(read, chosen),
+    signingKey,
     ledgerPlace: ledger,
     store: storeInputs(read, policy),
     source: read.optional.parsed("source", parseSource) ?? chosen?.source.name,
@@ -63,8 +62,4 @@ export function verifyInputs(read: InputReader, chosen?: ChosenSource): VerifyIn
     postgresBin: read.optional.string("postgres-bin"),
     jobs: read.integer("jobs", { min: 1, max: 16 }, 2),
   };
-}
-
-function signersText(policy: Policy | undefined): string | undefined {
-  return policy === undefined || policy.signers.length === 0 ? undefined : policy.signers.join("\n");
 }

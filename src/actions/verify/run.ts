@@ -3,7 +3,8 @@ import { verifySnapshot } from "../../operations/verify-snapshot.ts";
 import type { ActionResult, Runner } from "../../runner/run-action.ts";
 import { chooseAnyPolicySource } from "../policy-source.ts";
 import { policyMeans, runnerSurroundings } from "../surroundings.ts";
-import { actorOfRun, githubOf, verificationLedger } from "../trust-inputs.ts";
+import { githubOf, verificationLedger } from "../trust-inputs.ts";
+import { actOfRun, witnessingFailure } from "../witnessed.ts";
 import { verifyInputs } from "./inputs.ts";
 import { reportVerification } from "./report.ts";
 
@@ -15,7 +16,11 @@ export async function verify(runner: Runner): Promise<ActionResult> {
   runner.about({ source });
   const github = githubOf(runner.context, inputs.store.token);
   const ledger = verificationLedger(inputs, { ...surroundings, github });
-  const by = actorOfRun(runner.context);
-  const report = await verifySnapshot({ ...inputs, source, ledger, by }, surroundings);
+  const { store } = surroundings;
+  const act = actOfRun("verify", { source, store }, runner.context);
+  const { by, commit } = act;
+  const report = await witnessingFailure(ledger, act, surroundings, () =>
+    verifySnapshot({ ...inputs, source, ledger, by, commit }, surroundings),
+  );
   return reportVerification(report, surroundings.store.address);
 }

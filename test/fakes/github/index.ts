@@ -24,7 +24,7 @@ export interface FakeGitHubOptions {
 export interface FakeGitHub extends AsyncDisposable {
   readonly apiUrl: string;
   readonly repository: string;
-  /** `actions: write` and `issues: write`. */
+  /** `actions`, `issues` and `contents`: write. */
   readonly token: string;
   readonly state: GitHubState;
   readonly blobs: BlobStorage;
@@ -104,7 +104,7 @@ export async function startFakeGitHub(options: FakeGitHubOptions = {}): Promise<
   return {
     apiUrl: origin,
     repository,
-    token: tokenWith({ actions: "write", issues: "write" }),
+    token: tokenWith({ actions: "write", issues: "write", contents: "write" }),
     state,
     blobs,
     service,

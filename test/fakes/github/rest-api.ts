@@ -2,6 +2,7 @@
 import type { BlobStorage } from "./blob-storage.ts";
 import type { Exchange } from "./exchange.ts";
 import { botLogin, GitHubIssues } from "./issues.ts";
+import { type ContentsBody, LedgerBranch } from "./ledger-branch.ts";
 import { artifactAnswer, repositoryAnswer, runAnswer } from "./rest-answers.ts";
 import type { FakeArtifact, GitHubState } from "./state.ts";
 
@@ -10,6 +11,7 @@ type Right = "none" | "read" | "write";
 export interface TokenRights {
   readonly actions?: Right;
   readonly issues?: Right;
+  readonly contents?: Right;
 }
 
 /** For what other tests need of GitHub: a route of their own, asked before the built-in ones and their tokens. */
@@ -23,6 +25,8 @@ export class RestApi {
   readonly tokens = new Map<string, TokenRights>();
   readonly extraRoutes: ExtraRoute[] = [];
   readonly issues: GitHubIssues;
+  /** The branch lifeboat-ledger. */
+  readonly ledger: LedgerBranch;
   readonly #state: GitHubState;
   readonly #blobs: BlobStorage;
   readonly #origin: () => string;
@@ -34,6 +38,7 @@ export class RestApi {
     this.#blobs = blobs;
     this.#origin = origin;
     this.issues = new GitHubIssues(state, origin);
+    this.ledger = new LedgerBranch(`https://api.github.com/repos/${state.owner}/${state.repo}`);
   }
 
   async answer(exchange: Exchange): Promise<void> {
@@ -66,12 +71,22 @@ export class RestApi {
       return;
     }
     const needed = method === "GET" ? ["read", "write"] : ["write"];
-    const right = path.startsWith("/issues") ? rights.issues : rights.actions;
+    const isContents = /^\/(?:contents|git)\//.test(path);
+    const right = path.startsWith("/issues") ? rights.issues : isContents ? rights.contents : rights.actions;
     if (!needed.includes(right ?? "none")) {
       exchange.json(403, { message: "Resource not accessible by integration", status: "403" });
       return;
     }
-    if (!(await this.issues.answer(exchange, path))) this.#actions(exchange, path);
+    if (isContents) await this.#contents(exchange, path);
+    else if (!(await this.issues.answer(exchange, path))) this.#actions(exchange, path);
+  }
+
+  async #contents(exchange: Exchange, path: string): Promise<void> {
+    const text = (await exchange.body()).toString();
+    const body = (text === "" ? {} : JSON.parse(text)) as ContentsBody;
+    const [status, document] = this.ledger.answer(exchange.method, path, body) ?? [404];
+    if (Buffer.isBuffer(document)) exchange.send(status, document);
+    else exchange.json(status, document ?? { message: "Not Found" });
   }
 
   #actions(exchange: Exchange, path: string): void {

@@ -19,7 +19,7 @@ const entry = (n: number) => ({
 test("makes its branch, keeps every record of acts at the same time, and each names the one before", async () => {
   await using api = await contentsApi();
   await Promise.all(Array.from({ length: 4 }, (_, n) => api.open().append(entry(n))));
-  expect(api.state.refused).toBeGreaterThan(0);
+  expect(api.branch.refused).toBeGreaterThan(0);
   const { records, problems } = await api.open().read();
   expect(records).toHaveLength(4);
   expect(problems).toEqual([]);

@@ -1,46 +1,18 @@
-/** A stand-in for the part of GitHub's contents API that the ledger uses; it refuses what moved meanwhile. */
-import { createHash } from "node:crypto";
+/** A stand-in for the part of GitHub's contents API that the ledger uses, which may be busy, on its own port. */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { githubLedger } from "../../../src/ledger/github-branch.ts";
 import { systemClock } from "../../../src/system/clock.ts";
-
-const blobSha = (bytes: Buffer): string =>
-  createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex");
-
-interface Body {
-  readonly content?: string;
-  readonly sha?: string;
-}
+import { type ContentsAnswer, type ContentsBody, LedgerBranch } from "../../fakes/github/ledger-branch.ts";
 
 export async function contentsApi() {
-  const files = new Map<string, Buffer>();
-  const state = { hasBranch: false, busy: 0, refused: 0 };
-  const answerTo = (
-    method: string,
-    path: string,
-    body: Body,
-  ): [status: number, document?: object | Buffer] => {
-    if (state.busy > 0) {
-      state.busy -= 1;
-      return [503];
-    }
-    if (path === "/git/trees" || path === "/git/commits") return [201, { sha: "a".repeat(40) }];
-    if (path === "/git/refs") {
-      const had = state.hasBranch;
-      state.hasBranch = true;
-      return [had ? 422 : 201];
-    }
-    const known = files.get(path);
-    if (method === "GET") return known === undefined ? [404] : [200, known];
-    if (!state.hasBranch) return [404];
-    // GitHub: 409 where the given blob is not the present one, 422 where none is given for a file that is there.
-    if (known !== undefined && body.sha !== blobSha(known)) {
-      state.refused += 1;
-      return [body.sha === undefined ? 422 : 409];
-    }
-    files.set(path, Buffer.from(body.content ?? "", "base64"));
-    return [known === undefined ? 201 : 200];
+  const branch = new LedgerBranch();
+  const state = { busy: 0, requests: 0 };
+  const answerTo = (method: string, path: string, body: ContentsBody): ContentsAnswer => {
+    state.requests += 1;
+    if (state.busy === 0) return branch.answer(method, path, body) ?? [404];
+    state.busy -= 1;
+    return [503];
   };
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
@@ -48,7 +20,7 @@ export async function contentsApi() {
     request.on("end", () => {
       const path = new URL(request.url ?? "/", "http://x").pathname.replace("/repos/acme/app", "");
       const text = Buffer.concat(chunks).toString();
-      const body = (text === "" ? {} : JSON.parse(text)) as Body;
+      const body = (text === "" ? {} : JSON.parse(text)) as ContentsBody;
       const isOurs = request.headers.authorization === "Bearer right";
       const [status, document = {}] = isOurs ? answerTo(request.method ?? "GET", path, body) : [403];
       response.writeHead(status).end(Buffer.isBuffer(document) ? document : JSON.stringify(document));
@@ -66,7 +38,8 @@ export async function contentsApi() {
     });
   return {
     apiUrl,
-    files,
+    branch,
+    files: branch.files,
     state,
     open,
     [Symbol.asyncDispose]: async () => {

@@ -43,7 +43,7 @@ test(
   async () => {
     await using api = await contentsApi();
     await appendFrom(api.apiUrl);
-    expect(api.state.refused).toBeGreaterThan(0);
+    expect(api.branch.refused).toBeGreaterThan(0);
     await expectAll(api.open());
     const { records } = await api.open().read("whole");
     expect(records.filter(({ previous }) => previous.length !== 1)).toHaveLength(1);

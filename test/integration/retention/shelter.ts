@@ -15,6 +15,7 @@ import { parseSigningKey, publicKeyPem, type SigningKey } from "../../../src/sna
 import { writeSignedDocument } from "../../../src/snapshot/signed-document.ts";
 import {
   readSnapshotJson,
+  type SeenLedger,
   type SnapshotJson,
   type Tier,
   writeSnapshotJson,
@@ -53,6 +54,7 @@ export interface Told {
   readonly key?: SigningKey | undefined;
   readonly kind?: SnapshotJson["kind"];
   readonly source?: string;
+  readonly seenLedger?: SeenLedger | undefined;
 }
 
 /** One backup from its look at the history to its commit. */
@@ -87,6 +89,7 @@ export async function backUp(store: Store, moment: Date, told: Told = {}): Promi
       packs: [],
       heads: [...history.heads],
       seen: [...history.seen],
+      ...(told.seenLedger === undefined ? {} : { ledger: told.seenLedger }),
       files: [{ name: "data.zst.age", header, payload }],
     },
     told.key,

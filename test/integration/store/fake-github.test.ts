@@ -45,6 +45,11 @@ describe("the fake GitHub", () => {
       ["get /repos/{owner}/{repo}/issues", `${base}/issues?state=all`],
       ["post /repos/{owner}/{repo}/issues/{issue_number}/comments", `${base}/issues/2/comments`, told],
       ["patch /repos/{owner}/{repo}/issues/{issue_number}", `${base}/issues/2`, { state: "closed" }],
+      ["post /repos/{owner}/{repo}/git/trees", `${base}/git/trees`, { tree: [] }],
+      ["post /repos/{owner}/{repo}/git/commits", `${base}/git/commits`, { parents: [] }],
+      ["post /repos/{owner}/{repo}/git/refs", `${base}/git/refs`, { ref: "refs/heads/lifeboat-ledger" }],
+      ["put /repos/{owner}/{repo}/contents/{path}", `${base}/contents/ledger/2026/11.jsonl`, {}],
+      ["get /repos/{owner}/{repo}/contents/{path}", `${base}/contents/ledger/2026`],
     ];
     expect(new Set(cases.map(([operation]) => operation))).toEqual(new Set(Object.keys(documented)));
     for (const [operation, path, body] of cases) {
@@ -54,7 +59,7 @@ describe("the fake GitHub", () => {
         headers: { authorization: `token ${github.token}` },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
-      expect(response.status, path).toBe(method === "POST" ? 201 : 200);
+      expect(response.status, path).toBe(method === "POST" || method === "PUT" ? 201 : 200);
       const fits = ajv.compile(documented[operation]!);
       void fits(await response.json());
       expect(fits.errors, path).toBeNull();

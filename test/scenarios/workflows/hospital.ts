@@ -1,6 +1,6 @@
 /** A repository with a policy, a database, buckets and code, on a fake GitHub: where the workflows' stories happen. */
 import { execFileSync } from "node:child_process";
-import { appendFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -22,6 +22,12 @@ export interface Hospital extends AsyncDisposable {
   /** From now on it is so many hours earlier, for GitHub and for all actions. */
   hoursAgo(hours: number): void;
   addToPolicy(lines: string): Promise<void>;
+  /** Changes the policy's text, as an edit of its file would. */
+  changePolicy(change: (text: string) => string): Promise<void>;
+  /** Commits one more file to the application's code. */
+  commit(name: string, text: string): Promise<void>;
+  /** The public keys in the policy. */
+  readonly recipients: readonly string[];
 }
 
 const shiftedClock = pathToFileURL(join(repositoryRoot, "test/support/workflow-run/shifted-clock.ts")).href;
@@ -64,6 +70,16 @@ export async function openHospital(
       shift = -hours * 3_600_000;
     },
     addToPolicy: (lines) => appendFile(join(repository, ".github/lifeboat.yml"), lines),
+    changePolicy: async (change) => {
+      const file = join(repository, ".github/lifeboat.yml");
+      await writeFile(file, change(await readFile(file, "utf8")));
+    },
+    commit: async (name, text) => {
+      await writeFile(join(repository, name), text);
+      gitIn(repository, "add", ".");
+      gitIn(repository, "commit", "--quiet", "--message", `Add ${name}`);
+    },
+    recipients,
     world: {
       github,
       repository,
@@ -110,12 +126,15 @@ waive: [signing]
 `,
   );
   await writeFile(join(folder, "app.js"), "export const answer = 42;\n");
-  const git = (...args: readonly string[]): Buffer =>
-    execFileSync("git", ["-c", "user.name=A", "-c", "user.email=a@example.org", ...args], { cwd: folder });
-  git("init", "--quiet", "--initial-branch", "main");
-  git("add", ".");
-  git("commit", "--quiet", "--message", "First");
+  gitIn(folder, "init", "--quiet", "--initial-branch", "main");
+  gitIn(folder, "add", ".");
+  gitIn(folder, "commit", "--quiet", "--message", "First");
   return folder;
+}
+
+/** Answers nothing over the network, so that it may block. */
+function gitIn(folder: string, ...args: readonly string[]): void {
+  execFileSync("git", ["-c", "user.name=A", "-c", "user.email=a@example.org", ...args], { cwd: folder });
 }
 
 export function results({ jobs }: WorkflowEnd): Readonly<Record<string, string>> {

@@ -153,8 +153,8 @@ async function runOnce(
 ): Promise<OnceEnd> {
   if (parsed.type !== "job") throw new Error(`${id} has no steps.`);
   const { world } = given;
-  const { actions, issues } = (yaml.permissions ?? {}) as TokenRights;
-  const token = world.github.tokenWith({ actions: actions ?? "none", issues: issues ?? "none" });
+  const { actions = "none", issues = "none", contents = "none" } = (yaml.permissions ?? {}) as TokenRights;
+  const token = world.github.tokenWith({ actions, issues, contents });
   const folder = await mkdtemp(join(tmpdir(), "workflow-job-"));
   await chmod(folder, 0o755);
   await mkdir(join(folder, "temp"));

@@ -47,7 +47,11 @@ const actions = [
     commands: [backupStorageCommand],
   },
   { name: "verify", shape: behindPolicy((read) => verifyInputs(read)), commands: [verifyCommand] },
-  { name: "rotate-keys", shape: rotateKeysInputs, commands: [rotateKeysCommand] },
+  {
+    name: "rotate-keys",
+    shape: behindPolicy((read) => rotateKeysInputs(read)),
+    commands: [rotateKeysCommand],
+  },
   { name: "monitor", shape: monitorInputs, commands: [monitorCommand] },
   { name: "plan", shape: planInputs, commands: [planCommand] },
   {
@@ -57,7 +61,7 @@ const actions = [
   },
   {
     name: "restore",
-    shape: restoreInputs,
+    shape: behindPolicy((read) => restoreInputs(read)),
     commands: [restoreCommand, restoreStorageCommand, restoreApplicationCommand],
   },
 ] as const;

@@ -108,13 +108,15 @@ Store archive
   Restores look here first.
 
 Costs of a month
-  Runner minutes: about 3650.
+  Runner minutes: about 5249.
   GitHub artifacts, once every tier is full: 0 bytes.
   Egress from the database and Storage: 1.5 TB.
   Computed from:
   - database size: 2.00 GB
   - storage size: unknown (--storage-size)
   - 720 to 744 heartbeats a month of one minute each; GitHub rounds every job up to a minute
+  - a run with something due is a minute of pruning and one of the monitor besides; backups at each push are not counted
+  - the monitor by itself is a minute four times a day; the weekly verification is two and as long as a backup for each source
   - each backup takes one minute and its size at 50 MB/s, its verification as long again
   - a sealed database takes 25 % of its size; objects do not compress
   - 1 % of the objects change a day; unchanged ones are stored and fetched once
