@@ -125,7 +125,10 @@ async function connect(
     requestChecksumCalculation: "WHEN_REQUIRED" as const,
     responseChecksumValidation: "WHEN_REQUIRED" as const,
     maxAttempts: 1,
-    requestHandler: dated(new http.NodeHttpHandler({ connectionTimeout: 10_000, ...proxiedAgents() }), onDate),
+    requestHandler: dated(
+      new http.NodeHttpHandler({ connectionTimeout: 10_000, ...proxiedAgents() }),
+      onDate,
+    ),
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(region === undefined ? {} : { region }),
     ...(profile === undefined ? {} : { profile }),

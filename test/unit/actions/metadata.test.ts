@@ -50,7 +50,8 @@ const actions = [
   {
     name: "rotate-keys",
     shape: behindPolicy((read) => rotateKeysInputs(read)),
-    commands: [rotateKeysCommand] },
+    commands: [rotateKeysCommand],
+  },
   { name: "monitor", shape: monitorInputs, commands: [monitorCommand] },
   { name: "plan", shape: planInputs, commands: [planCommand] },
   {
