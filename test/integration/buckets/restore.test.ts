@@ -141,7 +141,7 @@ describe("a restore", () => {
 
   it("refuses where the target is no longer what was agreed to", { timeout }, async () => {
     const server = await newProject();
-    const { planHash = "" } = await safe.restore({ target: into(server), dryRun: true });
+    const { planHash } = await safe.restore({ target: into(server), dryRun: true });
     await server.addBucket("files");
     await server.addObject("files", { name: "small/1", size: 5, contentType: "text/plain" });
     const outdated = safe.restore({ target: into(server), planHash });

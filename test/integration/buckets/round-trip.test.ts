@@ -106,7 +106,7 @@ describe("buckets", () => {
       missing: oddKeys.length + sizes.length,
     });
     expect(await elsewhere.api.buckets()).toEqual([]);
-    const done = await safe.restore({ target, planHash: dry.planHash ?? "" });
+    const done = await safe.restore({ target, planHash: dry.planHash });
     expect(done.restored).toMatchObject({ uploaded: oddKeys.length + sizes.length, kept: 0 });
     expect(done.restored?.compared).toBe(oddKeys.length + sizes.length);
 
