@@ -11,7 +11,6 @@ import type { Actor } from "../snapshot/tombstone.ts";
 import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Policy } from "../policy/policy.ts";
-import type { BackupInputs } from "./backup-inputs.ts";
 import { signingKeyInput } from "./policy-secrets.ts";
 import type { ChosenSource } from "./policy-source.ts";
 
@@ -81,9 +80,16 @@ export function openLedger(
   return githubLedger({ repository: { owner, name }, token, apiUrl, clock, signingKey });
 }
 
+export interface BackupTrust {
+  readonly ledgerPlace: LedgerPlace;
+  /** The policy's: whose records of a ledger in a store count. */
+  readonly signers: Signers;
+  readonly signingKey: SigningKey | undefined;
+}
+
 /** The ledger that a backup is told to. */
 export function backupLedger(
-  { ledgerPlace, signers, signingKey }: Pick<BackupInputs, "ledgerPlace" | "signers" | "signingKey">,
+  { ledgerPlace, signers, signingKey }: BackupTrust,
   means: LedgerMeans,
 ): Ledger | undefined {
   const trusted = signersOf({ signer: undefined, ledger: ledgerPlace, signingKey }, signers);
