@@ -5,7 +5,6 @@ import { parseRecipients, type Recipients } from "../seal/recipients.ts";
 import { baseTier } from "../policy/defaults.ts";
 import { longestTierDays } from "../retention/lifetime.ts";
 import { type Tier, tiers } from "../snapshot/snapshot-json.ts";
-import type { Signers } from "../snapshot/signed-document.ts";
 import type { SigningKey } from "../snapshot/signature.ts";
 import type { StoreAddress } from "../store/open-store.ts";
 import { type Policy, type PolicyWaiver, policyWaivers } from "../policy/policy.ts";
@@ -16,18 +15,14 @@ import { requireSigner, signingKeyInput } from "./policy-secrets.ts";
 import type { ChosenSource } from "./policy-source.ts";
 import { parseSource } from "./source-name.ts";
 import { storeInputs, type StoreInputs } from "./surroundings.ts";
-import { ledgerInput, type LedgerPlace } from "./trust-inputs.ts";
+import { type BackupTrust, ledgerInput } from "./trust-inputs.ts";
 
-export interface BackupInputs {
+export interface BackupInputs extends BackupTrust {
   readonly source: string;
   readonly store: StoreInputs;
   readonly recipients: Recipients;
   readonly tiers: readonly Tier[];
   readonly retentionDays: number;
-  readonly signingKey: SigningKey | undefined;
-  readonly ledgerPlace: LedgerPlace;
-  /** The policy's: whose records of a ledger in a store count. */
-  readonly signers: Signers;
   /** Further stores, to which everything that the first one keeps is copied. */
   readonly copyTo: readonly CopyToInput[];
   /** What is knowingly done without. */

@@ -80,13 +80,16 @@ export function openLedger(
   return githubLedger({ repository: { owner, name }, token, apiUrl, clock, signingKey });
 }
 
+export interface BackupTrust {
+  readonly ledgerPlace: LedgerPlace;
+  /** The policy's: whose records of a ledger in a store count. */
+  readonly signers: Signers;
+  readonly signingKey: SigningKey | undefined;
+}
+
 /** The ledger that a backup is told to. */
 export function backupLedger(
-  {
-    ledgerPlace,
-    signers,
-    signingKey,
-  }: Pick<TrustInputs, "signingKey"> & { readonly ledgerPlace: LedgerPlace; readonly signers: Signers },
+  { ledgerPlace, signers, signingKey }: BackupTrust,
   means: LedgerMeans,
 ): Ledger | undefined {
   const trusted = signersOf({ signer: undefined, ledger: ledgerPlace, signingKey }, signers);

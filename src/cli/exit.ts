@@ -7,6 +7,7 @@ import type { GroupingLogger } from "../runner/logger.ts";
 import { guardProcess } from "../runner/process-guard.ts";
 import { createSecrets, type Secrets } from "../runner/secrets.ts";
 import { type Clock, systemClock } from "../system/clock.ts";
+import { useProxyOfEnvironment } from "../system/proxy.ts";
 import { type FlagValues, flagSource, refuseSecretsInArgv } from "./flags.ts";
 import { createTerminal, type Terminal } from "./terminal.ts";
 
@@ -41,6 +42,7 @@ export function runCommand(
   command: (cli: Cli) => Promise<CommandResult>,
 ): Promise<never> {
   process.exitCode = 1;
+  useProxyOfEnvironment();
   const isJson = argv.includes("--json");
   const isVerbose = argv.includes("--verbose");
   const secrets = createSecrets();

@@ -2,6 +2,7 @@
 import * as core from "@actions/core";
 import { LifeboatError } from "../errors.ts";
 import { type Clock, systemClock } from "../system/clock.ts";
+import { useProxyOfEnvironment } from "../system/proxy.ts";
 import { actionInputs, readRunContext, type RunContext } from "./environment.ts";
 import { reportError } from "./error-report.ts";
 import { type InputReader, type InputSource, readInputs } from "./input-reader.ts";
@@ -53,6 +54,7 @@ const longestLimitMs = 7 * 24 * 60 * minuteMs;
 /** Runs one action to the end of the process. */
 export function runAction(name: string, action: Action, options: RunActionOptions = {}): Promise<never> {
   process.exitCode = 1;
+  useProxyOfEnvironment();
   const secrets = createSecrets(core.setSecret);
   const clock = options.clock ?? systemClock;
   const started = clock.now();

@@ -1,5 +1,6 @@
 /** The way to one bucket: every request with a time limit, tried again where that can help, and its refusal explained. */
 import type { S3Client } from "@aws-sdk/client-s3";
+import { proxiedAgents } from "../system/proxy.ts";
 import type { NodeHttpHandler } from "@smithy/node-http-handler";
 import { LifeboatError } from "../errors.ts";
 import type { S3Address } from "./s3-address.ts";
@@ -124,7 +125,10 @@ async function connect(
     requestChecksumCalculation: "WHEN_REQUIRED" as const,
     responseChecksumValidation: "WHEN_REQUIRED" as const,
     maxAttempts: 1,
-    requestHandler: dated(new http.NodeHttpHandler({ connectionTimeout: 10_000 }), onDate),
+    requestHandler: dated(
+      new http.NodeHttpHandler({ connectionTimeout: 10_000, ...proxiedAgents() }),
+      onDate,
+    ),
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(region === undefined ? {} : { region }),
     ...(profile === undefined ? {} : { profile }),

@@ -21,3 +21,14 @@ export function childEnvironment(own: Readonly<Record<string, string>> = {}): Re
   }
   return { ...environment, ...own };
 }
+
+const proxyNames = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"];
+
+/** The machine's proxies, and what needs none; undefined where there is no proxy. */
+export function proxyEnvironment(): Readonly<Record<string, string>> | undefined {
+  const named = [...proxyNames, "NO_PROXY", "no_proxy"].flatMap((name) => {
+    const value = process.env[name] ?? "";
+    return value === "" ? [] : [[name, value] as const];
+  });
+  return named.some(([name]) => proxyNames.includes(name)) ? Object.fromEntries(named) : undefined;
+}

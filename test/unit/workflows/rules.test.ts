@@ -145,6 +145,25 @@ describe.each(ownWorkflows)("%s", (path) => {
   });
 });
 
+describe.each(all)("%s", (path) => {
+  test("tells the ledger of everything that it does, and only such jobs may write into the repository", () => {
+    for (const [name, { steps = [], permissions, uses }] of jobsOf(path)) {
+      const { contents } = permissions as Readonly<Record<string, string>>;
+      const acts = steps.filter(
+        ({ uses: action = "", with: given }) =>
+          /actions\/(?:[a-z]+-backup|verify|prune|restore|rotate-keys)(?:@v1)?$/.test(action) &&
+          given?.["dry-run"] !== "true",
+      );
+      for (const { with: given } of acts) {
+        expect(given?.["ledger"], name).toMatch(/^(?:\$\{\{ inputs\.ledger \|\| 'branch' \}\}|branch)$/);
+        expect(contents, name).toBe("write");
+      }
+      const isCall = uses !== undefined || path === ".github/workflows/release.yml";
+      if (acts.length === 0 && !isCall) expect(contents, name).not.toBe("write");
+    }
+  });
+});
+
 describe("restore.yml", () => {
   const restores = all.filter((path) => path.endsWith("restore.yml"));
 
