@@ -40,12 +40,23 @@ export function reportApplicationBackup(report: ApplicationBackupReport, store: 
       kind: "application",
       snapshot: snapshot.id,
       store,
-      numbers: { refs, files: objects, rawBytes, sealedBytes, seconds },
+      numbers: { refs, files: objects, rawBytes, sealedBytes, ...projectNumbers(contents.project), seconds },
     },
   };
 }
 
-function projectLine(project: ApplicationBackupReport["contents"]["project"]): string {
+type ProjectContents = ApplicationBackupReport["contents"]["project"];
+
+function projectNumbers(project: ProjectContents): Readonly<Record<string, number>> {
+  if (project === undefined) return {};
+  return {
+    projectSettings: project.settings.length,
+    projectFunctions: project.functions.length,
+    projectSecretsNotKept: project.notReturned,
+  };
+}
+
+function projectLine(project: ProjectContents): string {
   if (project === undefined) return "not asked for";
   const { settings, functions, notReturned } = project;
   const secrets = notReturned === 0 ? "" : `; needs a person: ${notReturned} secrets to be entered again`;

@@ -80,11 +80,13 @@ function nothingInside({ published }: PolicyStepEnd): void {
 
 describe("app-backup", () => {
   it("keeps the project's settings that the policy names, and says in numbers what a person must keep", async () => {
-    const { summary, stdout } = await backUp(0);
+    const { summary, stdout, outputs } = await backUp(0);
     expect(summary).toContain(
       "| Supabase project's settings | 16, 2 functions with their bodies; needs a person: 4 secrets to be entered again |",
     );
     expect(stdout).toContain(`::add-mask::${server.token}`);
+    const numbers = { projectSettings: 16, projectFunctions: 2, projectSecretsNotKept: 4 };
+    expect(JSON.parse(outputs["record"]!)).toMatchObject({ numbers });
     const [snapshot] = await snapshotsIn(near, "app");
     expect(snapshot?.files.map(({ name }) => name)).toContain("project-settings.json.zst.age");
   });

@@ -10,6 +10,8 @@ import { directoryStore } from "../../../src/store/directory.ts";
 import { systemClock } from "../../../src/system/clock.ts";
 import { silentLogger } from "../../../src/system/logger.ts";
 import { runTool } from "../../../src/system/process.ts";
+import { ManagementApi } from "../../../src/supabase/management-api.ts";
+import { putFunction, startManagementServer } from "../../fakes/management/index.ts";
 import { keyPair } from "../../unit/seal/streams.ts";
 import { followApplication } from "./page.ts";
 
@@ -22,6 +24,10 @@ if (missing.length > 0) {
 }
 
 test.skipIf(missing.length > 0)("docs/restore-by-hand.md, section 12, with stock tools alone", async () => {
+  await using supabase = await startManagementServer();
+  const ref = "abcdefghijklmnopqrst";
+  const body = Buffer.from("ESZIP2.3 and its bytes");
+  putFunction(supabase.addProject(ref), "hello", { bytes: body });
   const root = await mkdtemp(join(tmpdir(), "lifeboat-application-by-hand-"));
   try {
     const workspace = join(root, "shop");
@@ -58,6 +64,10 @@ test.skipIf(missing.length > 0)("docs/restore-by-hand.md, section 12, with stock
         exclude: [],
         environment: "A=1\n",
         settings: undefined,
+        project: new ManagementApi(
+          { apiUrl: supabase.url, project: ref, token: supabase.token },
+          { logger: silentLogger },
+        ),
       },
       {
         store: directoryStore({ path, clock: systemClock, logger: silentLogger }),
@@ -76,6 +86,10 @@ test.skipIf(missing.length > 0)("docs/restore-by-hand.md, section 12, with stock
     expect([code, output]).toEqual([0, expect.stringContaining("environment: restored")]);
     expect(await readFile(join(TARGET, "environment"), "utf8")).toBe("A=1\n");
     expect((await stat(join(TARGET, "files", "etc", "run me.sh"))).mode & 0o777).toBe(0o755);
+    expect(await readFile(join(TARGET, "project-functions", "hello.eszip"))).toEqual(body);
+    expect(JSON.parse(await readFile(join(TARGET, "project-settings.json"), "utf8"))).toMatchObject({
+      project: ref,
+    });
     const { stdout } = await promisify(execFile)("git", [
       "-C",
       join(TARGET, "repository.git"),
