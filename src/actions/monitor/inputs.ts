@@ -58,7 +58,7 @@ export function watchRequest(
 /** The ending keeps a mistyped path from replacing a file of another kind. */
 function pagePath(text: string): string {
   if (/[^/]\.html$/.test(text)) return text;
-  throw new LifeboatError("input-invalid", "is not the path of an .html file.", {
+  throw new LifeboatError("input-invalid", "not the path of an .html file.", {
     hint: "Write for example status/index.html.",
   });
 }
