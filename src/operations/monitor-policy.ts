@@ -13,7 +13,7 @@ import { mergedById } from "./plan-backups.ts";
 import { planPruning } from "./plan-pruning.ts";
 import type { PolicyPruneRequest } from "./prune-policy.ts";
 
-export interface MonitorRequest extends Pick<JudgementInput, "jobs" | "workflows"> {
+export interface MonitorRequest extends Pick<JudgementInput, "jobs" | "workflows" | "quota"> {
   readonly policy: Policy;
   /** In the policy's order. */
   readonly stores: PolicyPruneRequest["stores"];
@@ -32,7 +32,7 @@ export interface MonitoredSource extends SourceView {
 }
 
 export async function monitorPolicy(request: MonitorRequest, clock: Clock): Promise<PolicyView> {
-  const { policy, stores, jobs, workflows } = request;
+  const { policy, stores, jobs, workflows, quota } = request;
   const now = clock.now();
   const sources: MonitoredSource[] = [];
   for (const source of policy.sources) sources.push(await viewOf(source, request, now));
@@ -42,6 +42,7 @@ export async function monitorPolicy(request: MonitorRequest, clock: Clock): Prom
     sources,
     ...(jobs === undefined ? {} : { jobs }),
     ...(workflows === undefined ? {} : { workflows }),
+    ...(quota === undefined ? {} : { quota }),
     hasLedger: stores.length > 0 && stores.every(({ trust }) => trust.ledger !== undefined),
   });
   return { now, judgement, sources };

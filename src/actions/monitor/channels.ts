@@ -65,7 +65,9 @@ export function refuseInTheClear({ policy, errorAt }: ReadPolicy, variable: Vari
     if (reference === undefined || !isInTheClear(variable(reference.secret)?.trim() ?? "")) continue;
     const sentence = `names ${reference.secret}, which holds an http:// address: everybody on the way could read it.`;
     const cure = "Put an https:// address into it; http:// is for this machine's own addresses only.";
-    throw errorAt?.(["alerts", way], sentence, cure) ?? new LifeboatError("policy-invalid", `${way} ${sentence}`);
+    throw (
+      errorAt?.(["alerts", way], sentence, cure) ?? new LifeboatError("policy-invalid", `${way} ${sentence}`)
+    );
   }
 }
 

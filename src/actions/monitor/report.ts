@@ -6,8 +6,8 @@ import type { Judgement } from "../../monitoring/judgement.ts";
 import type { WatchReport } from "../../operations/monitor.ts";
 import { type ChannelReport, endingOf } from "../../operations/send-alerts.ts";
 import { formatPolicyDuration } from "../../policy/durations.ts";
+import type { Finding } from "../../verification/findings.ts";
 import type { ActionResult } from "../../runner/run-action.ts";
-import { findingsList } from "../markdown.ts";
 
 export function reportMonitoring({
   judgement,
@@ -37,9 +37,7 @@ export function reportMonitoring({
       ...recoveryPoints(views),
       ...problems(findings, place),
       ...told(channels),
-      ...findingsList([...judgement.notes, ...notes]).map((list) =>
-        list.replace("### Findings", "### Notes"),
-      ),
+      ...remarks([...judgement.notes, ...notes]),
     ].join("\n\n"),
     record: {
       numbers: {
@@ -113,6 +111,12 @@ function problems(findings: readonly MonitorFinding[], place: AlertPlace): reado
       `${publicSentence.replaceAll("<", "&lt;")} ${remedy.replaceAll("<", "&lt;")}`,
   );
   return [["### Problems", "", ...lines].join("\n")];
+}
+
+/** Unlike in other summaries those of level info too: what could not be checked is said. */
+function remarks(notes: readonly Finding[]): readonly string[] {
+  const lines = notes.map(({ code, publicSentence, remedy }) => `- \`${code}\`: ${publicSentence} ${remedy}`);
+  return lines.length === 0 ? [] : [["### Notes", "", ...lines].join("\n")];
 }
 
 function told(channels: readonly ChannelReport[]): readonly string[] {
