@@ -63,7 +63,7 @@ export function judged(situation: Situation, policy: Policy = daily) {
     snapshots = [],
     stores = [store("near", snapshots)],
     keyUses = [],
-    drills = [],
+    drills = drilledLately,
     ...more
   } = situation;
   const sources = policy.sources.map((source) => ({ source, snapshots, stores, keyUses, drills }));
