@@ -9,6 +9,7 @@ import { format } from "prettier";
 import type { z } from "zod";
 import { policyFileSchema } from "../src/policy/schema.ts";
 import { recordSchema } from "../src/runner/record.ts";
+import { drillEvidenceSchema } from "../src/snapshot/drill-evidence.ts";
 import {
   type ActionPage,
   actionReadme,
@@ -23,6 +24,7 @@ import {
 const schemas: Readonly<Record<string, z.ZodType>> = {
   record: recordSchema,
   policy: policyFileSchema,
+  drill: drillEvidenceSchema,
 };
 
 const { values } = parseArgs({ options: { check: { type: "boolean", default: false } } });

@@ -19,6 +19,12 @@ export const errorCatalogue = {
       "Somebody was to be told, and at least one way to tell them failed. The other ways were tried all the same.",
     cure: "The message names the way and the reason; the next run tells again what was not taken.",
   },
+  "amcheck-missing": {
+    family: "user",
+    exitCode: 4,
+    meaning: "A drill examines indexes with the extension amcheck, which the server lacks or refuses.",
+    cure: "Install PostgreSQL's contrib package (postgresql-contrib), lend a server with it, or waive index-structure.",
+  },
   "archive-unreadable": {
     family: "ours",
     exitCode: 3,
@@ -130,6 +136,13 @@ export const errorCatalogue = {
     meaning:
       "The server's disk has no room for a second copy of the database beside the first. Nothing was touched.",
     cure: "Free or add space, or restore into a new database on another server.",
+  },
+  "drill-failed": {
+    family: "ours",
+    exitCode: 3,
+    meaning:
+      "A drill found something that is not as it was backed up, did not open, or could not even be tried.",
+    cure: "Read its report: each finding says what to do. Until then do not count on recovering this way.",
   },
   "dump-failed": {
     family: "ours",
@@ -345,6 +358,13 @@ export const errorCatalogue = {
     exitCode: 1,
     meaning: "The file system refused to write, or to read, in the folder that should be restored into.",
     cure: "The message carries the system's own words; cure that and run again: what is there already is not written twice.",
+  },
+  "restricted-role-refused": {
+    family: "user",
+    exitCode: 4,
+    meaning:
+      "The policy's SQL checks are asked by a role that only reads, made for them; the server refused to make it or to let it in.",
+    cure: "Let the throwaway server be ours, or lend one on which the user of the URL is a superuser and roles log in by password.",
   },
   "retention-frozen": {
     family: "ours",

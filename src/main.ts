@@ -1,6 +1,7 @@
 /** The bundle's two doors: an action by its name, and the command line. */
 import { appBackup } from "./actions/app-backup/run.ts";
 import { dbBackup } from "./actions/db-backup/run.ts";
+import { drill } from "./actions/drill/run.ts";
 import { monitor } from "./actions/monitor/run.ts";
 import { plan } from "./actions/plan/run.ts";
 import { prune } from "./actions/prune/run.ts";
@@ -15,6 +16,7 @@ export { runCli } from "./cli/run-cli.ts";
 const actions = {
   "app-backup": appBackup,
   "db-backup": dbBackup,
+  drill,
   monitor,
   plan,
   prune,

@@ -55,7 +55,10 @@ export function neededSecret<T>(
 const signingVariable = "LIFEBOAT_SIGNING_KEY";
 
 /** With a policy LIFEBOAT_SIGNING_KEY stands in for the input, without one nothing does. */
-export function signingKeyInput(read: InputReader, chosen: ChosenSource | undefined): SigningKey | undefined {
+export function signingKeyInput(
+  read: InputReader,
+  chosen: Pick<ChosenSource, "variable"> | undefined,
+): SigningKey | undefined {
   const text = chosen?.variable(signingVariable)?.trim() ?? "";
   if (text === "" || read.optional.secret("signing-key") !== undefined) {
     return read.optional.secret("signing-key", parseSigningKey);

@@ -6,6 +6,7 @@ import { backupCommand, backupStorageCommand } from "./backup-command.ts";
 import type { CliCommand } from "./cli-command.ts";
 import { type CommandResult, runCommand } from "./exit.ts";
 import { copyCommand } from "./copy-command.ts";
+import { drillCommands } from "./drill-command.ts";
 import { exportCommand } from "./export-command.ts";
 import { keygenCommand } from "./keygen-command.ts";
 import { ledgerExportCommand, ledgerShowCommand, ledgerVerifyCommand } from "./ledger-command.ts";
@@ -30,6 +31,7 @@ export const commands: readonly CliCommand[] = [
   restoreCommand,
   restoreStorageCommand,
   restoreApplicationCommand,
+  ...drillCommands,
   exportCommand,
   planCommand,
   monitorCommand,

@@ -37,6 +37,22 @@ export const monitorCatalogue = {
     remedy:
       "Look at the backup's `copy-to`, the store's credentials and its free space; `lifeboat copy` catches up.",
   },
+  "drill-failed": {
+    level: "error",
+    title: "a drill failed",
+    remedy:
+      "Read the drill's report (the run's summary, or `report` in its evidence), mend it, and drill again.",
+  },
+  "drill-late": {
+    level: "error",
+    title: "no drill has passed for too long",
+    remedy: "Start the drill workflow by hand, and see why its schedule did not.",
+  },
+  "drill-objective-missed": {
+    level: "warning",
+    title: "a drill missed an objective",
+    remedy: "Make recovery faster or backups more frequent, or agree on other objectives (`rto`, `rpo`).",
+  },
   "evidence-not-trusted": {
     level: "warning",
     title: "results of checks are not trusted",

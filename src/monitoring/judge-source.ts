@@ -4,8 +4,10 @@ import { keyRotationFindings, type KeyUse } from "../policy/key-rotation.ts";
 import type { Policy, PolicySource } from "../policy/policy.ts";
 import { type Standing, standingOf } from "../retention/standing.ts";
 import { isFromTheFuture, type ObservedSnapshot } from "../snapshot/observed.ts";
+import type { ObservedDrill } from "../snapshot/drill-evidence.ts";
 import type { Finding } from "../verification/findings.ts";
 import { type MonitorFinding, monitorFinding, type Subject } from "./findings.ts";
+import { type DrillStates, drillStates, judgeDrills } from "./judge-drills.ts";
 import { judgeStores, type StoreView } from "./judge-stores.ts";
 
 export interface SourceView {
@@ -14,6 +16,8 @@ export interface SourceView {
   readonly snapshots: readonly ObservedSnapshot[];
   readonly stores: readonly StoreView[];
   readonly keyUses: readonly KeyUse[];
+  /** Of all stores. */
+  readonly drills: readonly ObservedDrill[];
 }
 
 /** `late`: beyond the objective but within the grace, and so not told yet, or beyond both. */
@@ -31,6 +35,7 @@ export interface SourceState {
   readonly lastVerified?: { readonly id: string; readonly moment: string };
   /** When a restore was last proven. */
   readonly lastRestored?: string;
+  readonly drills: DrillStates;
   readonly stores: { readonly readable: number; readonly of: number };
 }
 
@@ -63,6 +68,7 @@ export function judgeSource(view: SourceView, policy: Policy, now: Date): Source
     ...failed(backups, context),
     ...unverified(backups, context),
     ...restoredLately(backups, context),
+    ...judgeDrills(view, policy, context),
     ...judged.findings,
     ...keys
       .filter(({ code }) => code === "keys-overdue")
@@ -84,6 +90,7 @@ export function judgeSource(view: SourceView, policy: Policy, now: Date): Source
         lastVerified: { id: lastVerified.id, moment: lastVerified.moment.toISOString() },
       }),
       ...(lastRestored && { lastRestored: lastRestored.toISOString() }),
+      drills: drillStates(view, policy, now),
       stores: { readable, of: stores.length },
     },
     findings,

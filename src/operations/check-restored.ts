@@ -6,6 +6,7 @@ import { type Connection, withDatabase } from "../postgres/connection.ts";
 import { quoteIdentifier } from "../postgres/identifiers.ts";
 import { readTargetFacts } from "../postgres/restore-target.ts";
 import { startThrowawayServer } from "../postgres/throwaway-server.ts";
+import type { SqlCheck } from "../policy/policy.ts";
 import type { Identities } from "../seal/identities.ts";
 import { type Contents, databaseOf } from "../snapshot/contents.ts";
 import { newSnapshotId } from "../snapshot/ids.ts";
@@ -15,16 +16,28 @@ import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
 import { judge } from "../verification/compare-database.ts";
 import type { ComponentVerdict } from "../verification/findings.ts";
+import { checkAnswers } from "./check-answers.ts";
+import { checkIndexes } from "./check-indexes.ts";
 import { compareRestored } from "./compare-restored.ts";
 import { planDatabaseRestore } from "./plan-database-restore.ts";
 import { restoreDatabase } from "./restore-database.ts";
 import { partSource } from "./sealed-files.ts";
+import type { Stopwatch } from "./stopwatch.ts";
 
 export interface RestoreCheckRequest {
   readonly identities: Identities;
   /** Restores into a new database of this server, removed afterwards, instead of a throwaway one. */
   readonly server: Connection | undefined;
   readonly jobs: number;
+  /** The policy's own questions. */
+  readonly checks?: readonly SqlCheck[];
+  readonly drill?: DrillExtras | undefined;
+}
+
+/** What a drill asks of a restored database besides. */
+export interface DrillExtras {
+  /** Looks at the restored database while it is there, for what concerns more than this snapshot. */
+  readonly whileRestored?: (connection: Connection) => Promise<void>;
 }
 
 export interface RestoreCheckSurroundings {
@@ -34,6 +47,7 @@ export interface RestoreCheckSurroundings {
   readonly zstd: string | undefined;
   readonly temporaryFolder: string;
   readonly tools: ClientTools;
+  readonly watch: Stopwatch;
   serverPrograms(tools: ClientTools): Promise<void>;
   extensionPackages(major: number, extensions: readonly string[]): Promise<void>;
 }
@@ -44,20 +58,16 @@ export async function checkRestored(
   request: RestoreCheckRequest,
   surroundings: RestoreCheckSurroundings,
 ): Promise<readonly ComponentVerdict[]> {
-  const { tools, temporaryFolder: folder, clock, logger } = surroundings;
-  if (request.server !== undefined) {
-    return await restoreAndCompare(snapshot, contents, request.server, request, surroundings);
-  }
-  await surroundings.serverPrograms(tools);
-  await using server = await startThrowawayServer({
-    binDir: tools.binDir,
-    major: tools.major,
-    folder,
-    clock,
-    logger,
+  const { tools, temporaryFolder: folder, clock, logger, watch } = surroundings;
+  const restore = (server: Connection): Promise<readonly ComponentVerdict[]> =>
+    watch.time("restore", () => restoreAndCompare(snapshot, contents, server, request, surroundings));
+  if (request.server !== undefined) return await restore(request.server);
+  await using server = await watch.time("prepare", async () => {
+    await surroundings.serverPrograms(tools);
+    return await startThrowawayServer({ binDir: tools.binDir, major: tools.major, folder, clock, logger });
   });
-  await completeExtensions(contents, server.connection, surroundings);
-  return await restoreAndCompare(snapshot, contents, server.connection, request, surroundings);
+  await watch.time("prepare", () => completeExtensions(contents, server.connection, surroundings));
+  return await restore(server.connection);
 }
 
 /** An extension that the server lacks would leave the whole restore unproven; many are a package away. */
@@ -80,9 +90,10 @@ async function restoreAndCompare(
   snapshot: SnapshotJson,
   contents: Contents,
   server: Connection,
-  { identities, jobs }: RestoreCheckRequest,
-  { store, clock, logger, tools, zstd = "zstd" }: RestoreCheckSurroundings,
+  request: RestoreCheckRequest,
+  { store, clock, logger, tools, zstd = "zstd", watch }: RestoreCheckSurroundings,
 ): Promise<readonly ComponentVerdict[]> {
+  const { identities, jobs } = request;
   const id = newSnapshotId(clock.now());
   const target = withDatabase(server, `lifeboat_verify_${id.slice(-12)}`);
   const restoreTools = { pgRestore: toolPath(tools, "pg_restore"), zstd };
@@ -109,7 +120,8 @@ async function restoreAndCompare(
       logger,
       runHook: () => Promise.resolve(),
       verifyRestored: async (connection) => {
-        components = await compareRestored(connection, databaseOf(contents));
+        components = await watch.time("verify", () => prove(connection, snapshot, contents, request));
+        await watch.aside(async () => request.drill?.whileRestored?.(connection));
         // The restore itself need not be kept: what it shows is what we came for.
         return { verdict: "passed", findings: [] };
       },
@@ -127,6 +139,20 @@ async function restoreAndCompare(
     );
   }
   return components;
+}
+
+/** What the checks leave in the database (an extension, a role's rights) comes after the comparison. */
+async function prove(
+  connection: Connection,
+  { source }: SnapshotJson,
+  contents: Contents,
+  { checks = [], drill }: RestoreCheckRequest,
+): Promise<readonly ComponentVerdict[]> {
+  return [
+    ...(await compareRestored(connection, databaseOf(contents))),
+    ...(await checkAnswers(connection, source, checks)),
+    ...(drill === undefined ? [] : [await checkIndexes(connection)]),
+  ];
 }
 
 /**

@@ -7,6 +7,7 @@ import type { ClientTools } from "../postgres/client-tools.ts";
 import type { Connection } from "../postgres/connection.ts";
 import { inspectServer } from "../postgres/inspect-server.ts";
 import type { Identities } from "../seal/identities.ts";
+import type { SqlCheck } from "../policy/policy.ts";
 import { keyRotationFindings } from "../policy/key-rotation.ts";
 import { type Contents, databaseOf } from "../snapshot/contents.ts";
 import { contentsName, evidenceKey } from "../snapshot/keys.ts";
@@ -28,11 +29,12 @@ import { keyUsesOf } from "./key-uses.ts";
 import { asFinding } from "./observe-snapshots.ts";
 import { checkRestoredBuckets, checkUnsealedBuckets } from "./check-buckets.ts";
 import { checkRewraps } from "./check-rewraps.ts";
-import { checkRestored } from "./check-restored.ts";
+import { checkRestored, type DrillExtras } from "./check-restored.ts";
 import { checkStored, checkStoredPacks, damageFinding } from "./check-stored.ts";
 import { checkUnsealed } from "./check-unsealed.ts";
 import { locateSnapshot, requireWhole, type SnapshotChoice } from "./locate-snapshot.ts";
 import { fileNamed, readSealedContents } from "./sealed-files.ts";
+import { type PhaseSeconds, Stopwatch } from "./stopwatch.ts";
 
 export { levels, type VerifyLevel };
 
@@ -56,6 +58,10 @@ export interface VerifyRequest {
   /** Restores here instead of into a throwaway server. */
   readonly server: Connection | undefined;
   readonly jobs: number;
+  /** The policy's own questions to a restored database. */
+  readonly checks?: readonly SqlCheck[];
+  /** Goes as deep as a drill does. */
+  readonly drill?: DrillExtras | undefined;
 }
 
 export interface VerifySurroundings {
@@ -79,22 +85,42 @@ export interface VerifyReport {
   readonly components: readonly ComponentVerdict[];
   readonly findings: readonly Finding[];
   readonly seconds: number;
+  readonly phases: PhaseSeconds;
+}
+
+/** A report, and the history that it was made against. */
+export interface Examination {
+  readonly report: VerifyReport;
+  readonly history: HistoryCheck;
 }
 
 export async function verifySnapshot(
   request: VerifyRequest,
   surroundings: VerifySurroundings,
 ): Promise<VerifyReport> {
+  const { report, history } = await examineSnapshot(request, surroundings);
+  const { logger, store } = surroundings;
+  if (store.isReadOnly) logger.warning(`No evidence was kept: ${store.address} can only be read from here.`);
+  else await keepEvidence(report, history, request, surroundings);
+  return report;
+}
+
+/** The checks and the verdict, without keeping evidence. */
+export async function examineSnapshot(
+  request: VerifyRequest,
+  surroundings: VerifySurroundings,
+): Promise<Examination> {
   const { clock, logger, store } = surroundings;
   const startedMs = clock.elapsedMs();
-  const located = await locateSnapshot(store, request.source, request.choice);
+  const watch = new Stopwatch(clock);
+  const located = await watch.time("find", () => locateSnapshot(store, request.source, request.choice));
   requireWhole(located);
   const { snapshot, bytes, storeFindings } = located;
   const components: ComponentVerdict[] = checkSignature(snapshot.id, bytes, request.signer);
-  const stored = await checkStored(store, snapshot);
+  const stored = await watch.time("download", () => checkStored(store, snapshot));
   logger.info(`stored: ${stored.checked} files, ${stored.verdict}.`);
   components.push(stored);
-  const packs = await checkStoredPacks(store, snapshot);
+  const packs = await watch.time("download", () => checkStoredPacks(store, snapshot));
   if (packs.checked > 0) components.push(packs);
   const rewraps = await checkRewraps(
     store,
@@ -103,7 +129,7 @@ export async function verifySnapshot(
   );
   if (rewraps.checked > 0) components.push(rewraps);
   if (request.level !== "stored" && stored.verdict === "passed" && packs.verdict === "passed") {
-    components.push(...(await checkInside(snapshot, request, surroundings)));
+    components.push(...(await checkInside(snapshot, request, { ...surroundings, watch })));
   }
   const judged = applyWaivers(components, request.waive);
   const trust = { signers: signersOf(request.signer), ledger: request.ledger };
@@ -121,11 +147,12 @@ export async function verifySnapshot(
       ...keyFindings(history, request.rotateKeysMs, clock.now()),
     ],
     seconds: (clock.elapsedMs() - startedMs) / 1000,
+    phases: watch.seconds(),
   };
-  if (store.isReadOnly) logger.warning(`No evidence was kept: ${store.address} can only be read from here.`);
-  else await keepEvidence(report, history, request, surroundings);
-  return report;
+  return { report, history };
 }
+
+type Means = VerifySurroundings & { readonly watch: Stopwatch };
 
 /** A snapshot that may be forged says nothing of our keys. */
 function keyFindings(
@@ -141,9 +168,10 @@ function keyFindings(
 async function checkInside(
   snapshot: SnapshotJson,
   request: VerifyRequest,
-  surroundings: VerifySurroundings,
+  surroundings: Means,
 ): Promise<readonly ComponentVerdict[]> {
   const { identities } = request;
+  const { watch } = surroundings;
   if (identities === undefined) {
     throw new LifeboatError("input-invalid", `Level ${request.level} needs the key that opens the backup.`, {
       hint: "Give the identity, or check `stored`, which needs none.",
@@ -151,18 +179,22 @@ async function checkInside(
   }
   let contents: Contents;
   try {
-    contents = await readSealedContents(surroundings.store, snapshot, identities);
+    contents = await watch.time("unseal", () => readSealedContents(surroundings.store, snapshot, identities));
   } catch (cause) {
     return [judge("contents", 1, [damageFinding(cause, fileNamed(snapshot, contentsName))])];
   }
   if (snapshot.kind === "storage") return await checkBuckets(snapshot, identities, request, surroundings);
   if (snapshot.kind === "application") {
     const level = request.level === "restored" ? "restored" : "unsealed";
-    return await checkApplication(snapshot, contents, identities, level, surroundings);
+    return await watch.time(level === "restored" ? "restore" : "unseal", () =>
+      checkApplication(snapshot, contents, identities, level, surroundings),
+    );
   }
   const major = await serverMajor(contents, request);
-  const tools = await surroundings.clientTools(major);
-  const unsealed = await checkUnsealed(snapshot, contents, identities, { ...surroundings, tools });
+  const tools = await watch.time("prepare", () => surroundings.clientTools(major));
+  const unsealed = await watch.time("unseal", () =>
+    checkUnsealed(snapshot, contents, identities, { ...surroundings, tools }),
+  );
   surroundings.logger.info(`unsealed: ${contents.files.length} archives, ${verdictOf(unsealed)}.`);
   if (request.level === "unsealed" || verdictOf(unsealed) === "failed") return unsealed;
   const restored = await checkRestored(
@@ -179,13 +211,14 @@ async function checkBuckets(
   snapshot: SnapshotJson,
   identities: Identities,
   { level, jobs }: VerifyRequest,
-  surroundings: VerifySurroundings,
+  surroundings: Means,
 ): Promise<readonly ComponentVerdict[]> {
   const means = { ...surroundings, jobs };
-  const unsealed = await checkUnsealedBuckets(snapshot, identities, means);
+  const { watch } = surroundings;
+  const unsealed = await watch.time("unseal", () => checkUnsealedBuckets(snapshot, identities, means));
   surroundings.logger.info(`unsealed: ${snapshot.packs.length} packs, ${verdictOf(unsealed)}.`);
   if (level === "unsealed" || verdictOf(unsealed) === "failed") return unsealed;
-  const restored = await checkRestoredBuckets(snapshot, identities, means);
+  const restored = await watch.time("restore", () => checkRestoredBuckets(snapshot, identities, means));
   surroundings.logger.info(`restored: ${snapshot.totals.objects} objects, ${verdictOf(restored)}.`);
   return [...unsealed, ...restored];
 }

@@ -110,7 +110,7 @@ export async function readTombstones(
   return { of: tombstones, ids: all.map(idOf).filter(isSnapshotId) };
 }
 
-async function readFiles(
+export async function readFiles(
   store: Store,
   keys: readonly string[],
 ): Promise<readonly { readonly key: string; readonly bytes: Uint8Array }[]> {

@@ -62,7 +62,7 @@ export function statusReport({ policy, view, notes, place, told }: StatusPageInp
 }
 
 function statusSource(
-  { source, snapshots, stores, recoveryPoint }: MonitoredSource,
+  { source, snapshots, stores, recoveryPoint, drills }: MonitoredSource,
   state: StatusSource["state"],
 ): StatusSource {
   const keeps: Partial<Record<Tier, number>> = {};
@@ -70,5 +70,5 @@ function statusSource(
     const kept = stores.flatMap((store) => store.keeps[tier] ?? []);
     if (kept.length > 0) keeps[tier] = Math.max(...kept);
   }
-  return { source, state, snapshots, keeps, recoveryPoint, drills: [] };
+  return { source, state, snapshots, keeps, recoveryPoint, drills };
 }

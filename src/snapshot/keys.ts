@@ -64,6 +64,17 @@ export function evidenceKey(source: string, id: string, moment: Date, random: st
   return evidencePrefix(source, id) + momentName(moment, random);
 }
 
+const drillEnding = ".drill.json";
+
+/** Evidence of a drill: its name tells it from that of a verification, of which there are thousands. */
+export function drillKey(source: string, id: string, moment: Date, random: string): string {
+  return evidenceKey(source, id, moment, random).replace(/\.json$/, drillEnding);
+}
+
+export function isDrillKey(key: string): boolean {
+  return evidenceOfKey(key) !== undefined && key.endsWith(drillEnding);
+}
+
 /** `tombstones/<source>/`: what prune has removed, and why. */
 export function tombstonePrefix(source: string): string {
   return `tombstones/${checked(source, isSourceName(source))}/`;

@@ -4,8 +4,9 @@ import type { SourceState } from "../monitoring/judge-source.ts";
 import type { Judgement } from "../monitoring/judgement.ts";
 import type { RecoveryPoint } from "../monitoring/recovery-point.ts";
 import type { PolicySource, Retention } from "../policy/policy.ts";
+import type { ObservedDrill } from "../snapshot/drill-evidence.ts";
 import type { ObservedSnapshot } from "../snapshot/observed.ts";
-import type { Finding, Verdict } from "../verification/findings.ts";
+import type { Finding } from "../verification/findings.ts";
 
 export interface StatusReport {
   /** When it was judged. */
@@ -30,14 +31,5 @@ export interface StatusSource {
   /** Of all stores the longest, by tier. */
   readonly keeps: Retention["tiers"];
   readonly recoveryPoint: RecoveryPoint;
-  readonly drills: readonly DrillResult[];
-}
-
-export interface DrillResult {
-  readonly kind: "restoration" | "disaster";
-  readonly time: Date;
-  readonly verdict: Verdict;
-  /** How long the recovery took; absent where it was not measured. */
-  readonly recoveryMs?: number;
-  readonly isTrusted: boolean;
+  readonly drills: readonly ObservedDrill[];
 }

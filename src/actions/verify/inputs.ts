@@ -8,7 +8,7 @@ import { parseSource } from "../source-name.ts";
 import { optionalIdentities, snapshotChoice } from "../snapshot-inputs.ts";
 import { signingKeyInput } from "../policy-secrets.ts";
 import type { ChosenSource } from "../policy-source.ts";
-import type { Policy } from "../../policy/policy.ts";
+import type { Policy, SqlCheck } from "../../policy/policy.ts";
 import type { Finding } from "../../verification/findings.ts";
 import { type LedgerPlace, type TrustInputs, witnessInputs } from "../trust-inputs.ts";
 import { storeInputs, type StoreInputs } from "../surroundings.ts";
@@ -22,6 +22,8 @@ export interface VerifyInputs extends Pick<TrustInputs, "signer" | "signingKey">
   readonly identities: Identities | undefined;
   /** Names of components or `extension:NAME` whose lack of proof is accepted; shown in every report. */
   readonly waive: readonly string[];
+  /** The policy's own questions to a restored database. */
+  readonly checks: readonly SqlCheck[];
   /** The policy's pace of new keys; absent: nobody asks how old they are. */
   readonly rotateKeysMs: number | undefined;
   /** What the policy knowingly does without. */
@@ -54,6 +56,7 @@ export function verifyInputs(read: InputReader, chosen?: ChosenSource): VerifyIn
     level,
     identities,
     waive: read.optional.list("waive") ?? policy?.verify.waive ?? [],
+    checks: policy?.verify.checks ?? [],
     rotateKeysMs: policy?.keys.rotateMs,
     findings: chosen?.waived ?? [],
     server: read.optional.secret("server-url", (text) => parseConnection(text, "server URL")),

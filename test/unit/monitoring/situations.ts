@@ -2,6 +2,7 @@
 import { type JudgementInput, judge } from "../../../src/monitoring/judgement.ts";
 import type { StoreView } from "../../../src/monitoring/judge-stores.ts";
 import type { Policy } from "../../../src/policy/policy.ts";
+import { drillKinds } from "../../../src/snapshot/drill-evidence.ts";
 import type { Evidence, ObservedSnapshot } from "../../../src/snapshot/observed.ts";
 import { newSnapshotId } from "../../../src/snapshot/ids.ts";
 import { policyOf } from "../policy/policies.ts";
@@ -48,11 +49,23 @@ export interface Situation extends Partial<Omit<JudgementInput, "sources">> {
   /** Default: one that holds all of them. */
   readonly stores?: readonly StoreView[];
   readonly keyUses?: JudgementInput["sources"][number]["keyUses"];
+  readonly drills?: JudgementInput["sources"][number]["drills"];
 }
 
-/** Of a policy with one source. */
+const drilledLately = drillKinds.map((kind) => ({
+  ...{ id: kind, kind, snapshot: "", time: now, verdict: "passed" as const, seconds: 1 },
+  ...{ meetsObjectives: true, isTrusted: true },
+}));
+
+/** Of a policy with one source, drilled today unless it says otherwise. */
 export function judged(situation: Situation, policy: Policy = daily) {
-  const { snapshots = [], stores = [store("near", snapshots)], keyUses = [], ...more } = situation;
-  const sources = policy.sources.map((source) => ({ source, snapshots, stores, keyUses }));
+  const {
+    snapshots = [],
+    stores = [store("near", snapshots)],
+    keyUses = [],
+    drills = drilledLately,
+    ...more
+  } = situation;
+  const sources = policy.sources.map((source) => ({ source, snapshots, stores, keyUses, drills }));
   return judge({ policy, now, sources, hasLedger: false, ...more });
 }

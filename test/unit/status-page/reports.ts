@@ -2,11 +2,12 @@
 import { judge } from "../../../src/monitoring/judgement.ts";
 import { recoveryPoint } from "../../../src/monitoring/recovery-point.ts";
 import type { Policy } from "../../../src/policy/policy.ts";
+import type { ObservedDrill } from "../../../src/snapshot/drill-evidence.ts";
 import type { Evidence, ObservedSnapshot } from "../../../src/snapshot/observed.ts";
 import { newSnapshotId } from "../../../src/snapshot/ids.ts";
 import { type Tier, tiers } from "../../../src/snapshot/snapshot-json.ts";
 import { calendarOf } from "../../../src/policy/calendar.ts";
-import type { DrillResult, StatusReport } from "../../../src/status-page/report.ts";
+import type { StatusReport } from "../../../src/status-page/report.ts";
 import { allTiersKept, archive, policyOf } from "../policy/policies.ts";
 
 export const now = new Date("2026-11-23T12:52:00Z");
@@ -96,7 +97,7 @@ export function kept(everyMs: number, years: number, isDropped: (ageMs: number) 
 export interface Held {
   readonly snapshots: readonly ObservedSnapshot[];
   readonly removed?: readonly Date[];
-  readonly drills?: readonly DrillResult[];
+  readonly drills?: readonly ObservedDrill[];
 }
 
 export function reportOf(
@@ -105,10 +106,10 @@ export function reportOf(
   more: Partial<StatusReport> = {},
 ): StatusReport {
   const views = policy.sources.map((source, index) => {
-    const { snapshots = [] } = held[index] ?? {};
+    const { snapshots = [], drills = [] } = held[index] ?? {};
     const keeps = policy.retention.tiers;
     const near = { name: "archive", keeps, snapshots, findings: [], isFrozen: false };
-    return { source, snapshots, stores: [near], keyUses: [] };
+    return { source, snapshots, stores: [near], keyUses: [], drills };
   });
   const judgement = judge({ policy, now, sources: views, hasLedger: false });
   return {
@@ -134,6 +135,18 @@ export function reportOf(
   };
 }
 
+function drill(
+  kind: ObservedDrill["kind"],
+  daysAgo: number,
+  hours: number,
+  more: Partial<ObservedDrill> = {},
+): ObservedDrill {
+  const time = new Date(now.getTime() - daysAgo * dayMs);
+  const { id, snapshot } = { id: `drill-${daysAgo}`, snapshot: newSnapshotId(time) };
+  const passed = { verdict: "passed" as const, meetsObjectives: true, isTrusted: true };
+  return { id, kind, snapshot, time, seconds: hours * 3600, ...passed, ...more };
+}
+
 /** A shop that has been backed up for a year: the database hourly, with holes, buckets and code each day. */
 export function shopReport(): StatusReport {
   const database = kept(hourMs, 1.6, (ageMs) => Math.floor(ageMs / hourMs) % 17 === 5);
@@ -141,21 +154,10 @@ export function shopReport(): StatusReport {
   const bad = backup(3 * hourMs + 60_000, {
     evidence: [checked("unsealed", 2 * hourMs, { verdict: "failed" })],
   });
-  const drills: readonly DrillResult[] = [
-    {
-      kind: "restoration",
-      time: new Date(now.getTime() - 40 * dayMs),
-      verdict: "passed",
-      recoveryMs: 1.2 * hourMs,
-      isTrusted: true,
-    },
-    {
-      kind: "disaster",
-      time: new Date(now.getTime() - 200 * dayMs),
-      verdict: "passed",
-      recoveryMs: 4.6 * hourMs,
-      isTrusted: true,
-    },
+  const drills = [
+    drill("restoration", 40, 1.2),
+    drill("disaster", 200, 4.6, { meetsObjectives: false }),
+    drill("restoration", 130, 1.1, { meetsObjectives: false }),
   ];
   return reportOf(
     shop,
@@ -163,6 +165,7 @@ export function shopReport(): StatusReport {
       { ...database, snapshots: [...database.snapshots, bad], drills },
       {
         ...images,
+        drills: [drill("restoration", 40, 1.2), drill("disaster", 100, 2)],
         snapshots: images.snapshots.filter(({ moment }) => now.getTime() - moment.getTime() > 2 * dayMs),
       },
       { snapshots: [] },
