@@ -18,7 +18,7 @@ export interface MonitorInputs {
   readonly send: boolean;
 }
 
-const ourWorkflows = ["backup.yml", "verify.yml", "monitor.yml"];
+const ourWorkflows = ["backup.yml", "verify.yml", "drill.yml", "monitor.yml"];
 
 export function monitorInputs(read: InputReader): MonitorInputs {
   return {
