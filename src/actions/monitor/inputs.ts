@@ -25,7 +25,7 @@ export interface MonitorInputs {
   readonly statusPage: string | undefined;
 }
 
-const ourWorkflows = ["backup.yml", "verify.yml", "monitor.yml"];
+const ourWorkflows = ["backup.yml", "verify.yml", "drill.yml", "monitor.yml"];
 
 export function monitorInputs(read: InputReader): MonitorInputs {
   return {

@@ -6,6 +6,7 @@ import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
+import { format } from "prettier";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { generateIdentity, parseIdentities } from "../../../src/seal/identities.ts";
 import { unsealDocument } from "../../../src/seal/seal.ts";
@@ -265,5 +266,5 @@ async function keepExample(name: string, report: string): Promise<void> {
   const shown = report
     .replaceAll(/file:\/\/\/\S+?store/g, "file:///backups")
     .replaceAll(/\| By \| [^|]+ \|/g, "| By | operator@recovery |");
-  await writeFile(join(folder, name), shown);
+  await writeFile(join(folder, name), await format(shown, { filepath: name, printWidth: 110 }));
 }

@@ -1,6 +1,6 @@
 /** A repository with a policy, a database, buckets and code, on a fake GitHub: where the workflows' stories happen. */
 import { execFileSync } from "node:child_process";
-import { appendFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -22,6 +22,7 @@ export interface Hospital extends AsyncDisposable {
   /** From now on it is so many hours earlier, for GitHub and for all actions. */
   hoursAgo(hours: number): void;
   addToPolicy(lines: string): Promise<void>;
+  replaceInPolicy(before: string, after: string): Promise<void>;
 }
 
 const shiftedClock = pathToFileURL(join(repositoryRoot, "test/support/workflow-run/shifted-clock.ts")).href;
@@ -64,6 +65,10 @@ export async function openHospital(
       shift = -hours * 3_600_000;
     },
     addToPolicy: (lines) => appendFile(join(repository, ".github/lifeboat.yml"), lines),
+    replaceInPolicy: async (before, after) => {
+      const file = join(repository, ".github/lifeboat.yml");
+      await writeFile(file, (await readFile(file, "utf8")).replace(before, after));
+    },
     world: {
       github,
       repository,
