@@ -161,6 +161,13 @@ describe("the status page", () => {
     expect(page).not.toMatch(/x{601}/);
   });
 
+  test("sets what a person types apart, escaped like all else", () => {
+    const remedy = "Run `lifeboat list <b>`, then `x";
+    const findings = shopReport().judgement.findings.map((one) => ({ ...one, remedy }));
+    const page = statusPage({ ...shopReport(), judgement: { isWell: false, findings } });
+    expect(page).toContain("Run <code>lifeboat list &lt;b&gt;</code>, then `x ");
+  });
+
   test("has no moment but that of its judgement", () => {
     expect(statusPage(shopReport()).replaceAll(/[0-9a-f]{12}/g, "")).toBe(
       statusPage({ ...shopReport(), now: new Date(now) }).replaceAll(/[0-9a-f]{12}/g, ""),
