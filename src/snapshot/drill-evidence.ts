@@ -18,7 +18,9 @@ const component = z.looseObject({
   component: z.string().meta(described("What was compared or examined.")),
   verdict,
   checked: z.int().meta(described("How many things of it.")),
-  codes: z.array(z.string()).meta(described("Codes of what was found; docs/drills.md explains those of drills.")),
+  codes: z
+    .array(z.string())
+    .meta(described("Codes of what was found; docs/drills.md explains those of drills.")),
 });
 
 const phaseSeconds = z

@@ -259,7 +259,7 @@ async function backUpEverything({ folder, binDir, lifeboat }: Clinic): Promise<v
 
 /** docs/examples shows what really came out: LIFEBOAT_WRITE_EXAMPLES=1 renews it. */
 async function keepExample(name: string, report: string): Promise<void> {
-  if (process.env["LIFEBOAT_WRITE_EXAMPLES"] === undefined) return;
+  if (process.env["LIFEBOAT_WRITE_EXAMPLES"] === undefined || !name.includes("postgresql-17")) return;
   const folder = join(repositoryRoot, "docs/examples");
   await mkdir(folder, { recursive: true });
   // Nobody's own user name, host or folder.
