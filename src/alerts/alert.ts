@@ -64,7 +64,7 @@ export function fingerprintOf({ level, sentences, remedy }: Problem): string {
 export function titleOf({ subject, code }: Problem): string {
   const { title } = monitorCatalogue[code];
   const { kind, name } = subject;
-  if (kind === "ledger") return title;
+  if (name === "") return title;
   return kind === "source" ? `"${name}": ${title}` : `${kind} ${name}: ${title}`;
 }
 

@@ -16,7 +16,7 @@ const longestWaitMs = 60_000;
 /** `what` names the channel for sentences; throws `alert-failed`. */
 export async function deliver(what: string, request: RequestInit, settings: HttpSettings): Promise<void> {
   const { url, sleep = realSleep, answerWithinMs = 15_000 } = settings;
-  if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
+  if (!/^https?:\/\//i.test(url) || !URL.canParse(url)) {
     throw failed(what, "its address is no https:// address", "Correct the secret that holds it.");
   }
   if (isInTheClear(url)) {

@@ -21,7 +21,7 @@ export const monitorCommand: CliCommand = {
       .option("--needs <json>", "what the jobs of a workflow did: toJSON(needs)")
       .option(
         "--workflows <list>",
-        "files of the workflows that must be enabled (default: backup.yml, verify.yml, monitor.yml)",
+        "files of the workflows that must be enabled (default: backup.yml, verify.yml, drill.yml, monitor.yml)",
       )
       .option("--status-page <file>", "write the status page, one HTML file, here")
       .option("--send", "tell people by the ways of the policy (default: only print)"),

@@ -20,7 +20,7 @@ import { policyCheckCommand, policyExplainCommand } from "./policy-command.ts";
 import { rotateKeysCommand } from "./rotate-keys-command.ts";
 import { verifyCommand } from "./verify-command.ts";
 
-const commands: readonly CliCommand[] = [
+export const commands: readonly CliCommand[] = [
   keygenCommand,
   backupCommand,
   backupStorageCommand,

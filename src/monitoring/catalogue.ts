@@ -99,6 +99,12 @@ export const monitorCatalogue = {
     title: "the ledger is broken",
     remedy: "Find out who changed it: it is only ever added to.",
   },
+  "quota-exceeded": {
+    level: "warning",
+    title: "GitHub charges for more than the plan includes",
+    remedy:
+      "See that a payment method and a budget are set, or keep less and back up less often (docs/limits.md): over the quota GitHub refuses runs and uploads.",
+  },
   "retention-frozen": {
     level: "error",
     title: "retention is frozen",

@@ -2,10 +2,10 @@
 import type { Finding } from "../verification/findings.ts";
 import { type MonitorCode, monitorCatalogue } from "./catalogue.ts";
 
-/** What a problem is of: a source of the policy, a job of the workflow, a workflow's file, or the ledger. */
+/** What a problem is of: a source of the policy, a job of the workflow, a workflow's file, the ledger, or the account's quota. */
 export interface Subject {
-  readonly kind: "source" | "job" | "schedule" | "ledger";
-  /** Empty for the ledger, of which there is one. */
+  readonly kind: "source" | "job" | "schedule" | "ledger" | "quota";
+  /** Empty for the ledger and the quota, of which there is one. */
   readonly name: string;
 }
 

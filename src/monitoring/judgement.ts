@@ -2,6 +2,7 @@
 import type { Policy } from "../policy/policy.ts";
 import type { Finding } from "../verification/findings.ts";
 import { type MonitorFinding, subjectKey, withoutDoubles } from "./findings.ts";
+import { judgeQuota, type QuotaUsage, recoveryOfQuota } from "./judge-quota.ts";
 import { judgeSource, type SourceState, type SourceView } from "./judge-source.ts";
 import {
   type JobReport,
@@ -19,6 +20,8 @@ export interface JudgementInput {
   readonly jobs?: readonly JobReport[];
   /** Absent: GitHub did not say. */
   readonly workflows?: readonly WorkflowState[];
+  /** Absent: nothing is counted, or GitHub did not say. */
+  readonly quota?: QuotaUsage;
   /** Whether a ledger was read. */
   readonly hasLedger: boolean;
 }
@@ -44,6 +47,7 @@ export function judge(input: JudgementInput): Judgement {
     ...sources.flatMap((one) => one.findings),
     ...jobs.flatMap(judgeJob),
     ...workflows.flatMap(judgeSchedule),
+    ...(input.quota === undefined ? [] : judgeQuota(input.quota)),
   ]);
   const recoveries = new Map<string, string>();
   for (const { state, recovery } of sources) {
@@ -54,6 +58,8 @@ export function judge(input: JudgementInput): Judgement {
     if (recovery !== undefined) recoveries.set(`job:${job.job}`, recovery);
   }
   for (const { file } of workflows) recoveries.set(`schedule:${file}`, `The workflow ${file} is active.`);
+  const ofQuota = input.quota && recoveryOfQuota(input.quota);
+  if (ofQuota !== undefined) recoveries.set(subjectKey({ kind: "quota", name: "" }), ofQuota);
   if (input.hasLedger && sources.every(({ recovery }) => recovery !== undefined)) {
     recoveries.set(
       subjectKey({ kind: "ledger", name: "" }),

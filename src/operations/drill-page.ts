@@ -33,7 +33,20 @@ const expectations: Readonly<Record<string, (checked: number) => string>> = {
   moments: () => "known, and told",
 };
 
-export function expectationOf({ component, checked }: ComponentVerdict): string {
+/** Where a kind of snapshot has a component under a name that another one uses too. */
+const ofKind: Readonly<Record<string, Readonly<Record<string, (checked: number) => string>>>> = {
+  storage: { index: (count) => `an index of ${count} objects that opens and adds up` },
+  application: {
+    files: () => "whole: stored bytes and hashes, or the tree of files as recorded",
+    config: () => "the folders of configuration as recorded",
+    environment: () => "the environment file, to its last byte",
+    settings: () => "the settings, to their last byte",
+  },
+};
+
+export function expectationOf({ component, checked }: ComponentVerdict, kind?: string): string {
+  const special = kind === undefined ? undefined : ofKind[kind]?.[component];
+  if (special !== undefined) return special(checked);
   const own = Object.hasOwn(expectations, component) ? expectations[component] : undefined;
   return own?.(checked) ?? `${checked} of kind ${component}, defined as in the source`;
 }

@@ -1,5 +1,5 @@
 /** One source of a drill: its backup restored and examined, its recovery measured. */
-import { isNearAge, drillable, nearestInAge } from "../monitoring/drill-choice.ts";
+import { drillable, hasFailed, isNearAge, nearestInAge } from "../monitoring/drill-choice.ts";
 import { recoveryPoint } from "../monitoring/recovery-point.ts";
 import { recoveryTime } from "../monitoring/recovery-time.ts";
 import { LifeboatError } from "../errors.ts";
@@ -38,9 +38,13 @@ export async function drillSource(
   const observation = await observeSnapshots(store, { source: source.name, trust: request.trust, now });
   const chosen = nearestInAge(observation.snapshots, ofAgeMs ?? 0, now);
   if (chosen === undefined) {
-    throw new LifeboatError("snapshot-not-found", `Source "${source.name}" has no good backup to drill.`, {
-      hint: "Make a backup and verify it; `lifeboat list` shows what the store holds.",
-    });
+    throw new LifeboatError(
+      "snapshot-not-found",
+      `Source "${source.name}" has no backup that could be drilled.`,
+      {
+        hint: "Make a backup and verify it; `lifeboat list` shows what the store holds.",
+      },
+    );
   }
   const choosingSeconds = (clock.elapsedMs() - startedMs) / 1000;
   const tools = new Map<string, string>();
@@ -190,6 +194,9 @@ function deviationsOf(
     ...ageFindings(ageMs, ofAgeMs).map(({ publicSentence }) => publicSentence),
     ...(ofAgeMs === undefined && newest !== undefined && newest.id !== chosen.id
       ? [`The newest backup, ${newest.id}, is not good; the newest good one was taken.`]
+      : []),
+    ...(hasFailed(chosen)
+      ? [`The drilled backup, ${chosen.id}, had failed a check before: there is no other.`]
       : []),
     ...(server === undefined || examined.snapshot.kind !== "database"
       ? []

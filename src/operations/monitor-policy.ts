@@ -16,7 +16,7 @@ import type { PolicyPruneRequest } from "./prune-policy.ts";
 import { readDrills } from "./read-drills.ts";
 import { voucher } from "./vouched-documents.ts";
 
-export interface MonitorRequest extends Pick<JudgementInput, "jobs" | "workflows"> {
+export interface MonitorRequest extends Pick<JudgementInput, "jobs" | "workflows" | "quota"> {
   readonly policy: Policy;
   /** In the policy's order. */
   readonly stores: PolicyPruneRequest["stores"];
@@ -35,7 +35,7 @@ export interface MonitoredSource extends SourceView {
 }
 
 export async function monitorPolicy(request: MonitorRequest, clock: Clock): Promise<PolicyView> {
-  const { policy, stores, jobs, workflows } = request;
+  const { policy, stores, jobs, workflows, quota } = request;
   const now = clock.now();
   const sources: MonitoredSource[] = [];
   for (const source of policy.sources) sources.push(await viewOf(source, request, now));
@@ -45,6 +45,7 @@ export async function monitorPolicy(request: MonitorRequest, clock: Clock): Prom
     sources,
     ...(jobs === undefined ? {} : { jobs }),
     ...(workflows === undefined ? {} : { workflows }),
+    ...(quota === undefined ? {} : { quota }),
     hasLedger: stores.length > 0 && stores.every(({ trust }) => trust.ledger !== undefined),
   });
   return { now, judgement, sources };
@@ -98,8 +99,8 @@ async function viewOf(
     snapshots,
     stores: views,
     keyUses: observations.flatMap(usesOf),
-    recoveryPoint: recoveryPoint({ moments: [...held, ...removed], now }),
     drills: [...drills.values()],
+    recoveryPoint: recoveryPoint({ moments: [...held, ...removed], now }),
   };
 }
 

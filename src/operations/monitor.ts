@@ -12,6 +12,7 @@ import type { Finding } from "../verification/findings.ts";
 import { monitorPolicy, type PolicyView } from "./monitor-policy.ts";
 import type { PolicyPruneRequest } from "./prune-policy.ts";
 import { type ChannelReport, type Channels, endingOf, sendAlerts, sendPing } from "./send-alerts.ts";
+import { watchQuota } from "./watch-quota.ts";
 import { watchSchedules } from "./watch-schedules.ts";
 import { writeStatusPage } from "./write-status-page.ts";
 
@@ -70,9 +71,8 @@ async function watch(
   started: readonly ChannelReport[],
 ): Promise<WatchReport> {
   const stores = openStores();
-  const schedules =
-    github === undefined ? { notes: [] } : await watchSchedules({ ...github, files, mayEnable: isSending });
-  const { notes: unseen, ...known } = schedules;
+  const asked = await askGitHub(github, { files, mayEnable: isSending, now: clock.now() });
+  const { notes: unseen, ...known } = asked;
   const view = await monitorPolicy(
     { policy, stores, ...(jobs === undefined ? {} : { jobs }), ...known },
     clock,
@@ -88,4 +88,17 @@ async function watch(
   // Of the two pings one is worth a line: the one that failed, else the last.
   const pings = started.some(({ error }) => error !== undefined) ? started : ended;
   return { judgement, sources, channels: [...told, ...written, ...pings], notes, place };
+}
+
+async function askGitHub(
+  github: WatchMeans["github"],
+  {
+    now,
+    ...schedules
+  }: { readonly files: readonly string[]; readonly mayEnable: boolean; readonly now: Date },
+): Promise<Pick<JudgementInput, "workflows" | "quota"> & { readonly notes: readonly Finding[] }> {
+  if (github === undefined) return { notes: [] };
+  const alive = await watchSchedules({ ...github, ...schedules });
+  const used = await watchQuota({ ...github, now });
+  return { ...alive, ...used, notes: [...alive.notes, ...used.notes] };
 }

@@ -77,15 +77,15 @@ function restored({ sources, undrilled }: DrillReport): string {
 }
 
 function checks({ sources, between }: DrillReport): string {
-  const row = (name: string, component: ComponentVerdict): readonly string[] => [
+  const row = (name: string, component: ComponentVerdict, kind?: string): readonly string[] => [
     name,
     component.component,
-    expectationOf(component),
+    expectationOf(component, kind),
     foundOf(component),
     `${signs[component.verdict]} ${component.verdict}`,
   ];
   const rows = sources.flatMap(({ source, examined }) =>
-    examined.components.map((component) => row(source.name, component)),
+    examined.components.map((component) => row(source.name, component, examined.snapshot.kind)),
   );
   const across = between.map((component) => row("between sources", component));
   return table(["Source", "Check", "Expected", "Found", "Verdict"], [...rows, ...across]);
@@ -213,6 +213,7 @@ function objective(seconds: number | undefined, isMet: boolean | undefined): str
 function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string =>
     `| ${cells.map((cell) => cell.replaceAll("|", "\\|").replaceAll(/\s+/g, " ")).join(" | ")} |`;
+  if (rows.length === 0) return "Nothing.";
   return [line(heads), `|${heads.map(() => "---|").join("")}`, ...rows.map(line)].join("\n");
 }
 

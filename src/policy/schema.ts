@@ -296,7 +296,7 @@ export const sections = {
           }),
         ])
         .optional()
-        .meta({ description: "Its address is a secret." }),
+        .meta({ description: "Its address is a secret: https://, and http:// on this machine only." }),
       ping: secret.optional().meta({
         description:
           "A dead man's switch (healthchecks.io and the like): told of start, success and failure.",

@@ -14,6 +14,9 @@ export interface ExaminedIndexes {
   readonly unexamined: readonly { readonly index: string; readonly problem: string }[];
 }
 
+/** The oids below are PostgreSQL's own objects. */
+const firstNormalOid = 16_384;
+
 /** Leaves the extension behind: for databases that are dropped afterwards. Throws `amcheck-missing` where there is none. */
 export async function examineIndexes(sql: Sql): Promise<ExaminedIndexes> {
   const { rows } = await sql.query<{ oid: string; name: string; kind: string; is_valid: string }>(`
@@ -22,8 +25,7 @@ export async function examineIndexes(sql: Sql): Promise<ExaminedIndexes> {
     from pg_catalog.pg_index i
     join pg_catalog.pg_class c on c.oid = i.indexrelid
     join pg_catalog.pg_am m on m.oid = c.relam
-    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    where c.relkind = 'i' and c.relpersistence <> 't' and n.nspname not in ('pg_catalog', 'information_schema')
+    where c.relkind = 'i' and c.relpersistence <> 't' and c.oid >= ${firstNormalOid}
     order by i.indexrelid`);
   const trees = rows.filter(({ kind, is_valid }) => kind === "btree" && is_valid === "t");
   const damaged: { index: string; problem: string }[] = [];

@@ -121,8 +121,8 @@ ${worstFirst.length === 0 ? markup`<p>None.</p>` : undefined}
       code,
       publicSentence,
       remedy,
-    }) => markup`<li class="${level}"><p><b class="${level === "error" ? "bad" : "warn"}">${level === "error" ? "Error" : "Warning"}</b> ${clipped(publicSentence)}</p>
-<p>What to do: ${clipped(remedy)} ${link(runbookOf(place, code), code)}</p></li>
+    }) => markup`<li class="${level}"><p><b class="${level === "error" ? "bad" : "warn"}">${level === "error" ? "Error" : "Warning"}</b> ${prose(publicSentence)}</p>
+<p>What to do: ${prose(remedy)} ${link(runbookOf(place, code), code)}</p></li>
 `,
   )}</ul>
 ${more > 0 ? markup`<p>And ${counted(more, "further problem")}: the run’s summary has all of them.</p>` : undefined}
@@ -144,11 +144,13 @@ function notes({ notes: said }: StatusReport): Html | undefined {
 }
 
 function note({ code, publicSentence, remedy }: Finding): Html {
-  return markup`<li><code>${code}</code>: ${clipped(publicSentence)} ${clipped(remedy)}</li>
+  return markup`<li><code>${code}</code>: ${prose(publicSentence)} ${prose(remedy)}</li>
 `;
 }
 
-/** An answer of a stranger may be of any length. */
-function clipped(text: string): string {
-  return text.length <= 600 ? text : `${text.slice(0, 599)}…`;
+/** A sentence, with what stands in backticks as code; clipped, because an answer of a stranger may be of any length. */
+function prose(text: string): Html {
+  const short = text.length <= 600 ? text : `${text.slice(0, 599)}…`;
+  const parts = short.split(/`([^`]+)`/);
+  return markup`${parts.map((part, index) => (index % 2 === 0 ? part : markup`<code>${part}</code>`))}`;
 }

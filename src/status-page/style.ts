@@ -27,6 +27,7 @@ a{color:var(--link);text-underline-offset:.15em}
 h2:focus{outline:none}
 .skip{position:absolute;left:-100vw}
 .skip:focus{position:static}
+code{font:.875em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 .quiet,caption{color:var(--quiet)}
 .good{color:var(--good)}.warn{color:var(--warn)}.bad,.over{color:var(--bad)}
 .tag{font-size:.75em;font-weight:600;text-transform:uppercase;letter-spacing:.04em}

@@ -25,7 +25,7 @@ export interface MonitorInputs {
   readonly statusPage: string | undefined;
 }
 
-const ourWorkflows = ["backup.yml", "verify.yml", "monitor.yml"];
+const ourWorkflows = ["backup.yml", "verify.yml", "drill.yml", "monitor.yml"];
 
 export function monitorInputs(read: InputReader): MonitorInputs {
   return {
@@ -58,7 +58,7 @@ export function watchRequest(
 /** The ending keeps a mistyped path from replacing a file of another kind. */
 function pagePath(text: string): string {
   if (/[^/]\.html$/.test(text)) return text;
-  throw new LifeboatError("input-invalid", "is not the path of an .html file.", {
+  throw new LifeboatError("input-invalid", "not the path of an .html file.", {
     hint: "Write for example status/index.html.",
   });
 }

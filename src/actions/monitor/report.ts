@@ -6,8 +6,8 @@ import type { Judgement } from "../../monitoring/judgement.ts";
 import type { WatchReport } from "../../operations/monitor.ts";
 import { type ChannelReport, endingOf } from "../../operations/send-alerts.ts";
 import { formatPolicyDuration } from "../../policy/durations.ts";
+import type { Finding } from "../../verification/findings.ts";
 import type { ActionResult } from "../../runner/run-action.ts";
-import { findingsList } from "../markdown.ts";
 
 export function reportMonitoring({
   judgement,
@@ -34,12 +34,10 @@ export function reportMonitoring({
         "|---|---|---|---|---|---|",
         ...sources.map((state) => `| ${sourceCells(state).join(" | ")} |`),
       ].join("\n"),
-      ...recoveryPoints(views),
+      ...recoveryPoints(views, sources),
       ...problems(findings, place),
       ...told(channels),
-      ...findingsList([...judgement.notes, ...notes]).map((list) =>
-        list.replace("### Findings", "### Notes"),
-      ),
+      ...remarks([...judgement.notes, ...notes]),
     ].join("\n\n"),
     record: {
       numbers: {
@@ -88,8 +86,8 @@ function titleOf({ findings, isWell }: Judgement, failedChannels: number): strin
 }
 
 /** Measured, over the last 30 days; the status page has more. */
-function recoveryPoints(views: WatchReport["sources"]): readonly string[] {
-  const lines = views.flatMap(({ source, recoveryPoint: { windows } }) => {
+function recoveryPoints(views: WatchReport["sources"], states: readonly SourceState[]): readonly string[] {
+  const lines = views.flatMap(({ source, recoveryPoint: { windows } }, index) => {
     const [month] = windows;
     if (month?.worstSeconds === undefined) return [];
     const { medianSeconds, worstSeconds, windowDays } = month;
@@ -97,10 +95,19 @@ function recoveryPoints(views: WatchReport["sources"]): readonly string[] {
     const median =
       medianSeconds === undefined ? "" : `, median ${formatPolicyDuration(medianSeconds * 1000)}`;
     return [
-      `- ${isOver ? "⚠️" : "✅"} ${source.name}: worst gap in ${windowDays} days ${formatPolicyDuration(worstSeconds * 1000)}${median}; objective ${formatPolicyDuration(source.rpoMs)}. Recovery time: objective ${formatPolicyDuration(source.rtoMs)}.`,
+      `- ${isOver ? "⚠️" : "✅"} ${source.name}: worst gap in ${windowDays} days ${formatPolicyDuration(worstSeconds * 1000)}${median}; objective ${formatPolicyDuration(source.rpoMs)}. Recovery time: ${recoveryTime(states[index]?.drills)}; objective ${formatPolicyDuration(source.rtoMs)}.`,
     ];
   });
   return lines.length === 0 ? [] : [["### Recovery point and time", "", ...lines].join("\n")];
+}
+
+/** Of the last drill of each kind. */
+function recoveryTime(drills: SourceState["drills"] = {}): string {
+  const measured = Object.entries(drills).map(
+    ([kind, { seconds, verdict }]) =>
+      `${formatPolicyDuration(seconds * 1000)} in the last ${kind} drill (${verdict})`,
+  );
+  return measured.length === 0 ? "not measured by a drill" : measured.join(", ");
 }
 
 /** The worst first. */
@@ -113,6 +120,12 @@ function problems(findings: readonly MonitorFinding[], place: AlertPlace): reado
       `${publicSentence.replaceAll("<", "&lt;")} ${remedy.replaceAll("<", "&lt;")}`,
   );
   return [["### Problems", "", ...lines].join("\n")];
+}
+
+/** Unlike in other summaries those of level info too: what could not be checked is said. */
+function remarks(notes: readonly Finding[]): readonly string[] {
+  const lines = notes.map(({ code, publicSentence, remedy }) => `- \`${code}\`: ${publicSentence} ${remedy}`);
+  return lines.length === 0 ? [] : [["### Notes", "", ...lines].join("\n")];
 }
 
 function told(channels: readonly ChannelReport[]): readonly string[] {

@@ -20,6 +20,11 @@ const quiet = Object.fromEntries(
   Object.keys(green).map((job) => [job, job === "plan" ? "success" : "skipped"]),
 );
 
+/** Of tables, buckets, objects, files, variables and commits. */
+const everyInsideName = new RegExp(
+  `${insideNames.source.replace("clinic|", "")}|ward-files|one\\.png|two\\.png|app\\.js|API_KEY|First`,
+);
+
 describe.skipIf(major === undefined)("a night", () => {
   let server: TestServer;
   beforeAll(async () => {
@@ -59,6 +64,19 @@ describe.skipIf(major === undefined)("a night", () => {
     expect(weekly.jobs["verify"]?.runs).toHaveLength(3);
     expect(logOf(weekly).match(/^\| Level \| restored \|$/gm)).toHaveLength(3);
     expect(logOf(weekly)).not.toMatch(insideNames);
+
+    const artifacts = [...hospital.github.state.artifacts.values()];
+    expect(artifacts.map(({ name }) => name).join("\n")).not.toMatch(everyInsideName);
+    const pages = artifacts.filter(({ name }) => name === "lifeboat-status-page");
+    expect(pages).toHaveLength(2);
+    for (const { bytes } of pages) {
+      const page = bytes.toString();
+      expect(page).toMatch(/<title>(?:All is well|\d warnings?, none of them urgent) – /);
+      for (const source of ["database", "storage", "application"]) {
+        expect(page).toContain(`id="source-${source}"`);
+      }
+      expect(page).not.toMatch(everyInsideName);
+    }
   });
 
   test("in which the database cannot be reached is red, the others finish, and the next one mends it", async () => {

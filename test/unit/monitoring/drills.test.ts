@@ -46,6 +46,7 @@ describe("the backup of a restoration drill", () => {
       ],
       50,
     ],
+    ["is one that failed where all have", [backup(9 * dayMs, { evidence: [failed("restored")] })], 9],
     ["is none where there is none", [], undefined],
   ])("%s", (_, from, days) => {
     const chosen = nearestInAge(from, 30 * dayMs, now);

@@ -76,8 +76,9 @@ describe("the status page", () => {
     expect(words).toMatch(/365 days 1 h 2 h over 2 h over 82\d\d/);
     expect(words).toContain("2026-10-14 12:52 restoration passed 1 h 12 min");
     expect(words).toContain("2026-05-07 12:52 disaster passed 4 h 36 min over");
-    expect(section(statusPage(shopReport()), "source-product-images")).toContain(
-      "be back within 8 hours. No drill has measured it yet.",
+    expect(words).toContain("2026-07-16 12:52 restoration passed 1 h 6 min missed an objective");
+    expect(section(statusPage(shopReport()), "source-application")).toContain(
+      "be back within 1 hour. No drill has measured it yet.",
     );
   });
 
@@ -158,6 +159,13 @@ describe("the status page", () => {
     expect(page).not.toMatch(/href="(?!#|https:\/\/github\.com\/|data:,")/);
     expect(page.match(/&lt;img src=x onerror=alert\(2\)&gt;/g)?.length).toBeGreaterThan(5);
     expect(page).not.toMatch(/x{601}/);
+  });
+
+  test("sets what a person types apart, escaped like all else", () => {
+    const remedy = "Run `lifeboat list <b>`, then `x";
+    const findings = shopReport().judgement.findings.map((one) => ({ ...one, remedy }));
+    const page = statusPage({ ...shopReport(), judgement: { isWell: false, findings } });
+    expect(page).toContain("Run <code>lifeboat list &lt;b&gt;</code>, then `x ");
   });
 
   test("has no moment but that of its judgement", () => {
