@@ -7,6 +7,7 @@ import { LifeboatError } from "../errors.ts";
 import { type ApplicationContents, applicationContents } from "./application-contents.ts";
 import { isSnapshotId } from "./ids.ts";
 import { type StorageContents, storageContents } from "./storage-contents.ts";
+import { supabaseContents } from "./supabase-contents.ts";
 
 const extent = z.looseObject({ length: z.int().nonnegative(), sha256: z.string() });
 const count = z.int().nonnegative();
@@ -93,6 +94,8 @@ const databaseContents = z.looseObject({
   largeObjects: z.looseObject({ count, hash: contentHash.optional() }),
   /** Why there are no hashes, where some were wanted: a known answer that was wrong, an encoding. */
   hashesNotVerified: z.string().optional(),
+  /** Present for a Supabase database only. */
+  supabase: supabaseContents.optional(),
 });
 
 export const partRoles = [
@@ -100,6 +103,8 @@ export const partRoles = [
   "rest",
   "data",
   "globals",
+  "vault",
+  "role-verifiers",
   "index",
   "repository",
   "files",
