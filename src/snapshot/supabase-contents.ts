@@ -81,7 +81,12 @@ export const supabaseContents = z.looseObject({
   verifiers: z.boolean(),
   /** `schema` null: for all schemas. */
   defaultAcls: z.array(
-    z.looseObject({ role: z.string(), schema: z.string().nullable(), objectType: z.string(), acl: z.string() }),
+    z.looseObject({
+      role: z.string(),
+      schema: z.string().nullable(),
+      objectType: z.string(),
+      acl: z.string(),
+    }),
   ),
 });
 
