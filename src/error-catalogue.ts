@@ -637,6 +637,12 @@ export const errorCatalogue = {
     meaning: "A defect of Lifeboat, or something about the machine that it did not foresee.",
     cure: "Run again; if it repeats, report it with the message and the stack.",
   },
+  "vault-unreadable": {
+    family: "user",
+    exitCode: 2,
+    meaning: "The vault's secrets were asked for, and the project's vault cannot decrypt them.",
+    cure: "Look at vault.decrypted_secrets in the SQL editor and delete or replace what has no value there, or back up without `vault`.",
+  },
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof errorCatalogue;
