@@ -39,6 +39,10 @@ export const restoreCommand: CliCommand = {
             "how missing roles are made (default: without-login)",
           )
           .option("--accept-not-verified", "go on where the content could not be compared")
+          .option(
+            "--skip-missing-extensions",
+            "do without extensions that the server lacks, and what needs them",
+          )
           .option("--before <command>", "shell command before the first change")
           .option("--after <command>", "shell command afterwards; told LIFEBOAT_OUTCOME")
           .option("--after-always", "run --after also where the outcome is `damaged`"),

@@ -5,16 +5,20 @@ import { type Sql, withClient } from "../postgres/client.ts";
 import { type Connection, withDatabase } from "../postgres/connection.ts";
 import { readProperties } from "../postgres/database-properties.ts";
 import { loadArchives } from "../postgres/load.ts";
+import { entriesWithout, type SkippedEntry } from "../postgres/missing-extensions.ts";
 import { createMissingRoles, planRoles, readTargetRoles } from "../postgres/missing-roles.ts";
 import { applyProperties, createDatabase } from "../postgres/new-database.ts";
 import { type GlobalRoles, parseGlobals } from "../postgres/restore-globals.ts";
 import { newDatabaseName, type RestoreMark } from "../postgres/restore-names.ts";
 import { advanceSequences } from "../postgres/restore-sequences.ts";
+import { readPartToc } from "../postgres/restore-rows.ts";
 import { readPart } from "../postgres/restore-stream.ts";
+import type { ArchiveToc } from "../postgres/restore-toc.ts";
 import { dropNewDatabase, findLeftovers, markDatabase } from "../postgres/swap.ts";
 import { databaseOf, type DatabaseContents, type DatabaseProperties } from "../snapshot/contents.ts";
 import type { Logger } from "../system/logger.ts";
 import type { Finding } from "../verification/findings.ts";
+import { withoutSkipped } from "../verification/skipped-objects.ts";
 import type { RestorePlan } from "./plan-database-restore.ts";
 import type { RestoreMeans, RestoreVerdict } from "./restore-means.ts";
 
@@ -50,6 +54,17 @@ export async function propertiesFor(
   return { ...backedUp, owner, acl, settings, comment, connectionLimit };
 }
 
+/** The table of contents of the schema archive, and what of it this server cannot have. */
+export async function readSchemaToc(
+  plan: RestorePlan,
+  { contents, source, tools }: RestoreMeans,
+): Promise<{ readonly toc: ArchiveToc; readonly skipped: readonly SkippedEntry[] }> {
+  const file = contents.files.find(({ role }) => role === "schema");
+  if (file === undefined) throw new LifeboatError("snapshot-damaged", "The snapshot has no schema archive.");
+  const toc = await readPartToc(source, tools, file.name);
+  return { toc, skipped: entriesWithout(toc, databaseOf(contents), plan.skippedExtensions) };
+}
+
 interface Copy {
   readonly name: string;
   readonly resumed: boolean;
@@ -81,6 +96,7 @@ export async function loadBeside(
   plan: RestorePlan,
   means: RestoreMeans,
   properties: DatabaseProperties,
+  skipped: readonly SkippedEntry[],
 ): Promise<Copy> {
   const { contents, clock, logger, source, tools } = means;
   const database = databaseOf(contents);
@@ -97,7 +113,7 @@ export async function loadBeside(
     });
     await markDatabase(lock, name, markOf(plan, "loading"));
     const applied = await applyProperties(lock, name, properties, roles);
-    const { jobs } = plan;
+    const { jobs, skippedExtensions: missing } = plan;
     const load = await loadArchives({
       connection,
       source,
@@ -106,9 +122,10 @@ export async function loadBeside(
       jobs,
       clock,
       logger,
+      ...(missing.length === 0 ? {} : { without: { missing, skipped, database } }),
     });
     const started = clock.elapsedMs();
-    await settleSequences(connection, database);
+    await settleSequences(connection, withoutSkipped(database, skipped).expected);
     await analyzeDatabase(connection, jobs);
     return {
       name,
@@ -135,10 +152,11 @@ export async function prove(
   plan: RestorePlan,
   { target, verifyRestored, clock, logger }: RestoreMeans,
   name: string,
+  skipped: readonly SkippedEntry[],
 ): Promise<{ readonly verdict: RestoreVerdict; readonly seconds: number }> {
   const started = clock.elapsedMs();
   try {
-    const verdict = await verifyRestored(withDatabase(target, name));
+    const verdict = await verifyRestored(withDatabase(target, name), skipped);
     const accepted =
       verdict.verdict === "passed" || (verdict.verdict === "not-verified" && plan.acceptNotVerified);
     if (!accepted) throw notProven(verdict);

@@ -107,7 +107,8 @@ async function restoreLocated(
     logger,
     hooks: wanted.hooks,
     runHook,
-    verifyRestored: async (connection) => asRestoreVerdict(await compareRestored(connection, backup)),
+    verifyRestored: async (connection, skipped) =>
+      asRestoreVerdict(await compareRestored(connection, backup, skipped)),
     verifyTables: compareTables,
   });
   return { plan, planHash: hash, restored };

@@ -86,7 +86,15 @@ const databaseContents = z.looseObject({
   client: z.looseObject({ version: z.string() }),
   /** The snapshot's moment: server time (RFC 3339) and write-ahead log position (absent where unreadable). */
   moment: z.looseObject({ time: z.string(), lsn: z.string().optional() }),
-  extensions: z.array(z.looseObject({ name: z.string(), version: z.string(), schema: z.string() })),
+  extensions: z.array(
+    z.looseObject({
+      name: z.string(),
+      version: z.string(),
+      schema: z.string(),
+      /** What belongs to it, each name once; `schema` is "" for schemas and the like. Archives grant rights on them. */
+      members: z.array(z.looseObject({ schema: z.string(), name: z.string() })).optional(),
+    }),
+  ),
   roles: z.array(role),
   tables: z.array(table),
   sequences: z.array(sequence),

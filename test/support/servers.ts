@@ -36,6 +36,8 @@ export interface ServerOptions {
   readonly locale?: string;
   readonly encoding?: string;
   readonly port?: number;
+  /** Folder of another `initdb` and `postgres` of this major. */
+  readonly binDir?: string;
   /** The first role, made by initdb. Default `postgres`. */
   readonly superuser?: string;
 }
@@ -79,7 +81,7 @@ const fastSettings = {
 
 /** Starts a server of this major. Throws where its programs cannot be had: ask `majorsAvailable` first. */
 export async function startServer(major: Major, options: ServerOptions = {}): Promise<TestServer> {
-  const binDir = await serverBinDir(major);
+  const binDir = options.binDir ?? (await serverBinDir(major));
   if (binDir === undefined) throw new Error(`There is no PostgreSQL ${major} server for this machine.`);
   const user = await serverUser();
   const folder = await mkdtemp(join(tmpdir(), `lifeboat-postgres-${major}-`));

@@ -128,6 +128,7 @@ function databaseInputs(read: InputReader, common: CommonInputs, isMeant: boolea
       roles: read.enum("roles", ["without-login", "as-backed-up"], "without-login"),
       jobs: chosenJobs ?? Math.min(4, availableParallelism()),
       acceptNotVerified: read.boolean("accept-not-verified", false),
+      missingExtensions: read.boolean("skip-missing-extensions", false) ? "skip" : "refuse",
       ...(confirm === undefined ? {} : { confirm }),
     },
     hooks: hooks(read),

@@ -2,11 +2,12 @@
  * A Supabase-shaped cluster on a stock server: fixtures/supabase/*.sql. Its superuser is supabase_admin; postgres is
  * none. What only supautils allows postgres on the platform, supabase_admin does here.
  */
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
 import { quoteIdentifier, quoteLiteral } from "../../../src/postgres/identifiers.ts";
 import { type Row, startServer, type TestServer } from "../servers.ts";
+import { serverWithExtensions, type TestExtension } from "./with-extensions.ts";
 
 export interface SupabaseOptions {
   readonly major: 15 | 17;
@@ -18,6 +19,8 @@ export interface SupabaseOptions {
   readonly newerAuth?: boolean;
   /** Default: all. They are imitated by plain schemas; vault and cron have their exact rights. */
   readonly imitate?: readonly Imitated[];
+  /** Those of `imitate` are real extensions, which stock servers do not have. Default: plain schemas. */
+  readonly asExtensions?: boolean;
   /** Server settings. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -42,18 +45,28 @@ export interface SupabaseCluster {
 
 /** Starts the server and shapes its database `postgres`. */
 export async function supabaseCluster(options: SupabaseOptions): Promise<SupabaseCluster> {
+  const created = options.imitate ?? imitated;
+  const programs =
+    options.asExtensions === true
+      ? await serverWithExtensions(options.major, await Promise.all(created.map(extensionOf)))
+      : undefined;
   const server = await startServer(options.major, {
     superuser: "supabase_admin",
+    ...(programs === undefined ? {} : { binDir: programs.binDir }),
     ...(options.settings === undefined ? {} : { settings: options.settings }),
   });
   const asAdmin = (text: string, database = "postgres"): Promise<Row[]> => server.sql(database, text);
   const asPostgres = (text: string, database = "postgres"): Promise<Row[]> => query(server, database, text);
-  const created = options.imitate ?? imitated;
+  const stop = async (): Promise<void> => {
+    await server.stop();
+    if (programs !== undefined) await rm(programs.folder, { recursive: true });
+  };
   const shape = async (database: string): Promise<void> => {
     await run(asAdmin, "platform", database);
     for (const name of created) {
-      await asAdmin(`create schema ${name}`, database);
-      await run(asAdmin, name, database);
+      if (programs === undefined || name === "vault") await asAdmin(`create schema ${name}`, database);
+      if (programs === undefined) await run(asAdmin, name, database);
+      else await asAdmin(`create extension ${extensions[name].name}`, database);
       await run(asAdmin, `${name}-grants`, database);
     }
     if (created.includes("net")) await run(asAdmin, "functions", database);
@@ -68,7 +81,7 @@ export async function supabaseCluster(options: SupabaseOptions): Promise<Supabas
     );
     await shape("postgres");
   } catch (cause) {
-    await server.stop();
+    await stop();
     throw cause;
   }
   return {
@@ -89,7 +102,7 @@ export async function supabaseCluster(options: SupabaseOptions): Promise<Supabas
       if (created.includes("cron")) await run(asPostgres, "project-cron", database);
       await run(asAdmin, "project-after", database);
     },
-    stop: () => server.stop(),
+    stop,
   };
 }
 
@@ -100,11 +113,46 @@ export const projectPasswords = {
   app_robot: "a robot's passphrase",
 } as const;
 
+/** Their true names, where their objects go, and whose rows a dump has. */
+const extensions: Readonly<
+  Record<Imitated, Omit<TestExtension, "sql"> & { readonly before: string; readonly after: string }>
+> = {
+  vault: {
+    name: "supabase_vault",
+    control: "schema = vault",
+    before: "",
+    after: "select pg_catalog.pg_extension_config_dump('vault.secrets', '');",
+  },
+  cron: {
+    name: "pg_cron",
+    control: "schema = pg_catalog",
+    before: "create schema cron;",
+    after: `select pg_catalog.pg_extension_config_dump('cron.job', '');
+      select pg_catalog.pg_extension_config_dump('cron.jobid_seq', '');`,
+  },
+  net: { name: "pg_net", control: "schema = extensions", before: "create schema net;", after: "" },
+  graphql: { name: "pg_graphql", control: "schema = graphql", before: "", after: "" },
+};
+
+async function extensionOf(name: Imitated): Promise<TestExtension> {
+  const { before, after, ...named } = extensions[name];
+  return {
+    ...named,
+    sql: `${before}
+${await fixture(name)}
+${after}
+`,
+  };
+}
+
+function fixture(name: string): Promise<string> {
+  return readFile(join(import.meta.dirname, "../../fixtures/supabase", `${name}.sql`), "utf8");
+}
+
 type Runner = (text: string, database: string) => Promise<unknown>;
 
 async function run(runner: Runner, name: string, database: string): Promise<void> {
-  const file = join(import.meta.dirname, "../../fixtures/supabase", `${name}.sql`);
-  const text = await readFile(file, "utf8");
+  const text = await fixture(name);
   try {
     await runner(text.replaceAll(" database postgres ", ` database ${quoteIdentifier(database)} `), database);
   } catch (cause) {
