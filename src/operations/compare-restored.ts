@@ -20,8 +20,8 @@ export async function compareRestored(
   backup: DatabaseContents,
   skipped: readonly SkippedEntry[] = [],
 ): Promise<readonly ComponentVerdict[]> {
-  const { expected, left } = withoutSkipped(backup, skipped);
-  const found = await describeRestored(connection, backup);
+  const { expected, left, comparable } = withoutSkipped(backup, skipped);
+  const found = comparable(await describeRestored(connection, backup));
   const components = compareDatabases(expected, found, { deparsedKinds });
   const compared = new Set(components.map(({ component }) => component));
   // A component of which nothing is left still has to say so.

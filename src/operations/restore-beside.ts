@@ -8,14 +8,19 @@ import { loadArchives } from "../postgres/load.ts";
 import { entriesWithout, type SkippedEntry } from "../postgres/missing-extensions.ts";
 import { createMissingRoles, planRoles, readTargetRoles } from "../postgres/missing-roles.ts";
 import { applyProperties, createDatabase } from "../postgres/new-database.ts";
-import { type GlobalRoles, parseGlobals } from "../postgres/restore-globals.ts";
+import { type GlobalRoles, parseGlobals, withVerifiers } from "../postgres/restore-globals.ts";
 import { newDatabaseName, type RestoreMark } from "../postgres/restore-names.ts";
 import { advanceSequences } from "../postgres/restore-sequences.ts";
 import { readPartToc } from "../postgres/restore-rows.ts";
 import { readPart } from "../postgres/restore-stream.ts";
 import type { ArchiveToc } from "../postgres/restore-toc.ts";
 import { dropNewDatabase, findLeftovers, markDatabase } from "../postgres/swap.ts";
-import { databaseOf, type DatabaseContents, type DatabaseProperties } from "../snapshot/contents.ts";
+import {
+  type ContentsFile,
+  databaseOf,
+  type DatabaseContents,
+  type DatabaseProperties,
+} from "../snapshot/contents.ts";
 import type { Logger } from "../system/logger.ts";
 import type { Finding } from "../verification/findings.ts";
 import { withoutSkipped } from "../verification/skipped-objects.ts";
@@ -33,11 +38,21 @@ export async function createRoles(
   return await createMissingRoles(lock, rolesPlan, globals);
 }
 
-async function readGlobals({ contents, source, tools }: RestoreMeans): Promise<GlobalRoles | undefined> {
-  const file = contents.files.find(({ role }) => role === "globals");
+async function readGlobals(means: RestoreMeans): Promise<GlobalRoles | undefined> {
+  const sql = await readSmallPart(means, "globals");
+  if (sql === undefined) return undefined;
+  const globals = parseGlobals(sql);
+  return { ...globals, roles: withVerifiers(globals.roles, await readSmallPart(means, "role-verifiers")) };
+}
+
+async function readSmallPart(
+  { contents, source, tools }: RestoreMeans,
+  role: ContentsFile["role"],
+): Promise<string | undefined> {
+  const file = contents.files.find((one) => one.role === role);
   if (file === undefined) return undefined;
-  const sql = await readPart({ source, name: file.name, zstd: tools.zstd }, 64 * 1024 * 1024);
-  return parseGlobals(sql.toString("utf8"));
+  const bytes = await readPart({ source, name: file.name, zstd: tools.zstd }, 64 * 1024 * 1024);
+  return bytes.toString("utf8");
 }
 
 /** In place, the target's own rights, settings, owner, comment and limit stay; rows bring encoding and locale. */

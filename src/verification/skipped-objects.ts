@@ -11,11 +11,13 @@ export interface Reduced {
   readonly expected: DatabaseContents;
   /** How many of a component were left out, by extension. */
   readonly left: ReadonlyMap<string, ReadonlyMap<string, number>>;
+  /** A restored database without what came back in part only: publications without one of their tables. */
+  readonly comparable: (found: DatabaseContents) => DatabaseContents;
 }
 
 /** `expected` without what `skipped` stands for. */
 export function withoutSkipped(expected: DatabaseContents, skipped: readonly SkippedEntry[]): Reduced {
-  if (skipped.length === 0) return { expected, left: new Map() };
+  if (skipped.length === 0) return { expected, left: new Map(), comparable: (found) => found };
   const reasons = new Reasons(expected, skipped);
   const left = new Map<string, Map<string, number>>();
   const keep = <T>(component: (item: T) => string, reasonOf: (item: T) => string | undefined) => {
@@ -38,7 +40,13 @@ export function withoutSkipped(expected: DatabaseContents, skipped: readonly Ski
     ),
     objects: expected.objects.filter(keep(({ kind }) => kind, reasons.ofObject)),
   };
-  return { expected: reduced, left };
+  const isPartial = (object: CatalogObject): boolean =>
+    object.kind.startsWith("publication") && reasons.ofObject(object) !== undefined;
+  return {
+    expected: reduced,
+    left,
+    comparable: (found) => ({ ...found, objects: found.objects.filter((object) => !isPartial(object)) }),
+  };
 }
 
 /** One finding a component and extension: nothing that was left out counts as passed. */
@@ -55,8 +63,8 @@ export function leftOutFindings(
   }));
 }
 
-/** Kinds that belong to a relation, which their identity names first. */
-const ofRelation = new Set(["constraint", "policy", "rule", "trigger"]);
+/** Kinds that belong to a relation or a publication, which their identity names first. */
+const ofAnother = new Set(["constraint", "policy", "publication-part", "rule", "trigger"]);
 const aclTypes: Readonly<Record<string, string>> = {
   TABLES: "r",
   SEQUENCES: "S",
@@ -106,7 +114,7 @@ class Reasons {
   readonly ofObject = ({ kind, identity, definition }: CatalogObject): string | undefined => {
     const own = this.ofName(identity);
     if (own !== undefined) return own;
-    if (ofRelation.has(kind)) return this.ofName(firstWord(identity));
+    if (ofAnother.has(kind)) return this.ofName(firstWord(identity));
     if (kind === "index") return this.ofName(/ ON (?:ONLY )?(.+?) USING /s.exec(definition)?.[1] ?? "");
     if (kind === "default-privileges") return this.#defaults.get(plain(identity));
     if (kind === "cron-job") return this.#missing.has("pg_cron") ? "pg_cron" : undefined;

@@ -40,6 +40,7 @@ const dependents = `
   insert into public.kept values (1, 1);
   alter table public.kept add constraint kept_call foreign key (call) references public.calls;
   create policy "Resolved" on public.kept using (graphql.resolve('{ x }') is not null);
+  create publication callers for table public.calls (id), public.kept where (id > 1);
   alter default privileges in schema cron grant select on tables to app_reader;
 `;
 
@@ -160,6 +161,8 @@ const expectedSkips: readonly string[] = [
   "policy pg_cron 2",
   "policy pg_net 1",
   "policy pg_graphql 1",
+  "publication pg_net 1",
+  "publication-part pg_net 2",
   "table pg_net 1",
   "trigger pg_net 1",
   "view supabase_vault 2",
