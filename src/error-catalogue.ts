@@ -256,6 +256,13 @@ export const errorCatalogue = {
     meaning: "The role may not read everything, so the backup would not be whole.",
     cure: "Grant the role what the message names, or use the database's owner.",
   },
+  "project-refused": {
+    family: "ours",
+    exitCode: 1,
+    meaning:
+      "A Supabase project did not take something of the backup. All was rolled back: the project is unchanged.",
+    cure: "The message names the object and the server's reason; docs/supabase.md lists what a project must have first.",
+  },
   "recipients-missing": {
     family: "user",
     exitCode: 2,
