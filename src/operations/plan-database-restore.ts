@@ -8,6 +8,8 @@ import { providerRefusal } from "../postgres/new-database.ts";
 import type { TargetFacts } from "../postgres/restore-target.ts";
 import { type Selection, selectTables } from "../postgres/toc-selection.ts";
 import { type Contents, databaseOf, type DatabaseContents } from "../snapshot/contents.ts";
+import type { ProjectMode } from "../supabase/project-mode.ts";
+import type { ReportLine } from "../supabase/project-report.ts";
 
 export interface RestoreRequest {
   /** The server, and the database to restore into. */
@@ -15,7 +17,8 @@ export interface RestoreRequest {
   readonly mode:
     | { readonly kind: "new-database" }
     | { readonly kind: "in-place" }
-    | ({ readonly kind: "tables" } & Selection);
+    | ({ readonly kind: "tables" } & Selection)
+    | ProjectMode;
   /** What the person typed; must be the target's name where something that exists is replaced. */
   readonly confirm?: string;
   readonly roles?: RoleChoice;
@@ -51,6 +54,8 @@ export interface RestorePlan {
   readonly destroys: readonly string[];
   readonly cannotRestore: readonly string[];
   readonly steps: readonly string[];
+  /** Into a Supabase project: kind by kind, what becomes of the backup's entries if nothing is refused. */
+  readonly preview?: readonly ReportLine[];
   /** What changes from minute to minute; not part of the hash. */
   readonly estimates: {
     readonly tables: number;
@@ -226,6 +231,7 @@ function whatIsReplaced({ mode, target }: RestoreRequest): readonly string[] {
   const name = quoteIdentifier(target.database);
   switch (mode.kind) {
     case "new-database":
+    case "supabase":
       return [];
     case "in-place":
       return [

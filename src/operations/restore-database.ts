@@ -8,6 +8,8 @@ import { lendSuperuser, refuseOrdinaryOwners, superuserOwners } from "../postgre
 import { lockRestore, maintenanceConnection, swapDatabases, takeName } from "../postgres/swap.ts";
 import { restoreTables } from "../postgres/table-replace.ts";
 import { databaseOf } from "../snapshot/contents.ts";
+import type { ProjectReport } from "../supabase/project-report.ts";
+import type { SecretId } from "../supabase/services.ts";
 import type { Finding } from "../verification/findings.ts";
 import type { RestorePlan } from "./plan-database-restore.ts";
 import {
@@ -29,6 +31,10 @@ export interface RestoreReport {
   /** Where what stood before is kept. */
   readonly keptDatabase?: string;
   readonly tables?: { readonly created: readonly string[]; readonly replaced: readonly string[] };
+  /** Into a Supabase project: what became of everything in the backup. */
+  readonly project?: ProjectReport & { readonly secretIds: readonly SecretId[] };
+  /** What stood in the project before, verified and held. */
+  readonly snapshotBefore?: { readonly source: string; readonly snapshot: string; readonly store: string };
   /** A verified copy that a killed run had left was used. */
   readonly resumed: boolean;
   readonly seconds: Readonly<Record<string, number>>;
