@@ -9,8 +9,10 @@ import { type Connection, parseConnection } from "../../postgres/connection.ts";
 import { parseSchemaName, parseTableName, type TableName } from "../../postgres/toc-selection.ts";
 import type { InputReader } from "../../runner/input-reader.ts";
 import type { Identities } from "../../seal/identities.ts";
+import type { SigningKey } from "../../snapshot/signature.ts";
 import { parseSource } from "../source-name.ts";
 import type { ObjectFilter } from "../../storage/object-filter.ts";
+import type { ProjectChoice } from "../../supabase/project-mode.ts";
 import type { StorageConnection } from "../../supabase/storage-api.ts";
 import { chosenObjects, optionalStorageConnection } from "../storage-inputs.ts";
 import { optionalIdentities, snapshotChoice } from "../snapshot-inputs.ts";
@@ -36,6 +38,10 @@ interface CommonInputs {
 export interface DatabaseRestoreInputs extends CommonInputs {
   readonly kind: "database";
   readonly request: RestoreRequest;
+  /** Where the target is a Supabase project. */
+  readonly project: ProjectChoice;
+  /** Signs what is backed up before a project is replaced. */
+  readonly signingKey: SigningKey | undefined;
   readonly hooks: RestoreHooks;
 }
 
@@ -131,6 +137,12 @@ function databaseInputs(read: InputReader, common: CommonInputs, isMeant: boolea
       missingExtensions: read.boolean("skip-missing-extensions", false) ? "skip" : "refuse",
       ...(confirm === undefined ? {} : { confirm }),
     },
+    project: {
+      target: read.enum("target-kind", ["auto", "supabase", "postgresql"], "auto"),
+      cronJobs: read.enum("cron-jobs", ["inactive", "as-backed-up"], "inactive"),
+      signIns: read.boolean("sign-ins", false),
+    },
+    signingKey: common.trust.signingKey,
     hooks: hooks(read),
   };
 }
