@@ -309,6 +309,13 @@ export const errorCatalogue = {
     meaning: "The role may not read everything, so the backup would not be whole.",
     cure: "Grant the role what the message names, or use the database's owner.",
   },
+  "project-refused": {
+    family: "ours",
+    exitCode: 1,
+    meaning:
+      "A Supabase project did not take something of the backup. All was rolled back: the project is unchanged.",
+    cure: "The message names the object and the server's reason; docs/supabase.md lists what a project must have first.",
+  },
   "recipients-missing": {
     family: "user",
     exitCode: 2,
@@ -696,6 +703,12 @@ export const errorCatalogue = {
     exitCode: 1,
     meaning: "A defect of Lifeboat, or something about the machine that it did not foresee.",
     cure: "Run again; if it repeats, report it with the message and the stack.",
+  },
+  "vault-unreadable": {
+    family: "user",
+    exitCode: 2,
+    meaning: "The vault's secrets were asked for, and the project's vault cannot decrypt them.",
+    cure: "Look at vault.decrypted_secrets in the SQL editor and delete or replace what has no value there, or back up without `vault`.",
   },
 } as const satisfies Record<string, ErrorEntry>;
 

@@ -33,7 +33,10 @@ export const backupCommand: CliCommand = {
   configure: (command) =>
     withSealing(withPostgres(withStore(command)))
       .option("--database-url <env:NAME|file:PATH>", "postgresql://… of the database")
-      .option("--content-hashes <auto|always|never>", "hash the content of every table (default: auto)"),
+      .option("--content-hashes <auto|always|never>", "hash the content of every table (default: auto)")
+      .option("--supabase <auto|true|false>", "whether it is a Supabase project's database (default: auto)")
+      .option("--vault", "decrypt Supabase Vault's secrets into a sealed part of their own")
+      .option("--role-passwords", "put verifiers of roles' passwords into a sealed part of their own"),
   async run(cli, flags) {
     const named = { ...flags, recipients: flags["recipient"] };
     const chosen = await choosePolicySource("postgres", terminalPolicy(cli, named));

@@ -7,6 +7,7 @@ import { renderPlan } from "../operations/render-restore-plan.ts";
 import { restoreSnapshot, type SnapshotRestoreReport } from "../operations/restore-snapshot.ts";
 import { runnerHook } from "../runner/hook.ts";
 import { choosePolicySource } from "../actions/policy-source.ts";
+import { describeLine } from "../supabase/project-report.ts";
 import { cliSurroundings, terminalPolicy } from "./cli-surroundings.ts";
 import { terminalTrust, witnessedRestore } from "./terminal-trust.ts";
 import {
@@ -26,7 +27,7 @@ import type { CliCommand } from "./cli-command.ts";
 
 export const restoreCommand: CliCommand = {
   path: ["restore", "database"],
-  summary: "restore a snapshot into a new database, in place, or only some tables",
+  summary: "restore a snapshot into a new database, in place, into a Supabase project, or only some tables",
   configure: (command) =>
     repeatable(
       repeatable(
@@ -40,7 +41,20 @@ export const restoreCommand: CliCommand = {
             "--roles <without-login|as-backed-up>",
             "how missing roles are made (default: without-login)",
           )
+          .option(
+            "--target-kind <auto|supabase|postgresql>",
+            "what the target is (default: auto, a Supabase project is recognised)",
+          )
+          .option(
+            "--cron-jobs <inactive|as-backed-up>",
+            "how a project's jobs are restored (default: inactive)",
+          )
+          .option("--sign-ins", "into a project: sessions and refresh tokens too")
           .option("--accept-not-verified", "go on where the content could not be compared")
+          .option(
+            "--skip-missing-extensions",
+            "do without extensions that the server lacks, and what needs them",
+          )
           .option("--before <command>", "shell command before the first change")
           .option("--after <command>", "shell command afterwards; told LIFEBOAT_OUTCOME")
           .option("--after-always", "run --after also where the outcome is `damaged`"),
@@ -62,7 +76,8 @@ export const restoreCommand: CliCommand = {
     const runHook = runnerHook(cli.logger);
     const trust = terminalTrust(inputs, surroundings);
     return await witnessedRestore(inputs, source, trust, surroundings, async () => {
-      const report = await restoreSnapshot({ ...inputs, source, trust }, { ...surroundings, runHook });
+      const means = { ...surroundings, beforeRestore: surroundings, runHook };
+      const report = await restoreSnapshot({ ...inputs, source, trust }, means);
       const { plan, restored } = report;
       const result = { document: report, text: describe(report) };
       return { result, snapshot: plan.snapshot.id, findings: restored?.findings ?? [] };
@@ -75,11 +90,23 @@ function describe({ plan, restored, seconds }: SnapshotRestoreReport): string {
   const findings = restored.findings.filter(({ level }) => level !== "info");
   return [
     ...findings.map(({ level, sentence, remedy }) => `${level}: ${sentence} ${remedy}`),
+    ...(restored.project?.lines ?? []).map(describeLine),
+    ...(restored.snapshotBefore === undefined ? [] : [describeBefore(restored.snapshotBefore)]),
     ...(restored.keptDatabase === undefined
       ? []
       : [`What stood before is kept as "${restored.keptDatabase}".`]),
     `Restored snapshot ${plan.snapshot.id} into "${restored.database}" and compared it with the backup, ${seconds.toFixed(1)} s.`,
   ].join("\n");
+}
+
+function describeBefore({
+  source,
+  snapshot,
+}: {
+  readonly source: string;
+  readonly snapshot: string;
+}): string {
+  return `What stood before is snapshot ${snapshot} of source "${source}", verified and held.`;
 }
 
 export const restoreStorageCommand: CliCommand = {

@@ -29,7 +29,9 @@ import type { Clock } from "../system/clock.ts";
 import { allOrFirstError, unlessAborted } from "../system/concurrency.ts";
 import type { Logger } from "../system/logger.ts";
 import { streamOf } from "../system/stream-of.ts";
+import type { SupabaseChoice } from "../supabase/profile.ts";
 import type { Finding } from "../verification/findings.ts";
+import { backUpSupabase, refuseUnreadableSecrets } from "./back-up-supabase.ts";
 import { describeDatabase, sealedName } from "./describe-database.ts";
 import { type DumpSource, startGlobalsDump, startPartDump } from "./dump-part.ts";
 import { newestHeads } from "./history.ts";
@@ -45,6 +47,12 @@ export interface DatabaseBackupRequest {
   readonly cores: number;
   /** Content hashes beside the row counts. */
   readonly hashes: boolean;
+  /** Whether it is a Supabase project's database. Default `auto`. */
+  readonly supabase?: SupabaseChoice;
+  /** The vault's secrets, decrypted, in a sealed part of their own. Default false. */
+  readonly vault?: boolean;
+  /** Verifiers of roles' passwords, in a sealed part of their own. Default false. */
+  readonly rolePasswords?: boolean;
   /** For stores that expire files by themselves. */
   readonly retentionDays?: number;
   /** The ledger's end, which the snapshot remembers. */
@@ -78,7 +86,13 @@ export async function backUpDatabase(
   const startedMs = clock.elapsedMs();
   const started = clock.now();
   await refuseHopelessConnection(request.connection);
-  const server = await withClient(request.connection, inspectServer);
+  const { connection, cores, recipients, supabase = "auto", vault = false, rolePasswords = false } = request;
+  const wishes = { connection, recipients, supabase, vault, rolePasswords };
+  const server = await withClient(connection, async (sql) => {
+    const facts = await inspectServer(sql);
+    await refuseUnreadableSecrets(sql, wishes);
+    return facts;
+  });
   const tools = await surroundings.clientTools(server.major);
   const history = await newestHeads(store, request.source);
 
@@ -93,24 +107,25 @@ export async function backUpDatabase(
   const draft = await store.begin({ source: request.source, id, ...lifetime });
   const stopped = new AbortController();
   try {
-    const { connection, cores, recipients } = request;
     const { zstd } = surroundings;
     const signal = AbortSignal.any([stopped.signal, surroundings.signal]);
     // Counting and hashing may take hours, or for ever on a dead connection: no reason to wait once all is lost.
     signal.addEventListener("abort", () => snapshot.interrupt(), { once: true });
     const dumping = { connection, cores, tools, zstd, snapshotName: snapshot.name, signal };
-    const [stored, globals, database] = await allOrFirstError(
+    const [stored, globals, described, beside] = await allOrFirstError(
       [
         allOrFirstError(parts.map((part) => storePart(part, dumping, draft, recipients))),
         storeGlobals(dumping, draft, recipients),
         unlessAborted(describeDatabase(snapshot, server, tools, parts, request), signal),
+        backUpSupabase(snapshot, server, wishes, draft),
       ],
       () => stopped.abort(),
     );
     await snapshot.proveAlive();
     proveCoverage(parts, new Map(stored.map(({ part, listing }) => [part.name, tableDataOids(listing)])));
 
-    const files = [...stored.map(({ file }) => file), globals];
+    const files = [...stored.map(({ file }) => file), globals, ...beside.files];
+    const database = beside.contents === undefined ? described : { ...described, supabase: beside.contents };
     const contents: Contents = { formatVersion: 1, id, source: request.source, files, database };
     const sealed = await sealDocument(writeContents(contents), request.recipients);
     await draft.put(contentsName, streamOf(sealed.bytes));
@@ -135,7 +150,12 @@ export async function backUpDatabase(
     return {
       snapshot: readSnapshotJson(bytes, { source: request.source, id }),
       parts: parts.length,
-      findings: [...history.findings, ...clientFindings(tools), ...tlsFindings(request.connection)],
+      findings: [
+        ...history.findings,
+        ...clientFindings(tools),
+        ...tlsFindings(connection),
+        ...beside.findings,
+      ],
       seconds: (clock.elapsedMs() - startedMs) / 1000,
     };
   } catch (cause) {

@@ -5,6 +5,7 @@ import { type Sql, withClient } from "../postgres/client.ts";
 import { type Connection, withDatabase } from "../postgres/connection.ts";
 import { quoteIdentifier } from "../postgres/identifiers.ts";
 import { readTargetFacts } from "../postgres/restore-target.ts";
+import type { SkippedEntry } from "../postgres/missing-extensions.ts";
 import { startThrowawayServer } from "../postgres/throwaway-server.ts";
 import type { SqlCheck } from "../policy/policy.ts";
 import type { Identities } from "../seal/identities.ts";
@@ -107,7 +108,14 @@ async function restoreAndCompare(
     const plan = planDatabaseRestore({
       contents,
       facts,
-      request: { target, mode, jobs, acceptNotVerified: true, substituteLocale: true },
+      request: {
+        target,
+        mode,
+        jobs,
+        acceptNotVerified: true,
+        substituteLocale: true,
+        missingExtensions: "skip",
+      },
     });
     rolesMade = plan.roles.missing;
     await restoreDatabase(plan, {
@@ -119,8 +127,10 @@ async function restoreAndCompare(
       clock,
       logger,
       runHook: () => Promise.resolve(),
-      verifyRestored: async (connection) => {
-        components = await watch.time("verify", () => prove(connection, snapshot, contents, request));
+      verifyRestored: async (connection, skipped) => {
+        components = await watch.time("verify", () =>
+          prove(connection, snapshot, contents, request, skipped),
+        );
         await watch.aside(async () => request.drill?.whileRestored?.(connection));
         // The restore itself need not be kept: what it shows is what we came for.
         return { verdict: "passed", findings: [] };
@@ -147,9 +157,10 @@ async function prove(
   { source }: SnapshotJson,
   contents: Contents,
   { checks = [], drill }: RestoreCheckRequest,
+  skipped: readonly SkippedEntry[],
 ): Promise<readonly ComponentVerdict[]> {
   return [
-    ...(await compareRestored(connection, databaseOf(contents))),
+    ...(await compareRestored(connection, databaseOf(contents), skipped)),
     ...(await checkAnswers(connection, source, checks)),
     ...(drill === undefined ? [] : [await checkIndexes(connection)]),
   ];

@@ -4,20 +4,33 @@ import type { Sql } from "../postgres/client.ts";
 import type { Connection } from "../postgres/connection.ts";
 import { quoteQualified } from "../postgres/identifiers.ts";
 import { measureTables } from "../postgres/measure-tables.ts";
+import type { SkippedEntry } from "../postgres/missing-extensions.ts";
 import { listTables } from "../postgres/table-listing.ts";
 import type { DatabaseContents, TableContents } from "../snapshot/contents.ts";
-import { compareDatabases, rowFindings } from "../verification/compare-database.ts";
+import { compareDatabases, judge, rowFindings } from "../verification/compare-database.ts";
 import type { ComponentVerdict, Finding } from "../verification/findings.ts";
 import { totalsByRoot } from "../verification/row-totals.ts";
+import { leftOutFindings, withoutSkipped } from "../verification/skipped-objects.ts";
 import { describeRestored } from "./describe-database.ts";
 import type { RestoreVerdict } from "./restore-means.ts";
 
-/** Component by component, over a whole restored database. */
+/** Component by component, over a whole restored database; what `skipped` stands for is not-verified. */
 export async function compareRestored(
   connection: Connection,
   backup: DatabaseContents,
+  skipped: readonly SkippedEntry[] = [],
 ): Promise<readonly ComponentVerdict[]> {
-  return compareDatabases(backup, await describeRestored(connection, backup), { deparsedKinds });
+  const { expected, left, comparable } = withoutSkipped(backup, skipped);
+  const found = comparable(await describeRestored(connection, backup));
+  const components = compareDatabases(expected, found, { deparsedKinds });
+  const compared = new Set(components.map(({ component }) => component));
+  // A component of which nothing is left still has to say so.
+  const emptied = [...left.keys()].filter((component) => !compared.has(component));
+  return [...components, ...emptied.map((component) => judge(component, 0, []))].map((verdict) => {
+    const more = leftOutFindings(verdict.component, left);
+    if (more.length === 0) return verdict;
+    return judge(verdict.component, verdict.checked, [...verdict.findings, ...more]);
+  });
 }
 
 /** What a restored database must not lack before it may take anything's place. */

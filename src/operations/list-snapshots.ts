@@ -1,5 +1,6 @@
 /** What a store holds: every snapshot of one source, whole or damaged, oldest first. */
 import { asLifeboatError, LifeboatError } from "../errors.ts";
+import { isSourceBefore } from "../snapshot/keys.ts";
 import { readSnapshotJson, type SnapshotJson } from "../snapshot/snapshot-json.ts";
 import type { ListedSnapshot, Store, StoreFinding } from "../store/store.ts";
 
@@ -43,7 +44,8 @@ export async function onlySource(
   kind?: SnapshotJson["kind"],
 ): Promise<string> {
   if (named !== undefined) return named;
-  const sources = await store.sources();
+  // What stood in a project before a restore is meant only by its name.
+  const sources = (await store.sources())?.filter((source) => !isSourceBefore(source));
   // A store that cannot tell has ours under the name that a backup takes by default.
   if (sources === undefined || sources.length === 0) return kind ?? "database";
   const fitting: string[] = [];

@@ -7,6 +7,8 @@ import { providerRefusal } from "../postgres/new-database.ts";
 import type { TargetFacts } from "../postgres/restore-target.ts";
 import { type Selection, selectTables } from "../postgres/toc-selection.ts";
 import { type Contents, databaseOf, type DatabaseContents } from "../snapshot/contents.ts";
+import type { ProjectMode } from "../supabase/project-mode.ts";
+import type { ReportLine } from "../supabase/project-report.ts";
 import { hashOfPlan } from "./plan-hash.ts";
 
 export interface RestoreRequest {
@@ -15,7 +17,8 @@ export interface RestoreRequest {
   readonly mode:
     | { readonly kind: "new-database" }
     | { readonly kind: "in-place" }
-    | ({ readonly kind: "tables" } & Selection);
+    | ({ readonly kind: "tables" } & Selection)
+    | ProjectMode;
   /** What the person typed; must be the target's name where something that exists is replaced. */
   readonly confirm?: string;
   readonly roles?: RoleChoice;
@@ -24,6 +27,8 @@ export interface RestoreRequest {
   readonly acceptNotVerified?: boolean;
   /** For throwaway servers: use C where the machine lacks the backup's locale, and say so. */
   readonly substituteLocale?: boolean;
+  /** Extensions that the server lacks, and what needs them: the restore is refused (default), or goes without. */
+  readonly missingExtensions?: "refuse" | "skip";
 }
 
 /** Plain data without secrets: what a dry run shows is what the real run performs. */
@@ -44,9 +49,13 @@ export interface RestorePlan {
   readonly jobs: number;
   readonly acceptNotVerified: boolean;
   readonly substituteLocale: boolean;
+  /** Left out with everything that needs them. */
+  readonly skippedExtensions: readonly string[];
   readonly destroys: readonly string[];
   readonly cannotRestore: readonly string[];
   readonly steps: readonly string[];
+  /** Into a Supabase project: kind by kind, what becomes of the backup's entries if nothing is refused. */
+  readonly preview?: readonly ReportLine[];
   /** What changes from minute to minute; not part of the hash. */
   readonly estimates: {
     readonly tables: number;
@@ -91,6 +100,7 @@ export function planDatabaseRestore({ contents, request, facts }: PlanInput): Re
     jobs: request.jobs,
     acceptNotVerified: request.acceptNotVerified === true,
     substituteLocale: request.substituteLocale === true,
+    skippedExtensions: mode.kind === "tables" ? [] : extensionsMissing(database, facts),
     destroys: whatIsReplaced(request),
     cannotRestore: whatIsLost(database, request, facts),
     steps: stepsOf(request, missing.length),
@@ -146,7 +156,11 @@ function guardConfirmed({ mode, target, confirm }: RestoreRequest): void {
 }
 
 /** All reasons together: somebody in an emergency must not find them one by one. */
-function guardPossible(database: DatabaseContents, { mode }: RestoreRequest, facts: TargetFacts): void {
+function guardPossible(
+  database: DatabaseContents,
+  { mode, missingExtensions }: RestoreRequest,
+  facts: TargetFacts,
+): void {
   const reasons: string[] = [];
   const { server, clientMajor, existing } = facts;
   if (database.server.major > server.major) {
@@ -159,10 +173,12 @@ function guardPossible(database: DatabaseContents, { mode }: RestoreRequest, fac
   if (mode.kind !== "tables") {
     const provider = providerRefusal(database.properties, server.major);
     if (provider !== undefined) reasons.push(provider);
-    const missing = database.extensions
-      .map(({ name }) => name)
-      .filter((name) => !facts.availableExtensions.has(name));
-    if (missing.length > 0) reasons.push(`the server does not have the extensions ${missing.join(", ")}`);
+    const missing = extensionsMissing(database, facts);
+    if (missing.length > 0 && missingExtensions !== "skip") {
+      reasons.push(
+        `the server does not have the extensions ${missing.join(", ")} (skip-missing-extensions restores all that does not need them)`,
+      );
+    }
     if (!facts.user.canCreateDatabases) reasons.push(`the role ${facts.user.name} may not create databases`);
   }
   if (mode.kind === "in-place" && existing !== undefined && existing.preparedTransactions > 0) {
@@ -174,6 +190,10 @@ function guardPossible(database: DatabaseContents, { mode }: RestoreRequest, fac
       `This snapshot cannot be restored here: ${reasons.join("; ")}.`,
     );
   }
+}
+
+function extensionsMissing(database: DatabaseContents, facts: TargetFacts): readonly string[] {
+  return database.extensions.map(({ name }) => name).filter((name) => !facts.availableExtensions.has(name));
 }
 
 function guardSpace({ mode }: RestoreRequest, { neededBytes, freeBytes }: RestorePlan["estimates"]): void {
@@ -203,6 +223,7 @@ function whatIsReplaced({ mode, target }: RestoreRequest): readonly string[] {
   const name = quoteIdentifier(target.database);
   switch (mode.kind) {
     case "new-database":
+    case "supabase":
       return [];
     case "in-place":
       return [
@@ -224,6 +245,9 @@ function whatIsLost(
     .map(({ schema, name, notBackedUp }) => `Rows of ${quoteQualified(schema, name)}: ${notBackedUp ?? ""}.`);
   if (mode.kind === "tables") {
     return [...lost, "Views, functions and types in schemas that exist are left as they are."];
+  }
+  for (const name of extensionsMissing(database, facts)) {
+    lost.push(`The extension ${name}, which the server does not have, and everything that needs it.`);
   }
   if (!facts.user.isSuperuser) {
     lost.push("Objects whose owner the restoring role cannot become: the restore stops at the first.");

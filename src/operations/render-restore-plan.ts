@@ -1,5 +1,6 @@
 /** A restore plan in words, for the dry run and the job summary. */
 import { quoteIdentifier, quoteQualified } from "../postgres/identifiers.ts";
+import { describeLine } from "../supabase/project-report.ts";
 import { inMebibytes, planHash, type RestorePlan, type RestoreRequest } from "./plan-database-restore.ts";
 
 /** The plan as a person reads it; names names from inside, so only where they may be shown. */
@@ -19,6 +20,7 @@ export function renderPlan(plan: RestorePlan): string {
     ...list("What will be replaced", plan.destroys),
     ...list("What cannot be restored", plan.cannotRestore),
     ...list("Missing roles", plan.roles.missing.map(quoteIdentifier)),
+    ...list("What becomes of the backup", (plan.preview ?? []).map(describeLine)),
     ...list("Steps", plan.steps),
     "",
     `Plan ${planHash(plan)}`,
@@ -32,6 +34,8 @@ function describeMode(mode: RestoreRequest["mode"]): string {
       return "a new database";
     case "in-place":
       return "in place";
+    case "supabase":
+      return mode.inPlace ? "a Supabase project, in place" : "a fresh Supabase project";
     case "tables": {
       const tables = mode.tables.map(({ schema, name }) => quoteQualified(schema, name));
       const schemas = mode.schemas.map((schema) => `schema ${quoteIdentifier(schema)}`);

@@ -5,16 +5,25 @@ import { type Sql, withClient } from "../postgres/client.ts";
 import { type Connection, withDatabase } from "../postgres/connection.ts";
 import { readProperties } from "../postgres/database-properties.ts";
 import { loadArchives } from "../postgres/load.ts";
+import { entriesWithout, type SkippedEntry } from "../postgres/missing-extensions.ts";
 import { createMissingRoles, planRoles, readTargetRoles } from "../postgres/missing-roles.ts";
 import { applyProperties, createDatabase } from "../postgres/new-database.ts";
-import { type GlobalRoles, parseGlobals } from "../postgres/restore-globals.ts";
+import { type GlobalRoles, parseGlobals, withVerifiers } from "../postgres/restore-globals.ts";
 import { newDatabaseName, type RestoreMark } from "../postgres/restore-names.ts";
 import { advanceSequences } from "../postgres/restore-sequences.ts";
+import { readPartToc } from "../postgres/restore-rows.ts";
 import { readPart } from "../postgres/restore-stream.ts";
+import type { ArchiveToc } from "../postgres/restore-toc.ts";
 import { dropNewDatabase, findLeftovers, markDatabase } from "../postgres/swap.ts";
-import { databaseOf, type DatabaseContents, type DatabaseProperties } from "../snapshot/contents.ts";
+import {
+  type ContentsFile,
+  databaseOf,
+  type DatabaseContents,
+  type DatabaseProperties,
+} from "../snapshot/contents.ts";
 import type { Logger } from "../system/logger.ts";
 import type { Finding } from "../verification/findings.ts";
+import { withoutSkipped } from "../verification/skipped-objects.ts";
 import type { RestorePlan } from "./plan-database-restore.ts";
 import type { RestoreMeans, RestoreVerdict } from "./restore-means.ts";
 
@@ -29,11 +38,21 @@ export async function createRoles(
   return await createMissingRoles(lock, rolesPlan, globals);
 }
 
-async function readGlobals({ contents, source, tools }: RestoreMeans): Promise<GlobalRoles | undefined> {
-  const file = contents.files.find(({ role }) => role === "globals");
+async function readGlobals(means: RestoreMeans): Promise<GlobalRoles | undefined> {
+  const sql = await readSmallPart(means, "globals");
+  if (sql === undefined) return undefined;
+  const globals = parseGlobals(sql);
+  return { ...globals, roles: withVerifiers(globals.roles, await readSmallPart(means, "role-verifiers")) };
+}
+
+async function readSmallPart(
+  { contents, source, tools }: RestoreMeans,
+  role: ContentsFile["role"],
+): Promise<string | undefined> {
+  const file = contents.files.find((one) => one.role === role);
   if (file === undefined) return undefined;
-  const sql = await readPart({ source, name: file.name, zstd: tools.zstd }, 64 * 1024 * 1024);
-  return parseGlobals(sql.toString("utf8"));
+  const bytes = await readPart({ source, name: file.name, zstd: tools.zstd }, 64 * 1024 * 1024);
+  return bytes.toString("utf8");
 }
 
 /** In place, the target's own rights, settings, owner, comment and limit stay; rows bring encoding and locale. */
@@ -48,6 +67,17 @@ export async function propertiesFor(
   if (here === undefined) throw new LifeboatError("plan-outdated", "The database to replace is gone.");
   const { owner, acl, settings, comment, connectionLimit } = here;
   return { ...backedUp, owner, acl, settings, comment, connectionLimit };
+}
+
+/** The table of contents of the schema archive, and what of it this server cannot have. */
+export async function readSchemaToc(
+  plan: RestorePlan,
+  { contents, source, tools }: RestoreMeans,
+): Promise<{ readonly toc: ArchiveToc; readonly skipped: readonly SkippedEntry[] }> {
+  const file = contents.files.find(({ role }) => role === "schema");
+  if (file === undefined) throw new LifeboatError("snapshot-damaged", "The snapshot has no schema archive.");
+  const toc = await readPartToc(source, tools, file.name);
+  return { toc, skipped: entriesWithout(toc, databaseOf(contents), plan.skippedExtensions) };
 }
 
 interface Copy {
@@ -81,6 +111,7 @@ export async function loadBeside(
   plan: RestorePlan,
   means: RestoreMeans,
   properties: DatabaseProperties,
+  skipped: readonly SkippedEntry[],
 ): Promise<Copy> {
   const { contents, clock, logger, source, tools } = means;
   const database = databaseOf(contents);
@@ -97,7 +128,7 @@ export async function loadBeside(
     });
     await markDatabase(lock, name, markOf(plan, "loading"));
     const applied = await applyProperties(lock, name, properties, roles);
-    const { jobs } = plan;
+    const { jobs, skippedExtensions: missing } = plan;
     const load = await loadArchives({
       connection,
       source,
@@ -106,9 +137,10 @@ export async function loadBeside(
       jobs,
       clock,
       logger,
+      ...(missing.length === 0 ? {} : { without: { missing, skipped, database } }),
     });
     const started = clock.elapsedMs();
-    await settleSequences(connection, database);
+    await settleSequences(connection, withoutSkipped(database, skipped).expected);
     await analyzeDatabase(connection, jobs);
     return {
       name,
@@ -135,10 +167,11 @@ export async function prove(
   plan: RestorePlan,
   { target, verifyRestored, clock, logger }: RestoreMeans,
   name: string,
+  skipped: readonly SkippedEntry[],
 ): Promise<{ readonly verdict: RestoreVerdict; readonly seconds: number }> {
   const started = clock.elapsedMs();
   try {
-    const verdict = await verifyRestored(withDatabase(target, name));
+    const verdict = await verifyRestored(withDatabase(target, name), skipped);
     const accepted =
       verdict.verdict === "passed" || (verdict.verdict === "not-verified" && plan.acceptNotVerified);
     if (!accepted) throw notProven(verdict);

@@ -4,12 +4,22 @@ import type { Sql } from "../postgres/client.ts";
 import { describeServer } from "../postgres/connection.ts";
 import { quoteIdentifier } from "../postgres/identifiers.ts";
 import { databaseOid } from "../postgres/restore-target.ts";
+import { lendSuperuser, refuseOrdinaryOwners, superuserOwners } from "../postgres/superuser-owners.ts";
 import { lockRestore, maintenanceConnection, swapDatabases, takeName } from "../postgres/swap.ts";
 import { restoreTables } from "../postgres/table-replace.ts";
 import { databaseOf } from "../snapshot/contents.ts";
+import type { ProjectReport } from "../supabase/project-report.ts";
+import type { SecretId } from "../supabase/services.ts";
 import type { Finding } from "../verification/findings.ts";
 import type { RestorePlan } from "./plan-database-restore.ts";
-import { createRoles, loadBeside, propertiesFor, prove, takeUpLeftover } from "./restore-beside.ts";
+import {
+  createRoles,
+  loadBeside,
+  propertiesFor,
+  prove,
+  readSchemaToc,
+  takeUpLeftover,
+} from "./restore-beside.ts";
 import { afterFailed, Hooks, type RestoreOutcome } from "./restore-hooks.ts";
 import type { RestoreMeans } from "./restore-means.ts";
 
@@ -21,6 +31,10 @@ export interface RestoreReport {
   /** Where what stood before is kept. */
   readonly keptDatabase?: string;
   readonly tables?: { readonly created: readonly string[]; readonly replaced: readonly string[] };
+  /** Into a Supabase project: what became of everything in the backup. */
+  readonly project?: ProjectReport & { readonly secretIds: readonly SecretId[] };
+  /** What stood in the project before, verified and held. */
+  readonly snapshotBefore?: { readonly source: string; readonly snapshot: string; readonly store: string };
   /** A verified copy that a killed run had left was used. */
   readonly resumed: boolean;
   readonly seconds: Readonly<Record<string, number>>;
@@ -70,14 +84,20 @@ async function restoreWhole(plan: RestorePlan, means: RestoreMeans, hooks: Hooks
   const { database } = plan.target;
   const server = await maintenanceConnection(means.target, database);
   const lock = await lockRestore(server, database);
+  let takeBack = (): Promise<void> => Promise.resolve();
   try {
     await checkTarget(lock, plan);
+    const { toc, skipped } = await readSchemaToc(plan, means);
+    const owners = superuserOwners(toc);
+    await refuseOrdinaryOwners(lock, owners);
     const roles = await createRoles(lock, plan, means);
+    takeBack = await lendSuperuser(lock, owners, roles.created);
     const properties = await propertiesFor(lock, plan, means);
     if (plan.mode.kind === "new-database") await hooks.before();
     const copy =
-      (await takeUpLeftover(lock, plan, means)) ?? (await loadBeside(lock, plan, means, properties));
-    const { verdict, seconds: verifySeconds } = await prove(lock, plan, means, copy.name);
+      (await takeUpLeftover(lock, plan, means)) ?? (await loadBeside(lock, plan, means, properties, skipped));
+    const proof = await prove(lock, plan, means, copy.name, skipped);
+    const { verdict, seconds: verifySeconds } = proof;
     const started = means.clock.elapsedMs();
     const { connectionLimit, comment } = properties;
     const naming = { database, newName: copy.name, connectionLimit, comment };
@@ -101,6 +121,7 @@ async function restoreWhole(plan: RestorePlan, means: RestoreMeans, hooks: Hooks
       seconds: { ...copy.seconds, verify: verifySeconds, swap },
     };
   } finally {
+    await takeBack().catch((cause: unknown) => means.logger.warning(asLifeboatError(cause).message));
     await lock.end().catch(() => {});
   }
 }

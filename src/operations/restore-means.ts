@@ -1,6 +1,7 @@
 /** What a restore works with, whichever way it goes. */
 import type { Sql } from "../postgres/client.ts";
 import type { Connection } from "../postgres/connection.ts";
+import type { SkippedEntry } from "../postgres/missing-extensions.ts";
 import type { PartSource, RestoreTools } from "../postgres/restore-stream.ts";
 import type { Contents, TableContents } from "../snapshot/contents.ts";
 import type { Clock } from "../system/clock.ts";
@@ -20,8 +21,11 @@ export interface RestoreMeans {
   readonly logger: Logger;
   readonly hooks?: RestoreHooks;
   readonly runHook: RunHook;
-  /** Compares the loaded database with the backup, before anything else sees it. */
-  readonly verifyRestored: (connection: Connection) => Promise<RestoreVerdict>;
+  /** Compares the loaded database with the backup, but for what was skipped, before anything else sees it. */
+  readonly verifyRestored: (
+    connection: Connection,
+    skipped: readonly SkippedEntry[],
+  ) => Promise<RestoreVerdict>;
   /** The same for chosen tables, inside the open transaction. */
   readonly verifyTables: (sql: Sql, tables: readonly TableContents[]) => Promise<readonly Finding[]>;
 }

@@ -1,53 +1,21 @@
 /** Restores a chosen database snapshot: locate, read, plan, and, unless it is a dry run, perform that same plan. */
 import { withClient } from "../postgres/client.ts";
-import { type ClientTools, toolPath } from "../postgres/client-tools.ts";
+import { toolPath } from "../postgres/client-tools.ts";
 import { inspectServer, refuseHopelessConnection } from "../postgres/inspect-server.ts";
 import { readTargetFacts } from "../postgres/restore-target.ts";
 import { maintenanceConnection } from "../postgres/swap.ts";
-import type { Identities } from "../seal/identities.ts";
 import { databaseOf } from "../snapshot/contents.ts";
 import { newSnapshotId } from "../snapshot/ids.ts";
 import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
-import type { Store } from "../store/store.ts";
-import type { Clock } from "../system/clock.ts";
-import type { Logger } from "../system/logger.ts";
 import { asRestoreVerdict, compareRestored, compareTables } from "./compare-restored.ts";
 import { refuseForged } from "./check-history.ts";
-import { locateSnapshot, namingOthers, requireWhole, type SnapshotChoice } from "./locate-snapshot.ts";
+import { locateSnapshot, namingOthers, requireWhole } from "./locate-snapshot.ts";
 import { requireAgreedPlan } from "./plan-hash.ts";
-import {
-  planDatabaseRestore,
-  planHash,
-  type RestorePlan,
-  type RestoreRequest,
-} from "./plan-database-restore.ts";
+import { planDatabaseRestore, planHash, type RestorePlan } from "./plan-database-restore.ts";
 import { restoreDatabase, type RestoreReport } from "./restore-database.ts";
-import type { RestoreMeans } from "./restore-means.ts";
-import type { Trust } from "./vouched-documents.ts";
-import type { RestoreHooks } from "./restore-hooks.ts";
+import { goesIntoProject, planIntoProject } from "./restore-into-project.ts";
 import { partSource, readSealedContents } from "./sealed-files.ts";
-
-export interface SnapshotRestoreRequest {
-  readonly source: string;
-  readonly choice: SnapshotChoice;
-  /** Who must have signed the snapshot, and what else witnesses its history. Default: nobody. */
-  readonly trust?: Trust;
-  readonly identities: Identities;
-  readonly request: RestoreRequest;
-  readonly dryRun: boolean;
-  /** Of the dry run that was agreed to; another plan is refused. */
-  readonly planHash: string | undefined;
-  readonly hooks: RestoreHooks;
-}
-
-export interface RestoreSurroundings {
-  readonly store: Store;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly zstd: string | undefined;
-  readonly runHook: RestoreMeans["runHook"];
-  clientTools(major: number): Promise<ClientTools>;
-}
+import type { RestoreSurroundings, SnapshotRestoreRequest } from "./snapshot-restore-request.ts";
 
 export interface SnapshotRestoreReport {
   readonly plan: RestorePlan;
@@ -82,6 +50,19 @@ async function restoreLocated(
   const { clock, logger, store, runHook } = surroundings;
   const { target } = wanted.request;
   const contents = await readSealedContents(store, snapshot, wanted.identities);
+  const choice = wanted.project ?? { target: "auto", cronJobs: "inactive", signIns: false };
+  if (await goesIntoProject(target, wanted.request.mode, choice)) {
+    const { plan, perform } = await planIntoProject(
+      snapshot,
+      contents,
+      { ...wanted, project: choice },
+      surroundings,
+    );
+    const hash = agreedHash(plan, wanted.planHash);
+    if (wanted.dryRun) return { plan, planHash: hash };
+    logger.info(`Restoring snapshot ${snapshot.id} of "${snapshot.source}" into a Supabase project.`);
+    return { plan, planHash: hash, restored: await perform() };
+  }
   // The target database need not exist yet, so another one is asked.
   const server = await withClient(await maintenanceConnection(target, target.database), inspectServer);
   const clients = await surroundings.clientTools(server.major);
@@ -89,8 +70,7 @@ async function restoreLocated(
 
   const facts = await readTargetFacts(target, tools);
   const plan = planDatabaseRestore({ contents, request: wanted.request, facts });
-  const hash = planHash(plan);
-  requireAgreedPlan(wanted.planHash, hash);
+  const hash = agreedHash(plan, wanted.planHash);
   if (wanted.dryRun) return { plan, planHash: hash };
 
   logger.info(`Restoring snapshot ${snapshot.id} of "${snapshot.source}".`);
@@ -105,8 +85,15 @@ async function restoreLocated(
     logger,
     hooks: wanted.hooks,
     runHook,
-    verifyRestored: async (connection) => asRestoreVerdict(await compareRestored(connection, backup)),
+    verifyRestored: async (connection, skipped) =>
+      asRestoreVerdict(await compareRestored(connection, backup, skipped)),
     verifyTables: compareTables,
   });
   return { plan, planHash: hash, restored };
+}
+
+function agreedHash(plan: RestorePlan, agreed: string | undefined): string {
+  const hash = planHash(plan);
+  requireAgreedPlan(agreed, hash);
+  return hash;
 }

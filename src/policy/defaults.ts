@@ -136,7 +136,15 @@ function sourceFrom(name: string, source: ReadSource, retention: Retention): Pol
   };
   switch (source.type) {
     case "postgres":
-      return { ...objectives, type: "postgres", url: source.url, ...given("jobs", source.jobs) };
+      return {
+        ...objectives,
+        type: "postgres",
+        url: source.url,
+        ...given("jobs", source.jobs),
+        ...given("supabase", source.supabase),
+        vault: source.vault ?? false,
+        rolePasswords: source["role-passwords"] ?? false,
+      };
     case "supabase-storage":
       return {
         ...objectives,

@@ -80,6 +80,10 @@ interface PostgresSource {
   readonly type: "postgres";
   readonly url: SecretReference;
   readonly jobs?: number;
+  /** Whether it is a Supabase project's database; absent: its catalog decides. */
+  readonly supabase?: boolean;
+  readonly vault: boolean;
+  readonly rolePasswords: boolean;
 }
 
 interface StorageSource {

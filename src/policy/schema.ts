@@ -60,6 +60,20 @@ export const sourceShapes = {
     url: secret.meta({ description: "The postgresql:// URL." }),
     ...objectivesOf("postgres"),
     jobs: z.int().min(1).max(16).optional().meta({ description: "Connections at once." }),
+    supabase: z
+      .boolean()
+      .optional()
+      .meta({ description: "Whether it is a Supabase project's database. Default: its catalog decides." }),
+    vault: z
+      .boolean()
+      .optional()
+      .meta(
+        described("Whether Supabase Vault's secrets are backed up, decrypted into a sealed part.", false),
+      ),
+    "role-passwords": z
+      .boolean()
+      .optional()
+      .meta(described("Whether verifiers of roles' passwords are backed up, in a sealed part.", false)),
   }),
   "supabase-storage": z.strictObject({
     type: z.literal("supabase-storage"),

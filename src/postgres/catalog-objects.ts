@@ -49,7 +49,7 @@ const nameable: readonly (readonly [catalog: string, oid: string, from?: string]
 
 /** Kinds whose text is made by the server's deparser: other majors may spell the same thing otherwise. */
 export const deparsedKinds: ReadonlySet<string> = new Set([
-  "constraint", "index", "trigger", "policy", "view", "function", "rule", "table", "type", "statistics",
+  "constraint", "index", "trigger", "policy", "view", "function", "rule", "table", "type", "statistics", "publication-part",
 ]); // prettier-ignore
 
 /** Kinds that only a superuser or a named role could have made otherwise; compared like all others. */
@@ -194,9 +194,24 @@ const queries: Readonly<Record<string, string>> = {
       and not exists (select from pg_catalog.pg_depend x where x.classid = o.classoid and x.objid = o.oid and x.deptype = 'e')`,
 };
 
+/** Column lists, filters and whole schemas of publications: since PostgreSQL 15. */
+const recentPublications = `select pg_catalog.quote_ident(p.pubname) || ' ' || r.prrelid::pg_catalog.regclass::text,
+      pg_catalog.concat_ws(' ', (select pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ',' order by a.attnum)
+          from pg_catalog.pg_attribute a where a.attrelid = r.prrelid and a.attnum = any (r.prattrs)),
+        'where', pg_catalog.pg_get_expr(r.prqual, r.prrelid))
+    from pg_catalog.pg_publication_rel r join pg_catalog.pg_publication p on p.oid = r.prpubid
+    where r.prattrs is not null or r.prqual is not null
+    union all select pg_catalog.quote_ident(p.pubname) || ' ' || pg_catalog.quote_ident(n.nspname), 'schema'
+    from pg_catalog.pg_publication_namespace s join pg_catalog.pg_publication p on p.oid = s.pnpubid
+    join pg_catalog.pg_namespace n on n.oid = s.pnnspid`;
+
 export async function listObjects(sql: Sql): Promise<readonly CatalogObject[]> {
   const objects: CatalogObject[] = [];
-  for (const [kind, query] of Object.entries(queries)) {
+  const { rows: server } = await sql.query<{ recent: string }>(
+    "select pg_catalog.current_setting('server_version_num')::integer >= 150000 as recent",
+  );
+  const recent = server[0]?.recent === "t" ? { "publication-part": recentPublications } : {};
+  for (const [kind, query] of Object.entries({ ...queries, ...recent })) {
     const { rows } = await sql.query<{ identity: string; definition: string | null }>(
       `select * from (${query}) o (identity, definition) order by identity collate "C", definition collate "C"`,
     );

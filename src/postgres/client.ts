@@ -2,6 +2,8 @@
 import pg from "pg";
 import { LifeboatError } from "../errors.ts";
 import { type Connection, describeServer } from "./connection.ts";
+import { bannedHint, connectRefusal } from "../supabase/connect-refusals.ts";
+import { databaseAddress } from "../supabase/database-address.ts";
 import { sessionSettings } from "./session-settings.ts";
 import { rootCertificates } from "./tls.ts";
 
@@ -73,6 +75,13 @@ function connectError(connection: Connection, cause: unknown): LifeboatError {
   if (cause instanceof LifeboatError) return cause;
   const server = describeServer(connection);
   const { code, message } = cause as { code?: string; message: string };
+  const refusal = connectRefusal(message);
+  if (refusal !== undefined) {
+    return new LifeboatError(refusal.code, `The server ${server} let us not in: ${message}.`, {
+      cause,
+      hint: refusal.hint,
+    });
+  }
   if (code === "28P01" || code === "28000") {
     return new LifeboatError(
       "database-login-refused",
@@ -86,5 +95,9 @@ function connectError(connection: Connection, cause: unknown): LifeboatError {
     return new LifeboatError("database-missing", `The server ${server} has no such database.`, { cause });
   }
   const why = message === "" ? String(code) : message;
-  return new LifeboatError("database-unreachable", `No connection to ${server}: ${why}.`, { cause });
+  const perhapsBanned = code === "ECONNREFUSED" && databaseAddress(connection).hosted;
+  return new LifeboatError("database-unreachable", `No connection to ${server}: ${why}.`, {
+    cause,
+    ...(perhapsBanned ? { hint: bannedHint } : {}),
+  });
 }

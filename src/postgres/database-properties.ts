@@ -43,12 +43,41 @@ export async function readProperties(
   };
 }
 
+/** Of extension `e`: what may have privileges, policies or rows of its own in an archive. */
+const extensionMembers = `
+  select distinct coalesce(s.nspname, '') as schema, o.name
+  from pg_catalog.pg_depend d
+  cross join lateral (
+    select c.relnamespace as namespace, c.relname as name from pg_catalog.pg_class c
+      where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and c.oid = d.objid
+    union all select p.pronamespace, p.proname from pg_catalog.pg_proc p
+      where d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and p.oid = d.objid
+    union all select t.typnamespace, t.typname from pg_catalog.pg_type t
+      where d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass and t.oid = d.objid
+    union all select null, n.nspname from pg_catalog.pg_namespace n
+      where d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass and n.oid = d.objid
+    union all select null, w.fdwname from pg_catalog.pg_foreign_data_wrapper w
+      where d.classid = 'pg_catalog.pg_foreign_data_wrapper'::pg_catalog.regclass and w.oid = d.objid
+    union all select null, l.lanname from pg_catalog.pg_language l
+      where d.classid = 'pg_catalog.pg_language'::pg_catalog.regclass and l.oid = d.objid
+  ) o
+  left join pg_catalog.pg_namespace s on s.oid = o.namespace
+  where d.deptype = 'e' and d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass and d.refobjid = e.oid`;
+
 export async function readExtensions(sql: Sql): Promise<DatabaseContents["extensions"]> {
-  const { rows } = await sql.query<{ name: string; version: string; schema: string }>(`
-    select e.extname as name, e.extversion as version, n.nspname as schema
+  const { rows } = await sql.query<{ name: string; version: string; schema: string; members: string }>(`
+    select e.extname as name, e.extversion as version, n.nspname as schema,
+           coalesce((select pg_catalog.json_agg(pg_catalog.json_build_object('schema', m.schema, 'name', m.name)
+                       order by m.schema, m.name)
+                     from (${extensionMembers}) m), '[]') as members
     from pg_catalog.pg_extension e join pg_catalog.pg_namespace n on n.oid = e.extnamespace
     order by e.extname collate "C"`);
-  return rows.map(({ name, version, schema }) => ({ name, version, schema }));
+  return rows.map(({ name, version, schema, members }) => ({
+    name,
+    version,
+    schema,
+    members: JSON.parse(members) as { schema: string; name: string }[],
+  }));
 }
 
 /** Every role that is not PostgreSQL's own, without its password. */

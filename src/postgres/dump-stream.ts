@@ -1,6 +1,7 @@
 /** pg_dump as a zstd stream that ends only if every program in it ended well. */
 import type { Readable } from "node:stream";
 import { LifeboatError } from "../errors.ts";
+import { connectRefusal } from "../supabase/connect-refusals.ts";
 import {
   exitedWell,
   holdOutput,
@@ -178,5 +179,13 @@ function pipesOf(tool: RunningTool): { stdin: NonNullable<RunningTool["child"]["
 }
 
 function refuseBadExit(name: string, exit: ToolExit): void {
-  if (!exitedWell(exit)) throw toolFailed(name, exit, "dump-failed");
+  if (exitedWell(exit)) return;
+  const failed = toolFailed(name, exit, "dump-failed");
+  const refusal = connectRefusal(exit.stderr);
+  if (refusal === undefined) throw failed;
+  const { inside } = failed;
+  throw new LifeboatError("dump-failed", failed.message, {
+    hint: refusal.hint,
+    ...(inside === undefined ? {} : { inside }),
+  });
 }

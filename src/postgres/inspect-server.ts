@@ -2,6 +2,7 @@
 import { lookup } from "node:dns/promises";
 import { networkInterfaces } from "node:os";
 import { LifeboatError } from "../errors.ts";
+import { databaseAddress } from "../supabase/database-address.ts";
 import type { Sql } from "./client.ts";
 import { type Connection, isLocal } from "./connection.ts";
 
@@ -14,23 +15,39 @@ export interface ServerFacts {
 }
 
 const oldestMajor = 13;
-const transactionPoolerPort = 6543;
+
+/** What this machine's network says; tests say something else. */
+export interface Network {
+  addressesOf(host: string): Promise<readonly { readonly family: number }[]>;
+  hasIpv6(): boolean;
+}
+
+const ownNetwork: Network = { addressesOf: (host) => lookup(host, { all: true }), hasIpv6: hasIpv6Route };
 
 /** Refuses connections that cannot work, from the URL and the name server alone. */
-export async function refuseHopelessConnection(connection: Connection): Promise<void> {
-  if (connection.port === transactionPoolerPort) {
+export async function refuseHopelessConnection(
+  connection: Connection,
+  network: Network = ownNetwork,
+): Promise<void> {
+  const address = databaseAddress(connection);
+  if (address.kind === "transaction-pooler") {
     throw new LifeboatError(
       "transaction-pooler",
-      `Port ${transactionPoolerPort} is a transaction pooler: it cannot hold one snapshot over several connections.`,
+      `Port ${connection.port} is a transaction pooler: it cannot hold one snapshot over several connections.`,
+      address.hosted && address.direct
+        ? {
+            hint: `Write ${connection.host}:5432, which is the database itself, or the session pooler's address (dashboard, Connect).`,
+          }
+        : {},
     );
   }
   if (connection.host.startsWith("/") || isLocal(connection.host)) return;
-  const addresses = await lookup(connection.host, { all: true }).catch((cause: unknown) => {
+  const addresses = await network.addressesOf(connection.host).catch((cause: unknown) => {
     throw new LifeboatError("database-unreachable", `The host name ${connection.host} cannot be resolved.`, {
       cause,
     });
   });
-  if (addresses.every(({ family }) => family === 6) && !hasIpv6Route()) {
+  if (addresses.every(({ family }) => family === 6) && !network.hasIpv6()) {
     throw new LifeboatError(
       "database-ipv6-only",
       `The host ${connection.host} has IPv6 addresses only, and this machine has no IPv6.`,

@@ -2,8 +2,11 @@
 import type { Connection } from "./connection.ts";
 import { rootCertificatesFile } from "./tls.ts";
 
-/** Session settings that make pg_dump's COPY lines the same on every server (facts: the content hash reads them). */
-const dumpOptions = "-c bytea_output=hex -c lc_monetary=C";
+/**
+ * Session settings that make pg_dump's COPY lines the same on every server (facts: the content hash reads them).
+ * pg_dump lifts the time limit by itself, pg_dumpall does not.
+ */
+const dumpOptions = "-c bytea_output=hex -c lc_monetary=C -c statement_timeout=0";
 
 /** Environment for pg_dump, pg_restore, psql and their like, to reach `connection`. */
 export function libpqEnvironment(connection: Connection): Record<string, string> {

@@ -5,14 +5,16 @@
 import { fstat, read } from "node:fs";
 import { promisify } from "node:util";
 import { LifeboatError } from "../errors.ts";
-import type { ContentsFile } from "../snapshot/contents.ts";
+import type { ContentsFile, DatabaseContents } from "../snapshot/contents.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
-import { exitedWell, startTool, toolFailed } from "../system/process.ts";
+import { exitedWell, type RunningTool, startTool, toolFailed } from "../system/process.ts";
 import type { Connection } from "./connection.ts";
 import { libpqEnvironment } from "./libpq.ts";
+import { rowsWithout, type SkippedEntry } from "./missing-extensions.ts";
 import { postDataStages } from "./post-data-stages.ts";
-import { readArchiveToc, type TocEntry } from "./restore-toc.ts";
+import { readPartToc } from "./restore-rows.ts";
+import { type ArchiveToc, readArchiveToc, type TocEntry } from "./restore-toc.ts";
 import { feedPart, type PartSource, type RestoreTools, writePart } from "./restore-stream.ts";
 import { closeFile, memoryFolder, openUnnamed, tocListFile } from "./unnamed-file.ts";
 
@@ -29,6 +31,14 @@ export interface LoadOptions {
   readonly logger: Logger;
   /** Folder in memory for the schema archive, unlinked as soon as it is open. Default /dev/shm. */
   readonly memoryFolder?: string;
+  /** What the server lacks, and what is left out for it. */
+  readonly without?: Without;
+}
+
+export interface Without {
+  readonly missing: readonly string[];
+  readonly skipped: readonly SkippedEntry[];
+  readonly database: Pick<DatabaseContents, "extensions" | "tables">;
 }
 
 export interface LoadReport {
@@ -46,7 +56,7 @@ export async function loadArchives(options: LoadOptions): Promise<LoadReport> {
   const fd = await holdInMemory(options, schemaName);
   try {
     if (fd === undefined) await streamSchema(options, schemaName, "pre-data");
-    else await restoreSchema(options, fd, ["--section=pre-data"]);
+    else await restorePreData(options, fd);
     times.push(clock.elapsedMs());
     await loadParts(options, parts);
     times.push(clock.elapsedMs());
@@ -81,22 +91,79 @@ function onlySchema(files: readonly ContentsFile[]): ContentsFile {
 const alwaysGiven = ["--dbname=", "--no-password", "--exit-on-error"];
 
 async function streamSchema(options: LoadOptions, name: string, section: string): Promise<void> {
-  const { connection, source, tools } = options;
+  const { source, tools } = options;
   const args = [...alwaysGiven, `--section=${section}`];
-  const env = restoreEnvironment(connection);
-  const restore = await startTool({ program: tools.pgRestore, args, env }, ["pipe", "ignore", "pipe"]);
-  await feedPart({ source, name, zstd: tools.zstd }, restore, { stopsEarly: true });
+  const kept = await keptOfPart(options, name, (toc) => skippedOf(options, toc));
+  await restoreStreamed(options, args, kept, (restore) =>
+    feedPart({ source, name, zstd: tools.zstd }, restore, { stopsEarly: true }),
+  );
+}
+
+/** pg_restore fed by a stream; `kept` names the only entries to restore. */
+async function restoreStreamed(
+  { connection, tools }: LoadOptions,
+  args: readonly string[],
+  kept: readonly TocEntry[] | undefined,
+  feed: (restore: RunningTool) => Promise<void>,
+): Promise<void> {
+  const list = kept === undefined ? undefined : await tocListFile(kept);
+  try {
+    const env = restoreEnvironment(connection);
+    const restore = await startTool(
+      {
+        program: tools.pgRestore,
+        args: [...args, ...(list === undefined ? [] : ["--use-list=/dev/fd/3"])],
+        env,
+      },
+      ["pipe", "ignore", "pipe", ...(list === undefined ? [] : [list])],
+    );
+    await feed(restore);
+  } finally {
+    if (list !== undefined) await closeFile(list);
+  }
+}
+
+/** The entries of a part to restore, where some must be left out; undefined where all are restored. */
+async function keptOfPart(
+  { source, tools, without }: LoadOptions,
+  name: string,
+  leaveOut: (toc: ArchiveToc) => readonly TocEntry[],
+): Promise<readonly TocEntry[] | undefined> {
+  if (without === undefined) return undefined;
+  const toc = await readPartToc(source, tools, name);
+  const left = new Set(leaveOut(toc));
+  return left.size === 0 ? undefined : toc.entries.filter((entry) => !left.has(entry));
+}
+
+function skippedOf({ without }: LoadOptions, toc: ArchiveToc): readonly TocEntry[] {
+  const ids = new Set(without?.skipped.map(({ entry }) => entry.dumpId));
+  return toc.entries.filter(({ dumpId }) => ids.has(dumpId));
+}
+
+async function restorePreData(options: LoadOptions, fd: number): Promise<void> {
+  const section = ["--section=pre-data"];
+  if (options.without === undefined) await restoreSchema(options, fd, section);
+  else await restoreListed(options, fd, (await keptToc(options, fd)).entries, section);
 }
 
 async function restorePostData(options: LoadOptions, fd: number): Promise<void> {
   const jobs = `--jobs=${options.jobs}`;
+  const toc = await keptToc(options, fd);
+  const stages = postDataStages(toc);
+  const whole = ["--section=post-data", jobs];
+  if (stages.length === 0 && options.without === undefined) await restoreSchema(options, fd, whole);
+  else if (stages.length === 0) await restoreListed(options, fd, toc.entries, whole);
+  for (const { entries, atOnce } of stages) await restoreListed(options, fd, entries, atOnce ? [jobs] : []);
+}
+
+/** The table of contents of the archive in memory, without what is left out. */
+async function keptToc(options: LoadOptions, fd: number): Promise<ArchiveToc> {
   const { size } = await promisify(fstat)(fd);
   const { buffer } = await promisify(read)(fd, Buffer.alloc(size), 0, size, 0);
   const toc = readArchiveToc(buffer);
   if (toc === undefined) throw new LifeboatError("snapshot-damaged", "The schema archive is cut short.");
-  const stages = postDataStages(toc);
-  if (stages.length === 0) await restoreSchema(options, fd, ["--section=post-data", jobs]);
-  for (const { entries, atOnce } of stages) await restoreListed(options, fd, entries, atOnce ? [jobs] : []);
+  const left = new Set(skippedOf(options, toc));
+  return { ...toc, entries: toc.entries.filter((entry) => !left.has(entry)) };
 }
 
 async function restoreListed(
@@ -152,16 +219,13 @@ async function loadParts(options: LoadOptions, parts: readonly ContentsFile[]): 
 }
 
 async function loadPart(options: LoadOptions, part: ContentsFile, signal: AbortSignal): Promise<void> {
-  const { connection, source, tools } = options;
-  const restore = await startTool(
-    {
-      program: tools.pgRestore,
-      args: [...alwaysGiven, "--section=data"],
-      env: restoreEnvironment(connection),
-    },
-    ["pipe", "ignore", "pipe"],
+  const { source, tools, without } = options;
+  const kept = await keptOfPart(options, part.name, (toc) =>
+    without === undefined ? [] : rowsWithout(toc, without.database, without.missing, without.skipped),
   );
-  await feedPart({ source, name: part.name, zstd: tools.zstd, signal }, restore);
+  await restoreStreamed(options, [...alwaysGiven, "--section=data"], kept, (restore) =>
+    feedPart({ source, name: part.name, zstd: tools.zstd, signal }, restore),
+  );
 }
 
 /**

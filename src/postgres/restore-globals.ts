@@ -2,6 +2,9 @@
  * What pg_dumpall's globals.sql says about roles, read as words and never as SQL: a line that is not exactly of a
  * known shape is ignored, so nothing that a source's owner wrote into a name or setting can become a statement.
  */
+
+import { roleVerifier } from "../snapshot/supabase-contents.ts";
+
 export interface GlobalRole {
   /** `LOGIN` to true, `SUPERUSER` to false, … */
   readonly attributes: ReadonlyMap<string, boolean>;
@@ -51,6 +54,20 @@ export function parseGlobals(sql: string): GlobalRoles {
     }
   }
   return { roles, memberships };
+}
+
+/** With the verifiers of the part `role-verifiers`; a line that is not one is ignored, as in globals.sql. */
+export function withVerifiers(
+  roles: GlobalRoles["roles"],
+  lines: string | undefined,
+): ReadonlyMap<string, GlobalRole> {
+  const merged = new Map(roles);
+  for (const line of lines?.split("\n").filter((one) => one !== "") ?? []) {
+    const { name, verifier } = roleVerifier.parse(JSON.parse(line));
+    const role = merged.get(name);
+    if (role !== undefined && verifierShape.test(verifier)) merged.set(name, { ...role, verifier });
+  }
+  return merged;
 }
 
 function parseOptions(words: string): GlobalRole | undefined {

@@ -60,7 +60,7 @@ const listSettings = new Set([
 ]);
 
 /** `setting` as `pg_db_role_setting` holds it: `name=value`. */
-export function settingStatement(database: string, role: string, setting: string): string {
+export function settingStatement(database: string | undefined, role: string, setting: string): string {
   const split = setting.indexOf("=");
   if (split < 1) throw unreadable();
   const name = setting.slice(0, split);
@@ -68,10 +68,11 @@ export function settingStatement(database: string, role: string, setting: string
   const constants = listSettings.has(name.toLowerCase())
     ? splitNameList(value).map(quoteLiteral).join(", ")
     : quoteLiteral(value);
+  const where = database === undefined ? "" : ` in database ${quoteIdentifier(database)}`;
   const whose =
     role === ""
-      ? `alter database ${quoteIdentifier(database)}`
-      : `alter role ${quoteIdentifier(role)} in database ${quoteIdentifier(database)}`;
+      ? `alter database ${quoteIdentifier(database ?? "")}`
+      : `alter role ${quoteIdentifier(role)}${where}`;
   return `${whose} set ${quoteIdentifier(name)} to ${constants === "" ? "''" : constants}`;
 }
 

@@ -13,6 +13,8 @@ import {
   writeHead,
 } from "./restore-stream.ts";
 import { type ArchiveToc, readArchiveToc, type TocEntry } from "./restore-toc.ts";
+import { createSqlScanner } from "./copy-statement.ts";
+import { quoteIdentifier } from "./identifiers.ts";
 import { closeFile, tocListFile } from "./unnamed-file.ts";
 
 const maxHeadBytes = 512 * 1024 * 1024;
@@ -32,16 +34,41 @@ export async function readPartToc(
   throw new LifeboatError("snapshot-damaged", `The part ${name} ends within its table of contents.`);
 }
 
+export interface CopyTarget {
+  /** Quoted. */
+  readonly table: string;
+  /** Of the archive's columns only these; default: all. */
+  readonly columns?: readonly string[];
+}
+
 /**
- * Copies the rows of `entries`, all out of one part, into the tables that `targetOf` names (quoted), in the transaction that
- * is open in `sql`. Throws unless every entry was found whole, up to its end mark.
+ * Copies the rows of `entries`, all out of one part, into the tables that `targetOf` names, in the transaction that is
+ * open in `sql`. Throws unless every entry was found whole, up to its end mark.
  */
 export async function copyRows(
   sql: Sql,
   part: PartStream,
   tools: RestoreTools,
   entries: readonly TocEntry[],
-  targetOf: (entry: TocEntry) => string,
+  targetOf: (entry: TocEntry) => CopyTarget,
+): Promise<void> {
+  await eachEntrysRows(part, tools, entries, async (entry, rows) => {
+    const { table, columns } = targetOf(entry);
+    const list = columns === undefined ? columnsOf(entry) : `(${columns.map(quoteIdentifier).join(", ")})`;
+    const kept = columns === undefined ? rows : cellsOf(rows, columnNames(entry), columns);
+    await pipeline(Readable.from(kept), sql.query(copyFrom(`COPY ${table} ${list} FROM STDIN`)));
+  });
+}
+
+/**
+ * Hands every entry's rows, in COPY's text form, to `consume`, which reads them to their end. Throws unless every entry
+ * was found whole, up to its end mark.
+ */
+export async function eachEntrysRows(
+  part: PartStream,
+  tools: RestoreTools,
+  entries: readonly TocEntry[],
+  consume: (entry: TocEntry, rows: AsyncGenerator<Buffer>) => Promise<void>,
 ): Promise<void> {
   const listed = await startListed(tools, entries);
   const script = listed.child.stdout;
@@ -61,8 +88,7 @@ export async function copyRows(
       if (entry === undefined)
         throw new LifeboatError("snapshot-damaged", `The part ${part.name} lacks rows it lists.`);
       waiting.splice(index, 1);
-      const into = `COPY ${targetOf(entry)} ${columnsOf(entry)} FROM STDIN`;
-      await pipeline(Readable.from(reader.rows()), sql.query(copyFrom(into)));
+      await consume(entry, reader.rows());
     }
     // What follows the last row is read too, so that the program's own end, good or bad, is seen.
     await reader.drain();
@@ -107,7 +133,7 @@ export async function scriptOf(
 }
 
 /** `pg_restore --file=-` for the listed entries alone; the list travels in a file without a name. */
-async function startListed(tools: RestoreTools, entries: readonly TocEntry[]): Promise<RunningTool> {
+export async function startListed(tools: RestoreTools, entries: readonly TocEntry[]): Promise<RunningTool> {
   const fd = await tocListFile(entries);
   try {
     const args = ["--file=-", "--use-list=/dev/fd/3"];
@@ -126,6 +152,43 @@ export function columnsOf(entry: TocEntry): string {
   if (match === null)
     throw new LifeboatError("snapshot-damaged", "A COPY statement of the archive cannot be read.");
   return match[1] ?? "";
+}
+
+/** Names of the columns that an entry's rows have, in their order. */
+export function columnNames(entry: TocEntry): readonly string[] {
+  const scanner = createSqlScanner();
+  for (const line of Buffer.from(entry.copyStatement).toString("latin1").split("\n")) {
+    const statement = scanner.line(line);
+    if (statement !== undefined) return statement.columns;
+  }
+  throw new LifeboatError("snapshot-damaged", "A COPY statement of the archive cannot be read.");
+}
+
+/** The chosen columns of COPY's text rows, which arrive in pieces of any size. */
+async function* cellsOf(
+  rows: AsyncIterable<Buffer>,
+  all: readonly string[],
+  chosen: readonly string[],
+): AsyncGenerator<Buffer> {
+  const places = chosen.map((name) => all.indexOf(name));
+  for await (const lines of wholeLines(rows)) {
+    const kept = lines.map((line) => {
+      const cells = line.split("\t");
+      return `${places.map((place) => cells[place] ?? "\\N").join("\t")}\n`;
+    });
+    if (kept.length > 0) yield Buffer.from(kept.join(""), "latin1");
+  }
+}
+
+/** Lines without their ends, as latin1: a byte is a character, and cells never hold a raw tab or line end. */
+export async function* wholeLines(pieces: AsyncIterable<Buffer>): AsyncGenerator<readonly string[]> {
+  let held = "";
+  for await (const piece of pieces) {
+    const lines = (held + piece.toString("latin1")).split("\n");
+    held = lines.pop() ?? "";
+    yield lines;
+  }
+  if (held !== "") yield [held];
 }
 
 const lineEnd = Buffer.from("\n");

@@ -115,8 +115,14 @@ export async function silenceTriggers(sql: Sql, oids: readonly string[]): Promis
   return rows.map((row) => alter(row, row.tgenabled === "A" ? "enable always" : "enable replica"));
 }
 
+export interface Dangling {
+  readonly constraint: string;
+  readonly table: string;
+  readonly rows: string;
+}
+
 /** Foreign keys from and to these tables: rows that lack their partner. Nobody checked while they were silent. */
-export async function requireReferences(sql: Sql, oids: readonly string[]): Promise<void> {
+export async function danglingReferences(sql: Sql, oids: readonly string[]): Promise<readonly Dangling[]> {
   const { rows } = await sql.query<{ conname: string; child: string; violations: string }>(
     `select k.conname, k.conrelid::pg_catalog.regclass::text child,
             pg_catalog.format('select count(*) n from %s %s c where %s and not exists (select from %s %s p where %s)',
@@ -136,19 +142,26 @@ export async function requireReferences(sql: Sql, oids: readonly string[]): Prom
       group by k.oid, k.conname, k.conrelid, k.confrelid, cr.relkind, pr.relkind order by 1`,
     [oids],
   );
+  const dangling: Dangling[] = [];
   for (const { conname, child, violations } of rows) {
     const found = await sql.query<{ n: string }>(violations);
-    const dangling = found.rows[0]?.n ?? "0";
-    if (dangling === "0") continue;
-    throw new LifeboatError(
-      "restore-table-refused",
-      `${dangling} rows of ${child} would refer to rows that are not there (foreign key ${quoteIdentifier(conname)}).`,
-      {
-        hint: "Restore the tables on both sides of the foreign key together, or take a snapshot that fits.",
-        publicSentence: `${dangling} rows would refer to rows that are not there: restore the tables on both sides of the foreign key together.`,
-      },
-    );
+    const count = found.rows[0]?.n ?? "0";
+    if (count !== "0") dangling.push({ constraint: conname, table: child, rows: count });
   }
+  return dangling;
+}
+
+export async function requireReferences(sql: Sql, oids: readonly string[]): Promise<void> {
+  const [first] = await danglingReferences(sql, oids);
+  if (first === undefined) return;
+  throw new LifeboatError(
+    "restore-table-refused",
+    `${first.rows} rows of ${first.table} would refer to rows that are not there (foreign key ${quoteIdentifier(first.constraint)}).`,
+    {
+      hint: "Restore the tables on both sides of the foreign key together, or take a snapshot that fits.",
+      publicSentence: `${first.rows} rows would refer to rows that are not there: restore the tables on both sides of the foreign key together.`,
+    },
+  );
 }
 
 /** Sequences that belong to columns of these tables, as `schema` and `name`. */

@@ -40,11 +40,18 @@ export interface ExistingDatabase {
   readonly replicationSlots: number;
 }
 
-/** `target.database` is the database to restore into; it need not exist. */
-export async function readTargetFacts(target: Connection, tools: RestoreTools): Promise<TargetFacts> {
+/**
+ * `target.database` is the database to restore into; it need not exist. Another database is asked, unless `through` one
+ * is given.
+ */
+export async function readTargetFacts(
+  target: Connection,
+  tools: RestoreTools,
+  through?: Connection,
+): Promise<TargetFacts> {
   const clientMajor = await majorOf(tools.pgRestore);
-  const maintenance = await maintenanceConnection(target, target.database);
-  return await withClient(maintenance, async (sql) => {
+  const asked = through ?? (await maintenanceConnection(target, target.database));
+  return await withClient(asked, async (sql) => {
     const { rows } = await sql.query<Record<string, string>>(
       `select pg_catalog.current_setting('server_version') as version,
               pg_catalog.current_setting('server_version_num') as number,

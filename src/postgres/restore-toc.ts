@@ -19,6 +19,8 @@ export interface TocEntry {
   readonly copyStatement: string;
   /** Schema; "" where the object is in none. */
   readonly schema: string;
+  /** The role that owns it; "" where nobody does. */
+  readonly owner: string;
   readonly dependencies: readonly number[];
 }
 
@@ -88,12 +90,13 @@ function readEntry(reader: Reader, minor: number, offsetSize: number): TocEntry 
   reader.text();
   reader.text();
   if (minor >= 16) reader.int();
-  reader.text();
+  const owner = reader.text() ?? "";
   reader.text();
   const dependencies: number[] = [];
   for (let next = reader.text(); next !== undefined; next = reader.text()) dependencies.push(Number(next));
   reader.bytes(1 + offsetSize);
-  return { dumpId, oid, tag, kind, section, definition, dropStatement, copyStatement, schema, dependencies };
+  const statements = { definition, dropStatement, copyStatement };
+  return { dumpId, oid, tag, kind, section, ...statements, schema, owner, dependencies };
 }
 
 class EndOfHead extends Error {}

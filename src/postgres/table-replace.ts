@@ -188,9 +188,9 @@ async function loadRows(
     const rowsOf = new Map(wanted.map(({ leaf, root }) => [entryOf(toc, leaf, name), root]));
     // In the archive's order: from a stream, pg_restore cannot go back.
     const entries = toc.entries.filter((entry) => rowsOf.has(entry));
-    await copyRows(sql, { source, name, zstd: tools.zstd }, tools, entries, (entry) =>
-      nameOf(rowsOf.get(entry)),
-    );
+    await copyRows(sql, { source, name, zstd: tools.zstd }, tools, entries, (entry) => ({
+      table: nameOf(rowsOf.get(entry)),
+    }));
   }
 }
 

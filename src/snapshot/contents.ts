@@ -7,6 +7,7 @@ import { LifeboatError } from "../errors.ts";
 import { type ApplicationContents, applicationContents } from "./application-contents.ts";
 import { isSnapshotId } from "./ids.ts";
 import { type StorageContents, storageContents } from "./storage-contents.ts";
+import { supabaseContents } from "./supabase-contents.ts";
 
 const extent = z.looseObject({ length: z.int().nonnegative(), sha256: z.string() });
 const count = z.int().nonnegative();
@@ -85,7 +86,15 @@ const databaseContents = z.looseObject({
   client: z.looseObject({ version: z.string() }),
   /** The snapshot's moment: server time (RFC 3339) and write-ahead log position (absent where unreadable). */
   moment: z.looseObject({ time: z.string(), lsn: z.string().optional() }),
-  extensions: z.array(z.looseObject({ name: z.string(), version: z.string(), schema: z.string() })),
+  extensions: z.array(
+    z.looseObject({
+      name: z.string(),
+      version: z.string(),
+      schema: z.string(),
+      /** What belongs to it, each name once; `schema` is "" for schemas and the like. Archives grant rights on them. */
+      members: z.array(z.looseObject({ schema: z.string(), name: z.string() })).optional(),
+    }),
+  ),
   roles: z.array(role),
   tables: z.array(table),
   sequences: z.array(sequence),
@@ -93,6 +102,8 @@ const databaseContents = z.looseObject({
   largeObjects: z.looseObject({ count, hash: contentHash.optional() }),
   /** Why there are no hashes, where some were wanted: a known answer that was wrong, an encoding. */
   hashesNotVerified: z.string().optional(),
+  /** Present for a Supabase database only. */
+  supabase: supabaseContents.optional(),
 });
 
 export const partRoles = [
@@ -100,6 +111,8 @@ export const partRoles = [
   "rest",
   "data",
   "globals",
+  "vault",
+  "role-verifiers",
   "index",
   "repository",
   "files",

@@ -24,6 +24,19 @@ export function isSourceName(text: string): boolean {
 export const sourceNameRule =
   "1 to 40 lower-case letters, digits, hyphens and underscores, beginning and ending with a letter or digit";
 
+const beforeSuffix = "-before-restore";
+const longestSource = 40;
+
+/** The source under which what stood in a target is kept; the name part is shortened, never the suffix. */
+export function sourceBefore(source: string): string {
+  const name = isSourceBefore(source) ? source.slice(0, -beforeSuffix.length) : source;
+  return `${name.slice(0, longestSource - beforeSuffix.length)}${beforeSuffix}`;
+}
+
+export function isSourceBefore(source: string): boolean {
+  return source.endsWith(beforeSuffix);
+}
+
 /** `snapshots/<source>/` */
 export function sourcePrefix(source: string): string {
   return `snapshots/${checked(source, isSourceName(source))}/`;

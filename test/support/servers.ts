@@ -36,6 +36,10 @@ export interface ServerOptions {
   readonly locale?: string;
   readonly encoding?: string;
   readonly port?: number;
+  /** Folder of another `initdb` and `postgres` of this major. */
+  readonly binDir?: string;
+  /** The first role, made by initdb. Default `postgres`. */
+  readonly superuser?: string;
 }
 
 export interface TestServer {
@@ -61,7 +65,7 @@ export interface TestServer {
   stop(): Promise<void>;
 }
 
-const superuser = "postgres";
+const defaultSuperuser = "postgres";
 const password = "s3cret/p@ss:w#rd 1%";
 
 /** Unsafe on purpose: a test's server never outlives its test. */
@@ -77,7 +81,7 @@ const fastSettings = {
 
 /** Starts a server of this major. Throws where its programs cannot be had: ask `majorsAvailable` first. */
 export async function startServer(major: Major, options: ServerOptions = {}): Promise<TestServer> {
-  const binDir = await serverBinDir(major);
+  const binDir = options.binDir ?? (await serverBinDir(major));
   if (binDir === undefined) throw new Error(`There is no PostgreSQL ${major} server for this machine.`);
   const user = await serverUser();
   const folder = await mkdtemp(join(tmpdir(), `lifeboat-postgres-${major}-`));
@@ -96,8 +100,9 @@ export async function startServer(major: Major, options: ServerOptions = {}): Pr
     const settings = { ...fastSettings, ...options.settings, unix_socket_directories: socketDir };
     const args = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
     const running = { ...(await spawnServer(binDir, [dataDir, port, args], logFile, user)) };
+    const superuser = options.superuser ?? defaultSuperuser;
     const server = describeServer(
-      { major, binDir, dataDir, socketDir, port, folder, running, watchdog },
+      { major, binDir, dataDir, socketDir, port, superuser, folder, running, watchdog },
       () => spawnServer(binDir, [dataDir, port, args], logFile, user),
     );
     await untilReady(server, running.child, logFile);
@@ -139,13 +144,14 @@ interface Started {
   readonly dataDir: string;
   readonly socketDir: string;
   readonly port: number;
+  readonly superuser: string;
   readonly folder: string;
   readonly running: RunningServer;
   readonly watchdog: ChildProcess;
 }
 
 function describeServer(started: Started, startAgain: () => Promise<RunningServer>): TestServer {
-  const { running } = started;
+  const { running, superuser } = started;
   const sql = (database: string, text: string): Promise<Row[]> => query(started, database, text);
   const server: TestServer = {
     major: started.major,
@@ -203,7 +209,7 @@ async function query(started: Started, database: string, text: string): Promise<
   const client = new pg.Client({
     host: started.socketDir,
     port: started.port,
-    user: superuser,
+    user: started.superuser,
     database,
     types: { getTypeParser: () => (value: string) => value } as unknown as pg.CustomTypesConfig,
   });
@@ -230,7 +236,7 @@ async function initialise(
   await runTool({
     program: join(binDir, "initdb"),
     args: [
-      ...["-D", dataDir, "-U", superuser, "--no-sync", "--pwfile", passwordFile],
+      ...["-D", dataDir, "-U", options.superuser ?? defaultSuperuser, "--no-sync", "--pwfile", passwordFile],
       ...["--auth-local=trust", "--auth-host=scram-sha-256"],
       ...["--locale", options.locale ?? "C.UTF-8", "--encoding", options.encoding ?? "UTF8"],
     ],

@@ -2,6 +2,7 @@
 import { availableParallelism } from "node:os";
 import { type Connection, parseConnection } from "../../postgres/connection.ts";
 import type { InputReader } from "../../runner/input-reader.ts";
+import { type SupabaseChoice, supabaseChoices } from "../../supabase/profile.ts";
 import { type BackupInputs, backupInputs } from "../backup-inputs.ts";
 import { namedBySource, neededSecret } from "../policy-secrets.ts";
 import type { ChosenSource, SourceOf } from "../policy-source.ts";
@@ -10,6 +11,9 @@ export interface DbBackupInputs extends BackupInputs {
   readonly connection: Connection;
   readonly jobs: number;
   readonly hashes: boolean;
+  readonly supabase: SupabaseChoice;
+  readonly vault: boolean;
+  readonly rolePasswords: boolean;
   readonly postgresBin: string | undefined;
 }
 
@@ -34,6 +38,14 @@ export function dbBackupInputs(
     ),
     // Hourly snapshots are replaced soon; from daily on the content is what a restore will be judged by.
     hashes: hashes === "always" || (hashes === "auto" && tiers.some((tier) => tier !== "hourly")),
+    supabase: read.enum("supabase", supabaseChoices, supabaseOf(chosen?.source.supabase)),
+    vault: read.boolean("vault", chosen?.source.vault ?? false),
+    rolePasswords: read.boolean("role-passwords", chosen?.source.rolePasswords ?? false),
     postgresBin: read.optional.string("postgres-bin"),
   };
+}
+
+function supabaseOf(stated: boolean | undefined): SupabaseChoice {
+  if (stated === undefined) return "auto";
+  return stated ? "true" : "false";
 }

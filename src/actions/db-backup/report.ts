@@ -21,7 +21,10 @@ export function reportBackup(report: DatabaseBackupReport, store: string): Actio
         ["Moment", snapshot.times.snapshot],
         ["Store", `\`${store}\``],
         ["Tables, rows", `${tables}, ${rows}`],
-        ["Size, sealed", `${megabytes(rawBytes)}, ${megabytes(sealedBytes)} in ${report.parts + 2} files`],
+        [
+          "Size, sealed",
+          `${megabytes(rawBytes)}, ${megabytes(sealedBytes)} in ${snapshot.files.length} files`,
+        ],
         ["Tiers", snapshot.tiers.join(", ")],
         ["Took", `${seconds.toFixed(1)} s`],
       ]),

@@ -11,8 +11,10 @@ import { parseSchemaName, parseTableName, type TableName } from "../../postgres/
 import type { InputReader } from "../../runner/input-reader.ts";
 import type { Identities } from "../../seal/identities.ts";
 import type { ChosenSource } from "../policy-source.ts";
+import type { SigningKey } from "../../snapshot/signature.ts";
 import { parseSource } from "../source-name.ts";
 import type { ObjectFilter } from "../../storage/object-filter.ts";
+import type { ProjectChoice } from "../../supabase/project-mode.ts";
 import type { StorageConnection } from "../../supabase/storage-api.ts";
 import { projectRestored, type ProjectInputs } from "../project-settings-inputs.ts";
 import { chosenObjects, optionalStorageConnection } from "../storage-inputs.ts";
@@ -41,6 +43,10 @@ interface CommonInputs {
 export interface DatabaseRestoreInputs extends CommonInputs {
   readonly kind: "database";
   readonly request: RestoreRequest;
+  /** Where the target is a Supabase project. */
+  readonly project: ProjectChoice;
+  /** Signs what is backed up before a project is replaced. */
+  readonly signingKey: SigningKey | undefined;
   readonly hooks: RestoreHooks;
 }
 
@@ -160,8 +166,15 @@ function databaseInputs(read: InputReader, common: CommonInputs, isMeant: boolea
       roles: read.enum("roles", ["without-login", "as-backed-up"], "without-login"),
       jobs: chosenJobs ?? Math.min(4, availableParallelism()),
       acceptNotVerified: read.boolean("accept-not-verified", false),
+      missingExtensions: read.boolean("skip-missing-extensions", false) ? "skip" : "refuse",
       ...(confirm === undefined ? {} : { confirm }),
     },
+    project: {
+      target: read.enum("target-kind", ["auto", "supabase", "postgresql"], "auto"),
+      cronJobs: read.enum("cron-jobs", ["inactive", "as-backed-up"], "inactive"),
+      signIns: read.boolean("sign-ins", false),
+    },
+    signingKey: common.trust.signingKey,
     hooks: hooks(read, common.commands),
   };
 }

@@ -1,5 +1,6 @@
 /** A restore's plan or report as outputs, summary and record; pure. */
 import { renderPlan } from "../../operations/render-restore-plan.ts";
+import type { RestoreReport } from "../../operations/restore-database.ts";
 import type { SnapshotRestoreReport } from "../../operations/restore-snapshot.ts";
 import type { Disclosure } from "../../runner/environment.ts";
 import type { ActionResult } from "../../runner/run-action.ts";
@@ -42,11 +43,47 @@ export function reportRestore(
         ...phases.map(([phase, value]) => [phase, `${value.toFixed(1)} s`] as const),
         ["Took", `${seconds.toFixed(1)} s`],
       ]),
+      ...projectLines(restored, disclosure),
       ...findingsList(restored.findings),
       "Counts and content were compared with the backup before anything took the target's place.",
     ].join("\n\n"),
     record: { ...common, numbers: { rows: plan.estimates.rows, seconds } },
   };
+}
+
+/** Numbers a kind everywhere; names where they may be shown. */
+function projectLines({ project, snapshotBefore }: RestoreReport, disclosure: Disclosure): readonly string[] {
+  if (project === undefined) return [];
+  const head = [
+    "Kind",
+    "In the backup",
+    "Restored",
+    "Kept as the platform made it",
+    "Extension missing",
+    "Needs a person",
+  ];
+  const rows = project.lines.map((line) => [
+    line.kind,
+    line.inBackup,
+    line.restored,
+    line.kept,
+    line.extensionMissing,
+    line.needsPerson,
+  ]);
+  const cells = [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
+  const named = disclosure === "names" ? project.unfinished : [];
+  return [
+    cells,
+    ...named.map(({ kind, name, reason }) => `- ${kind} \`${name}\`: ${reason}`),
+    ...(disclosure === "names" ? project.secretIds : []).map(
+      ({ name, before, after }) => `- secret \`${name ?? ""}\`: id ${before} is now ${after}`,
+    ),
+    ...(snapshotBefore === undefined
+      ? []
+      : [
+          `What stood before is snapshot \`${snapshotBefore.snapshot}\` of \`${snapshotBefore.source}\`, verified and held.`,
+        ]),
+  ];
 }
 
 /** The whole plan names roles and tables; where those may not be shown, its numbers and its hash remain. */

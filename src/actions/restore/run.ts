@@ -50,7 +50,7 @@ export async function restore(runner: Runner): Promise<ActionResult> {
     }
     const report = await restoreSnapshot(
       { ...inputs, source, trust },
-      { ...surroundings, runHook: runnerHook(runner.logger) },
+      { ...surroundings, beforeRestore: surroundings, runHook: runnerHook(runner.logger) },
     );
     return doneOf(reportRestore(report, address, disclosure), report.restored?.findings);
   });

@@ -1,0 +1,202 @@
+/** A snapshot into a Supabase project, step by step in one open transaction: whatever goes wrong, nothing happened. */
+import type { Sql } from "../postgres/client.ts";
+import { loadLargeObjects } from "../postgres/restore-large-objects.ts";
+import { copyRows } from "../postgres/restore-rows.ts";
+import { advanceSequences } from "../postgres/restore-sequences.ts";
+import type { TocEntry } from "../postgres/restore-toc.ts";
+import { databaseOf } from "../snapshot/contents.ts";
+import type { VaultSecret } from "../snapshot/supabase-contents.ts";
+import { serverError } from "../supabase/attempt.ts";
+import type { Classified } from "../supabase/classify.ts";
+import { clearProject, deleteManagedRows } from "../supabase/clear-project.ts";
+import { silenceDefaultPrivileges } from "../supabase/default-privileges.ts";
+import { isManagedSchema } from "../supabase/managed.ts";
+import type { ProjectMode } from "../supabase/project-mode.ts";
+import { BorrowedRoles, ownerChanges } from "../supabase/owners.ts";
+import type { ProjectFacts } from "../supabase/project-facts.ts";
+import type { ProjectTally } from "../supabase/project-report.ts";
+import {
+  restoreMemberships,
+  restoreRoles,
+  restoreSettings,
+  type RoleSource,
+} from "../supabase/project-roles.ts";
+import { putBack } from "../supabase/put-back.ts";
+import { type EntryRunner, runEntries } from "../supabase/run-entries.ts";
+import { createExtensions, restoreSecrets, type SecretId } from "../supabase/services.ts";
+import type { Finding } from "../verification/findings.ts";
+import { allEntries, type ArchiveReading, type ProjectArchive } from "./project-archive.ts";
+
+export interface ProjectLoad extends ArchiveReading {
+  readonly mode: ProjectMode;
+  readonly facts: ProjectFacts;
+  readonly archive: ProjectArchive;
+  readonly database: string;
+  readonly runner: EntryRunner;
+  readonly roles: RoleSource;
+  readonly secrets: readonly VaultSecret[];
+  readonly tally: ProjectTally;
+}
+
+export interface LoadedProject {
+  readonly rolesCreated: readonly string[];
+  readonly secretIds: readonly SecretId[];
+  readonly findings: readonly Finding[];
+}
+
+const followers = ["ACL", "COMMENT", "SECURITY LABEL"];
+const lateKinds = [...followers, "MATERIALIZED VIEW DATA", "SEQUENCE SET", "TABLE DATA", "BLOBS", "SCHEMA"];
+
+export async function loadProject(sql: Sql, load: ProjectLoad): Promise<LoadedProject> {
+  const { archive, database, mode, facts, roles, runner, secrets, tally } = load;
+  const backup = databaseOf(load.contents);
+  const all = allEntries(archive);
+  const restored = all.filter((classified) => classified.class === "restore").map(({ entry }) => entry);
+  const apart = (...kinds: string[]): Classified[] =>
+    all.filter(({ entry, class: kind }) => kind === "put-back" && kinds.includes(entry.kind));
+  const main = restored.filter(({ kind, section }) => !lateKinds.includes(kind) && section !== "post-data");
+  const late = restored.filter(({ kind, section }) => !lateKinds.includes(kind) && section === "post-data");
+  const of = (...kinds: string[]): TocEntry[] => restored.filter(({ kind }) => kinds.includes(kind));
+
+  await silenceDefaultPrivileges(sql);
+  const replica = "set session_replication_role = replica";
+  if (mode.inPlace) {
+    await sql.query(replica);
+    await clearProject(sql, { ...runner, facts, secrets: secrets.length > 0 });
+    // Extensions come with the platform's own event triggers, which give their rights.
+    await sql.query("set session_replication_role = origin");
+  }
+  const rolesCreated = await restoreRoles(runner, roles, tally);
+  await restoreMemberships(runner, roles, tally);
+  await runEntries(runner, of("SCHEMA"));
+  const extensions = new Set(apart("EXTENSION").map(({ entry }) => entry.tag));
+  await createExtensions(
+    sql,
+    backup.extensions.filter(({ name }) => extensions.has(name)),
+  );
+  await sql.query(replica);
+
+  await putBack(runner, apart("FOREIGN DATA WRAPPER"), tally);
+  await runEntries(runner, main);
+  const borrowed = new BorrowedRoles(sql);
+  const changes = ownerChanges([...of("SCHEMA"), ...main], "postgres");
+  await borrowed.borrow(
+    [...changes.map(({ owner }) => owner), ...grantorsOf(apart("DEFAULT ACL"))],
+    runner.targetMajor,
+  );
+  await borrowed.change(changes);
+
+  await deleteManagedRows(sql, facts);
+  await loadRows(sql, load);
+  await runEntries(
+    runner,
+    of("SEQUENCE SET").filter(({ schema }) => !isManagedSchema(schema)),
+  );
+  await advanceSequences(
+    sql,
+    backup.sequences.filter(({ schema }) => !isManagedSchema(schema)),
+  );
+  const findings = await runPostData(runner, late);
+  await runEntries(runner, of("ACL"));
+  await runEntries(runner, of("MATERIALIZED VIEW DATA"));
+  await runEntries(runner, of("COMMENT"));
+  await putBack(
+    runner,
+    all.filter(
+      ({ entry, class: kind }) =>
+        kind === "put-back" &&
+        !["EXTENSION", "FOREIGN DATA WRAPPER", "DEFAULT ACL", "TABLE DATA"].includes(entry.kind),
+    ),
+    tally,
+  );
+  await runEntries(
+    runner,
+    apart("DEFAULT ACL").map(({ entry }) => entry),
+  );
+  await borrowed.giveBack();
+  await restoreSettings(sql, database, backup, tally);
+  const secretIds = facts.takesSecrets ? await restoreSecrets(sql, secrets, tally) : [];
+  await sql.query("set session_replication_role = origin");
+  tallyEntries(all, load, tally);
+  return { rolesCreated, secretIds, findings };
+}
+
+/** Roles for which the backup has default privileges: only they, or who is a member, may restore them. */
+function grantorsOf(entries: readonly Classified[]): readonly string[] {
+  return entries.map(({ entry }) => entry.owner).filter((owner) => owner !== "postgres" && owner !== "");
+}
+
+async function loadRows(sql: Sql, { archive, source, tools }: ProjectLoad): Promise<void> {
+  for (const { name, entries } of archive.parts) {
+    const chosen = entries.filter((classified) => classified.class === "restore").map(({ entry }) => entry);
+    const part = { source, name, zstd: tools.zstd };
+    const rows = chosen.filter(({ kind }) => kind === "TABLE DATA");
+    if (rows.length > 0) {
+      await copyRows(sql, part, tools, rows, (entry) => {
+        const columns = archive.columns.get(entry.oid);
+        const table = copiedTable(entry);
+        return columns === undefined ? { table } : { table, columns };
+      });
+    }
+    await loadLargeObjects(
+      sql,
+      part,
+      tools,
+      chosen.filter(({ kind }) => kind === "BLOBS"),
+    );
+  }
+}
+
+/** As the archive's own COPY names it: a partition of some kinds is loaded through its root. */
+function copiedTable({ copyStatement }: TocEntry): string {
+  const name = String.raw`(?:"(?:[^"]|"")*"|[^\s"(.]+)`;
+  return new RegExp(`^COPY (${name}\\.${name}) `, "s").exec(copyStatement)?.[1] ?? "";
+}
+
+/** A foreign key whose rows lack their partner is restored unproven, and told: the rest must not be lost for it. */
+async function runPostData(runner: EntryRunner, entries: readonly TocEntry[]): Promise<readonly Finding[]> {
+  const findings: Finding[] = [];
+  for (const entry of entries) {
+    if (entry.kind !== "FK CONSTRAINT") {
+      await runEntries(runner, [entry]);
+      continue;
+    }
+    await runner.sql.query("savepoint lifeboat_fk");
+    try {
+      await runEntries(runner, [entry]);
+    } catch (error) {
+      if (serverError(error).code !== "23503") throw error;
+      await runner.sql.query("rollback to savepoint lifeboat_fk");
+      await runEntries(runner, [{ ...entry, definition: entry.definition.replace(/;\s*$/, " NOT VALID;") }]);
+      findings.push(orphans(`${entry.schema}.${entry.tag}`, "Rows"));
+    }
+    await runner.sql.query("release savepoint lifeboat_fk");
+  }
+  return findings;
+}
+
+export function orphans(constraint: string, rows: string): Finding {
+  return {
+    level: "error",
+    code: "foreign-key-orphans",
+    sentence: `${rows} refer to rows that are not there: foreign key ${constraint}.`,
+    publicSentence: `${rows} refer to rows that are not there (the foreign key's name is in the sealed report).`,
+    remedy: "If they refer to sign-ins, restore those too; else mend the rows, then VALIDATE the constraint.",
+  };
+}
+
+/** Everything that was not tallied in its own step, so that each entry stands in exactly one place. */
+function tallyEntries(all: readonly Classified[], { facts }: ProjectLoad, tally: ProjectTally): void {
+  for (const { entry, class: kind, reason } of all) {
+    const name = `${entry.schema}.${entry.tag}`;
+    if (kind !== "put-back") tally.add(entry.kind, kind === "restore" ? "restored" : kind, { name, reason });
+    else if (["EXTENSION", "DEFAULT ACL"].includes(entry.kind)) tally.add(entry.kind, "restored");
+    else if (entry.kind === "TABLE DATA") {
+      const takes = entry.schema === "cron" ? facts.takesCronJobs : facts.takesSecrets;
+      tally.add(entry.kind, takes ? "restored" : "extension-missing", {
+        name,
+        reason: takes ? "" : "the target lacks the extension",
+      });
+    }
+  }
+}

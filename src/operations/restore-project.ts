@@ -1,0 +1,203 @@
+/** Performs a planned restore into a Supabase project: one transaction, proven before it is committed. */
+import { z } from "zod";
+import { asLifeboatError, LifeboatError } from "../errors.ts";
+import { openClient, type Sql } from "../postgres/client.ts";
+import type { Connection } from "../postgres/connection.ts";
+import { advanceSequences } from "../postgres/restore-sequences.ts";
+import { parseGlobals } from "../postgres/restore-globals.ts";
+import { readPart } from "../postgres/restore-stream.ts";
+import { type ContentsFile, databaseOf } from "../snapshot/contents.ts";
+import { roleVerifier, vaultSecret } from "../snapshot/supabase-contents.ts";
+import type { RunElevated } from "../supabase/elevated.ts";
+import type { ProjectMode } from "../supabase/project-mode.ts";
+import { type ProjectFacts, readProjectFacts } from "../supabase/project-facts.ts";
+import { type ProjectReport, ProjectTally, unfinishedFindings } from "../supabase/project-report.ts";
+import type { RoleSource } from "../supabase/project-roles.ts";
+import { restoreCronJobs, type SecretId } from "../supabase/services.ts";
+import type { Clock } from "../system/clock.ts";
+import type { Logger } from "../system/logger.ts";
+import type { Finding } from "../verification/findings.ts";
+import { loadProject, type ProjectLoad } from "./load-project.ts";
+import type { RestorePlan } from "./plan-database-restore.ts";
+import type { ArchiveReading, ProjectArchive } from "./project-archive.ts";
+import { proveProject } from "./prove-project.ts";
+
+export interface ProjectMeans extends ArchiveReading {
+  readonly target: Connection;
+  readonly facts: ProjectFacts;
+  readonly archive: ProjectArchive;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly runElevated: RunElevated;
+}
+
+export interface RestoredProject {
+  readonly report: ProjectReport;
+  readonly secretIds: readonly SecretId[];
+  readonly rolesCreated: readonly string[];
+  readonly findings: readonly Finding[];
+  readonly seconds: Readonly<Record<string, number>>;
+}
+
+/** Throws with the project unchanged, or `restore-state-unknown` where the connection broke during COMMIT. */
+export async function restoreProject(plan: RestorePlan, means: ProjectMeans): Promise<RestoredProject> {
+  if (plan.mode.kind !== "supabase") throw new LifeboatError("unexpected", "This plan is of another kind.");
+  const { clock, logger, target, facts, archive, runElevated } = means;
+  const backup = databaseOf(means.contents);
+  const started = clock.elapsedMs();
+  const load = {
+    ...means,
+    mode: plan.mode,
+    database: target.database,
+    roles: await readRoleSource(means),
+    secrets: await readSecrets(means),
+    tally: new ProjectTally(),
+  };
+  const sql = await openClient(target);
+  try {
+    await begin(sql);
+    await requireUnchanged(sql, facts);
+    const runner = { sql, targetMajor: Number.parseInt(plan.target.serverVersion, 10), runElevated };
+    const loading: ProjectLoad = { ...load, archive, runner };
+    const loaded = await loadProject(sql, loading);
+    logger.info("Everything is loaded; it is compared with the backup before it is committed.");
+    const loadedMs = clock.elapsedMs();
+    const findings = await proveProject(sql, loading);
+    await restoreCronJobs(sql, backup.supabase?.cronJobs ?? [], cronChoice(plan.mode, facts), load.tally);
+    await sql.query("notify pgrst, 'reload schema'");
+    // Last, because no rollback takes a sequence's value back.
+    await advanceSequences(
+      sql,
+      backup.sequences.filter(({ schema }) => schema === "auth"),
+    );
+    await commit(sql);
+    const report = load.tally.report();
+    return {
+      report,
+      secretIds: loaded.secretIds,
+      rolesCreated: loaded.rolesCreated,
+      findings: [...loaded.findings, ...findings, ...unfinishedFindings(report), ...storageFinding(means)],
+      seconds: { load: (loadedMs - started) / 1000, verify: (clock.elapsedMs() - loadedMs) / 1000 },
+    };
+  } catch (error) {
+    // Ending the session rolls back as well, should this not arrive.
+    await sql.query("rollback").catch(() => {});
+    throw asProjectError(error);
+  } finally {
+    await sql.end().catch(() => {});
+  }
+}
+
+function cronChoice({ cronJobs }: ProjectMode, { takesCronJobs }: ProjectFacts) {
+  return { asBackedUp: cronJobs === "as-backed-up", present: takesCronJobs };
+}
+
+async function begin(sql: Sql): Promise<void> {
+  await sql.query(
+    "set tcp_keepalives_idle = 30; set tcp_keepalives_interval = 10; set tcp_keepalives_count = 3; " +
+      "set default_transaction_read_only = off",
+  );
+  // As pg_restore does: bodies are checked when they run, and nothing is found by a search path.
+  await sql.query(
+    "begin read write; set local check_function_bodies = off; set local client_min_messages = warning; " +
+      "set local lock_timeout = '60s'; set local default_tablespace = ''",
+  );
+  const { rows } = await sql.query<{ locked: string }>(
+    "select pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended('lifeboat restore project', 0)) as locked",
+  );
+  if (rows[0]?.locked !== "t") {
+    throw new LifeboatError("restore-running", "Another restore into this project is at work.");
+  }
+}
+
+/** Between the plan and now, nobody may have put anything there, or taken it away. */
+async function requireUnchanged(sql: Sql, planned: ProjectFacts): Promise<void> {
+  const now = await readProjectFacts(sql);
+  if (JSON.stringify(now.content) === JSON.stringify(planned.content)) return;
+  throw new LifeboatError("plan-outdated", "What is in the project changed after the plan was made.");
+}
+
+async function commit(sql: Sql): Promise<void> {
+  try {
+    const { command } = await sql.query("commit");
+    if (command !== "COMMIT") {
+      throw new LifeboatError("project-refused", "The server rolled the transaction back.");
+    }
+  } catch (cause) {
+    const { code } = cause as { code?: unknown };
+    if (cause instanceof LifeboatError || (isSqlState(code) && code !== "57P01")) throw cause;
+    throw new LifeboatError(
+      "restore-state-unknown",
+      "The connection broke during COMMIT: either everything is restored or nothing is.",
+      {
+        hint: "Look at the project; running again is safe either way: it refuses a project that is filled.",
+        cause,
+      },
+    );
+  }
+}
+
+function isSqlState(code: unknown): boolean {
+  return typeof code === "string" && /^[0-9A-Z]{5}$/.test(code);
+}
+
+function asProjectError(error: unknown): LifeboatError {
+  const { code, message } = error as { code?: unknown; message: string };
+  if (error instanceof LifeboatError || !isSqlState(code)) return asLifeboatError(error);
+  return new LifeboatError("project-refused", `The target refused the restore: ${message}.`, {
+    publicSentence: `The target refused the restore (SQLSTATE ${String(code)}).`,
+    cause: error,
+  });
+}
+
+const maxSmallPart = 64 * 1024 * 1024;
+
+async function readRoleSource({ contents, source, tools }: ArchiveReading): Promise<RoleSource> {
+  const text = await partText({ contents, source, tools }, "globals");
+  const lines = jsonLines(await partText({ contents, source, tools }, "role-verifiers"), roleVerifier);
+  return {
+    backup: databaseOf(contents),
+    globals: parseGlobals(text),
+    verifiers: new Map(lines.map(({ name, verifier }) => [name, verifier])),
+  };
+}
+
+async function readSecrets(reading: ArchiveReading) {
+  return jsonLines(await partText(reading, "vault"), vaultSecret);
+}
+
+async function partText(
+  { contents, source, tools }: ArchiveReading,
+  role: ContentsFile["role"],
+): Promise<string> {
+  const file = contents.files.find((candidate) => candidate.role === role);
+  if (file === undefined) return "";
+  return (await readPart({ source, name: file.name, zstd: tools.zstd }, maxSmallPart)).toString("utf8");
+}
+
+function jsonLines<T>(text: string, shape: z.ZodType<T>): readonly T[] {
+  const lines = text.split("\n").filter((line) => line !== "");
+  return lines.map((line) => {
+    const parsed = shape.safeParse(JSON.parse(line));
+    if (parsed.success) return parsed.data;
+    throw new LifeboatError("snapshot-damaged", "A sealed part has a line of unknown form.");
+  });
+}
+
+/** Rows without their bytes answer downloads with errors. */
+function storageFinding({ contents }: ArchiveReading): readonly Finding[] {
+  const objects = databaseOf(contents).tables.find(
+    ({ schema, name }) => schema === "storage" && name === "objects",
+  );
+  if ((objects?.rows ?? 0) === 0) return [];
+  const sentence = `${objects?.rows ?? 0} objects of buckets have their rows again, and not yet their bytes.`;
+  return [
+    {
+      level: "warning",
+      code: "bucket-bytes-missing",
+      sentence,
+      publicSentence: sentence,
+      remedy: "Run `lifeboat restore storage` (action `restore`, kind `storage`) into the same project.",
+    },
+  ];
+}

@@ -1,0 +1,155 @@
+/** Roles of a user's own, their memberships and settings: what the backup has and the project lacks. */
+import type { Sql } from "../postgres/client.ts";
+import { quoteIdentifier, quoteLiteral } from "../postgres/identifiers.ts";
+import { readTargetRoles } from "../postgres/missing-roles.ts";
+import type { GlobalRole, GlobalRoles } from "../postgres/restore-globals.ts";
+import { settingStatement } from "../postgres/restore-properties.ts";
+import type { DatabaseContents } from "../snapshot/contents.ts";
+import { attempt } from "./attempt.ts";
+import type { RunElevated } from "./elevated.ts";
+import { mayBeSetForPlatformRole } from "./managed.ts";
+import { isPlatformRole } from "./platform-roles.ts";
+import type { ProjectTally } from "./project-report.ts";
+
+export interface RoleSource {
+  readonly backup: DatabaseContents;
+  readonly globals: GlobalRoles;
+  /** SCRAM verifiers by role, where they are sealed in the backup. */
+  readonly verifiers: ReadonlyMap<string, string>;
+}
+
+export interface RoleRunner {
+  readonly sql: Sql;
+  readonly runElevated: RunElevated;
+}
+
+/** Names of the roles that were created. Existing ones keep their attributes. */
+export async function restoreRoles(
+  { sql, runElevated }: RoleRunner,
+  { backup, globals, verifiers }: RoleSource,
+  tally: ProjectTally,
+): Promise<readonly string[]> {
+  const here = await readTargetRoles(sql);
+  const created: string[] = [];
+  for (const { name } of backup.roles) {
+    if (isPlatformRole(name)) {
+      tally.add("roles", "kept", { name, reason: "the platform makes and keeps its own" });
+      continue;
+    }
+    if (here.has(name)) {
+      tally.add("roles", "kept", { name, reason: "exists; its attributes were not changed" });
+      continue;
+    }
+    const verifier = verifiers.get(name);
+    const global = globals.roles.get(name) ?? { attributes: new Map<string, boolean>() };
+    const weaker = await createRole({ sql, runElevated }, name, global, verifier);
+    created.push(name);
+    const canLogin = global.attributes.get("LOGIN") === true;
+    if (weaker !== undefined) {
+      tally.add("roles", "person", { name, reason: "created with fewer attributes", server: weaker });
+    } else if (canLogin && verifier === undefined) {
+      tally.add("roles", "person", { name, reason: "created without a password: the backup has none" });
+    } else tally.add("roles", "restored");
+  }
+  return created;
+}
+
+/** What stock PostgreSQL leaves to a superuser; supautils gives all but the first. */
+const strongWords = ["SUPERUSER", "REPLICATION", "BYPASSRLS"];
+
+async function createRole(
+  { sql, runElevated }: RoleRunner,
+  name: string,
+  { attributes, connectionLimit, validUntil }: GlobalRole,
+  verifier: string | undefined,
+): Promise<string | undefined> {
+  const on = [...attributes].filter(([, given]) => given).map(([word]) => word);
+  const options = [
+    ...(attributes.get("INHERIT") === false ? ["NOINHERIT"] : []),
+    ...(connectionLimit === undefined ? [] : [`CONNECTION LIMIT ${connectionLimit}`]),
+    ...(verifier === undefined ? [] : [`PASSWORD ${quoteLiteral(verifier)}`]),
+    ...(validUntil === undefined ? [] : [`VALID UNTIL ${quoteLiteral(validUntil)}`]),
+  ];
+  const statement = (words: readonly string[]): string =>
+    ["create role", quoteIdentifier(name), ...words, ...options].join(" ");
+  if (!on.some((word) => strongWords.includes(word))) {
+    await sql.query(statement(on));
+    return undefined;
+  }
+  const refusal = await attempt(sql, () =>
+    runElevated(sql, statement(on.filter((word) => word !== "SUPERUSER"))),
+  );
+  if (refusal === undefined) return on.includes("SUPERUSER") ? "nobody may be a superuser here" : undefined;
+  await sql.query(statement(on.filter((word) => !strongWords.includes(word))));
+  return refusal;
+}
+
+export async function restoreMemberships(
+  { sql, runElevated }: RoleRunner,
+  { backup, globals }: RoleSource,
+  tally: ProjectTally,
+): Promise<void> {
+  const { rows } = await sql.query<{ role: string; member: string; admin: string }>(
+    `select r.rolname as role, m.rolname as member, pg_catalog.bool_or(a.admin_option) as admin
+       from pg_catalog.pg_auth_members a join pg_catalog.pg_roles r on r.oid = a.roleid
+       join pg_catalog.pg_roles m on m.oid = a.member group by 1, 2`,
+  );
+  const wanted =
+    backup.supabase?.memberships ??
+    globals.memberships.map(({ role, member, adminOption }) => ({ role, member, admin: adminOption }));
+  for (const { role, member, admin } of wanted) {
+    const name = `${role} to ${member}`;
+    const here = rows.find((row) => row.role === role && row.member === member);
+    if (isPlatformRole(role) && isPlatformRole(member)) {
+      tally.add("memberships", "kept", { name, reason: "the platform makes and keeps its own" });
+    } else if (here !== undefined && (!admin || here.admin === "t")) {
+      tally.add("memberships", "kept", { name, reason: "exists" });
+    } else {
+      const option = admin ? " with admin option" : "";
+      const statement = `grant ${quoteIdentifier(role)} to ${quoteIdentifier(member)}${option}`;
+      let server = await attempt(sql, () => sql.query(statement));
+      // A role that supautils made in a superuser's name.
+      if (server !== undefined) server = await attempt(sql, () => runElevated(sql, statement));
+      if (server === undefined) tally.add("memberships", "restored");
+      else tally.add("memberships", "person", { name, reason: "the target refused it", server });
+    }
+  }
+}
+
+/** Settings of roles and of the database; a value may be a secret, so only the setting's name is ever told. */
+export async function restoreSettings(
+  sql: Sql,
+  database: string,
+  backup: DatabaseContents,
+  tally: ProjectTally,
+): Promise<void> {
+  const { rows } = await sql.query<{ role: string; setting: string; own: string }>(
+    `select coalesce(r.rolname, '') as role, c.setting, s.setdatabase <> 0 as own
+       from pg_catalog.pg_db_role_setting s cross join unnest(s.setconfig) c(setting)
+       left join pg_catalog.pg_roles r on r.oid = s.setrole left join pg_catalog.pg_database d on d.oid = s.setdatabase
+      where s.setdatabase = 0 or d.datname = pg_catalog.current_database()`,
+  );
+  const roles = new Set((await readTargetRoles(sql)).keys());
+  const wanted = [
+    ...(backup.supabase?.roleSettings ?? []).map((setting) => ({ ...setting, own: false })),
+    ...backup.properties.settings.map((setting) => ({ ...setting, own: true })),
+  ];
+  for (const { role, setting, own } of wanted) {
+    const kind = own ? "database settings" : "role settings";
+    const name = `${setting.slice(0, setting.indexOf("="))}${role === "" ? "" : ` of ${role}`}`;
+    const same = rows.some(
+      (row) => row.role === role && row.setting === setting && (row.own === "t") === own,
+    );
+    if (same) tally.add(kind, "kept", { name, reason: "set already" });
+    else if (role !== "" && isPlatformRole(role) && !own && !mayBeSetForPlatformRole(setting)) {
+      tally.add(kind, "kept", { name, reason: "the platform sets it for its own role" });
+    } else if (role !== "" && !roles.has(role)) {
+      tally.add(kind, "person", { name, reason: "the role does not exist here" });
+    } else {
+      const statement = settingStatement(own ? database : undefined, role, setting);
+      const refused = await attempt(sql, () => sql.query(statement));
+      if (refused === undefined) tally.add(kind, "restored");
+      else tally.add(kind, "person", { name, reason: "the target does not let this role set it" });
+    }
+  }
+}

@@ -1,0 +1,228 @@
+/** Restores into projects that are not what the backup's was. A superuser stands in for supautils (not tested on the platform). */
+import { afterAll, expect, test } from "vitest";
+import { silentLogger } from "../../../src/system/logger.ts";
+import {
+  type SupabaseCluster,
+  supabaseCluster,
+  type SupabaseOptions,
+} from "../../support/supabase/cluster.ts";
+import { backUp, newSafe } from "../backup/backing-up.ts";
+import { rightsMatrix, rowsOf, schemaOf, usersSchemaOf } from "./independent-comparison.ts";
+import { asSuperuser, connectionOf, dumped, restoreInto, targetCluster } from "./restoring-projects.ts";
+
+const safe = await newSafe();
+const clusters: SupabaseCluster[] = [];
+
+afterAll(async () => {
+  for (const cluster of clusters) await cluster.stop();
+  await safe[Symbol.asyncDispose]();
+});
+
+async function filled(
+  options: SupabaseOptions,
+  more = "",
+): Promise<{ cluster: SupabaseCluster; id: string }> {
+  const cluster = await supabaseCluster(options);
+  clusters.push(cluster);
+  await cluster.fillProject();
+  if (more !== "") await cluster.asAdmin(more);
+  const { snapshot } = await backUp(safe, connectionOf(cluster));
+  return { cluster, id: snapshot.id };
+}
+
+async function empty(options: SupabaseOptions): Promise<SupabaseCluster> {
+  const cluster = await targetCluster(options);
+  clusters.push(cluster);
+  return cluster;
+}
+
+const limit = { timeout: 240_000 };
+
+test(
+  "a restore whose connection dies, early or at the last moment, leaves nothing; the next one is whole",
+  limit,
+  async () => {
+    const { cluster: source, id } = await filled({ major: 15 });
+    const target = await empty({ major: 15 });
+    const before = await dumped(target, 15);
+    const roles = await target.asAdmin("select rolname from pg_roles order by 1");
+    const die = (): Promise<unknown> =>
+      target.asAdmin(
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'lifeboat'",
+      );
+
+    let elevated = 0;
+    const early = restoreInto(
+      target,
+      safe,
+      id,
+      {},
+      {
+        runElevated: async (sql, statement) => {
+          elevated += 1;
+          if (elevated === 3) await die();
+          await asSuperuser(sql, statement);
+        },
+      },
+    );
+    await expect(early).rejects.toMatchObject({ outcome: "unchanged" });
+    expect(await dumped(target, 15)).toBe(before);
+
+    // A logger does not wait; what dies is the session that goes on to compare.
+    let dying: Promise<unknown> | undefined;
+    const late = restoreInto(
+      target,
+      safe,
+      id,
+      {},
+      {
+        logger: {
+          ...silentLogger,
+          info: (text: string) => {
+            if (text.startsWith("Everything is loaded")) dying = die();
+          },
+        },
+      },
+    );
+    await expect(late).rejects.toMatchObject({ outcome: "unchanged" });
+    await dying;
+    expect(await dumped(target, 15)).toBe(before);
+    expect(await target.asAdmin("select rolname from pg_roles order by 1")).toEqual(roles);
+
+    await restoreInto(target, safe, id);
+    expect(await schemaOf(target, 15)).toBe(await schemaOf(source, 15));
+    expect(await rowsOf(target, 15)).toBe(await rowsOf(source, 15));
+  },
+);
+
+test(
+  "a target with newer auth takes an older project's people; vectors on both sides are left alone",
+  limit,
+  async () => {
+    const { cluster: source, id } = await filled({ major: 15, withVectors: true });
+    const target = await empty({ major: 15, withVectors: true, newerAuth: true });
+    const { restored } = await restoreInto(target, safe, id);
+    const people =
+      "select id, email, encrypted_password, raw_user_meta_data, phone, created_at from auth.users order by id";
+    expect(await target.asAdmin(people)).toEqual(await source.asAdmin(people));
+    expect(await usersSchemaOf(target, 15)).toBe(await usersSchemaOf(source, 15));
+    expect(restored?.findings.filter(({ level }) => level === "error")).toEqual([]);
+  },
+);
+
+test(
+  "an older target takes a newer project whose new columns are empty, and refuses one with values before anything changes",
+  limit,
+  async () => {
+    const { cluster: source, id } = await filled({ major: 15, newerAuth: true });
+    const target = await empty({ major: 15 });
+    const before = await dumped(target, 15);
+    await source.asAdmin(
+      "update auth.users set last_password_change_at = now() where id = (select min(id::text)::uuid from auth.users)",
+    );
+    const { snapshot } = await backUp(safe, connectionOf(source));
+    await expect(restoreInto(target, safe, snapshot.id)).rejects.toMatchObject({
+      code: "restore-impossible",
+      message: expect.stringContaining(
+        "the target's auth.users lacks last_password_change_at, where the backup has values",
+      ) as string,
+    });
+    expect(await dumped(target, 15)).toBe(before);
+    await restoreInto(target, safe, id);
+    expect(await target.asAdmin("select count(*) from auth.users")).toEqual([{ count: "200" }]);
+  },
+);
+
+test(
+  "an extension that the target lacks is skipped with what stands on it, and listed; the rest is whole",
+  limit,
+  async () => {
+    const { cluster: source, id } = await filled(
+      { major: 17 },
+      `create schema nasty_extension;
+     create extension lifeboat_nasty schema nasty_extension;
+     create view public.stands_on_it as select name from nasty_extension.settings;
+     create table public.stands_alone (id integer primary key);
+     insert into public.stands_alone values (1), (2)`,
+    );
+    expect(
+      await source.asAdmin("select extname from pg_extension where extname = 'lifeboat_nasty'"),
+    ).toHaveLength(1);
+    const target = await empty({ major: 15 });
+    const { restored, plan } = await restoreInto(target, safe, id);
+    expect(restored?.project?.lines.find(({ kind }) => kind === "EXTENSION")).toMatchObject({
+      extensionMissing: 1,
+    });
+    expect(restored?.project?.lines.find(({ kind }) => kind === "VIEW")).toMatchObject({
+      extensionMissing: 1,
+    });
+    expect(plan.cannotRestore).toContain("EXTENSION: 1 (the target lacks the extension).");
+    expect(await target.asAdmin("select to_regclass('public.stands_on_it') as there")).toEqual([
+      { there: null },
+    ]);
+    expect(await target.asAdmin("select count(*) from public.stands_alone")).toEqual([{ count: "2" }]);
+  },
+);
+
+test.each([
+  ["the same extensions", ["vault", "cron", "net", "graphql"], []],
+  ["neither pg_cron nor pg_graphql", ["vault", "net"], ["pg_cron", "pg_graphql"]],
+] as const)("real extensions, into a project with %s", limit, async (_, imitate, missing) => {
+  const { cluster: source, id } = await filled({ major: 15, asExtensions: true });
+  const target = await empty({ major: 15, asExtensions: true, imitate });
+  const { restored, plan } = await restoreInto(target, safe, id);
+  expect(restored?.findings.filter(({ level }) => level === "error")).toEqual([]);
+  expect(plan.skippedExtensions).toEqual(missing);
+  expect(await rowsOf(target, 15)).toBe(await rowsOf(source, 15));
+  const withoutMissing = (text: string): string =>
+    text
+      .split("\n")
+      .filter((line) => !/\b(?:pg_)?(?:cron|graphql|graphql_public)\b/.test(line))
+      .join("\n");
+  expect(withoutMissing(await usersSchemaOf(target, 15))).toBe(
+    withoutMissing(await usersSchemaOf(source, 15)),
+  );
+  const jobs = restored?.project?.lines.find(({ kind }) => kind === "cron jobs");
+  expect(jobs).toMatchObject(missing.length === 0 ? { restored: 3 } : { extensionMissing: 3 });
+});
+
+test(
+  "rows whose partner is missing come back all the same: the foreign key is named, and left unvalidated",
+  limit,
+  async () => {
+    const { cluster: source, id } = await filled(
+      { major: 15 },
+      `set session_replication_role = replica;
+     delete from auth.users where email = 'person7@example.org'; delete from storage.buckets where id = 'papers'`,
+    );
+    const target = await empty({ major: 15 });
+    const { restored } = await restoreInto(target, safe, id);
+    const orphans = restored?.findings.filter(({ code }) => code === "foreign-key-orphans") ?? [];
+    expect(orphans.map(({ level }) => level)).toEqual(orphans.map(() => "error"));
+    expect(orphans.map(({ sentence }) => sentence)).toEqual(
+      ["profiles_id_fkey", "todos_owner_fkey", "identities_user_id_fkey", "objects_bucket_id_fkey"].map(
+        (name) => expect.stringContaining(name) as string,
+      ),
+    );
+    expect(orphans.map(({ publicSentence }) => publicSentence).join()).not.toMatch(
+      /profiles|todos|identities/,
+    );
+    expect(await rowsOf(target, 15)).toBe(await rowsOf(source, 15));
+  },
+);
+
+test.each([
+  ["classic", "2026"],
+  ["2026", "classic"],
+] as const)(
+  "from a %s project into a %s one, anon and authenticated may do exactly what they could",
+  limit,
+  async (from, into) => {
+    const { cluster: source, id } = await filled({ major: 15, era: from });
+    const target = await empty({ major: 15, era: into });
+    const { restored } = await restoreInto(target, safe, id);
+    expect(await rightsMatrix(target)).toEqual(await rightsMatrix(source));
+    expect(await schemaOf(target, 15)).toBe(await schemaOf(source, 15));
+    expect(restored?.findings.filter(({ code }) => code === "rights-differ")).toEqual([]);
+  },
+);

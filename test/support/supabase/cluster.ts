@@ -1,0 +1,180 @@
+/**
+ * A Supabase-shaped cluster on a stock server: fixtures/supabase/*.sql. Its superuser is supabase_admin; postgres is
+ * none. What only supautils allows postgres on the platform, supabase_admin does here.
+ */
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import pg from "pg";
+import { quoteIdentifier, quoteLiteral } from "../../../src/postgres/identifiers.ts";
+import { type Row, startServer, type TestServer } from "../servers.ts";
+import { serverWithExtensions, type TestExtension } from "./with-extensions.ts";
+
+export interface SupabaseOptions {
+  readonly major: 15 | 17;
+  /** Default privileges: `classic` grants postgres' new tables in public to the API roles, `2026` does not. */
+  readonly era?: "classic" | "2026";
+  /** Tables storage.buckets_vectors and storage.vector_indexes, which postgres may only read. */
+  readonly withVectors?: boolean;
+  /** Auth of a later release: more columns and a table. */
+  readonly newerAuth?: boolean;
+  /** Default: all. They are imitated by plain schemas; vault and cron have their exact rights. */
+  readonly imitate?: readonly Imitated[];
+  /** Those of `imitate` are real extensions, which stock servers do not have. Default: plain schemas. */
+  readonly asExtensions?: boolean;
+  /** Server settings. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+export const imitated = ["vault", "cron", "net", "graphql"] as const;
+export type Imitated = (typeof imitated)[number];
+
+export interface SupabaseCluster {
+  readonly server: TestServer;
+  /** URL over TCP on 127.0.0.1 of `postgres`, who is no superuser; or of supabase_admin. */
+  url(database?: string, role?: "postgres" | "supabase_admin"): string;
+  /** Runs statements as postgres over the socket; rows of the last one. */
+  asPostgres(text: string, database?: string): Promise<Row[]>;
+  /** Runs statements as supabase_admin, the superuser. */
+  asAdmin(text: string, database?: string): Promise<Row[]>;
+  /** Another database shaped by the platform, owned by postgres, without a project. */
+  createPlatform(database: string): Promise<void>;
+  /** Fills a database (default `postgres`) with a user's project. The project's roles are the cluster's: once only. */
+  fillProject(database?: string): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Starts the server and shapes its database `postgres`. */
+export async function supabaseCluster(options: SupabaseOptions): Promise<SupabaseCluster> {
+  const created = options.imitate ?? imitated;
+  const programs =
+    options.asExtensions === true
+      ? await serverWithExtensions(options.major, await Promise.all(created.map(extensionOf)))
+      : undefined;
+  const server = await startServer(options.major, {
+    superuser: "supabase_admin",
+    ...(programs === undefined ? {} : { binDir: programs.binDir }),
+    ...(options.settings === undefined ? {} : { settings: options.settings }),
+  });
+  const asAdmin = (text: string, database = "postgres"): Promise<Row[]> => server.sql(database, text);
+  const asPostgres = (text: string, database = "postgres"): Promise<Row[]> => query(server, database, text);
+  const stop = async (): Promise<void> => {
+    await server.stop();
+    if (programs !== undefined) await rm(programs.folder, { recursive: true });
+  };
+  const shape = async (database: string): Promise<void> => {
+    await run(asAdmin, "platform", database);
+    for (const name of created) {
+      if (programs === undefined || name === "vault") await asAdmin(`create schema ${name}`, database);
+      if (programs === undefined) await run(asAdmin, name, database);
+      else await asAdmin(`create extension ${extensions[name].name}`, database);
+      await run(asAdmin, `${name}-grants`, database);
+    }
+    if (created.includes("net")) await run(asAdmin, "functions", database);
+    if (options.withVectors === true) await run(asAdmin, "vectors", database);
+    if (options.newerAuth === true) await run(asAdmin, "newer-auth", database);
+    if (options.era === "2026") await run(asAdmin, "era-2026", database);
+  };
+  try {
+    await run(asAdmin, "roles", "postgres");
+    await asAdmin(
+      `alter role postgres password ${quoteLiteral(server.password)}; alter database postgres owner to postgres`,
+    );
+    await shape("postgres");
+  } catch (cause) {
+    await stop();
+    throw cause;
+  }
+  return {
+    server,
+    url: (database = "postgres", role = "postgres") =>
+      server.url(database).replace(`//${server.superuser}:`, `//${role}:`),
+    asPostgres,
+    asAdmin,
+    async createPlatform(database) {
+      await server.createDatabase(database, { owner: "postgres" });
+      await shape(database);
+    },
+    async fillProject(database = "postgres") {
+      if (!created.includes("net")) throw new Error("The project has a webhook: imitate net as well.");
+      await run(asAdmin, "project-before", database);
+      await run(asPostgres, "project", database);
+      if (created.includes("vault")) await run(asPostgres, "project-vault", database);
+      if (created.includes("cron")) await run(asPostgres, "project-cron", database);
+      await run(asAdmin, "project-after", database);
+    },
+    stop,
+  };
+}
+
+/** The fixture's passwords of roles that may log in. */
+export const projectPasswords = {
+  app_reader: `reader's "pass" word`,
+  app_writer: "writer",
+  app_robot: "a robot's passphrase",
+} as const;
+
+/** Their true names, where their objects go, and whose rows a dump has. */
+const extensions: Readonly<
+  Record<Imitated, Omit<TestExtension, "sql"> & { readonly before: string; readonly after: string }>
+> = {
+  vault: {
+    name: "supabase_vault",
+    control: "schema = vault",
+    before: "",
+    after: "select pg_catalog.pg_extension_config_dump('vault.secrets', '');",
+  },
+  cron: {
+    name: "pg_cron",
+    control: "schema = pg_catalog",
+    before: "create schema cron;",
+    after: `select pg_catalog.pg_extension_config_dump('cron.job', '');
+      select pg_catalog.pg_extension_config_dump('cron.jobid_seq', '');`,
+  },
+  net: { name: "pg_net", control: "schema = extensions", before: "create schema net;", after: "" },
+  graphql: { name: "pg_graphql", control: "schema = graphql", before: "", after: "" },
+};
+
+async function extensionOf(name: Imitated): Promise<TestExtension> {
+  const { before, after, ...named } = extensions[name];
+  return {
+    ...named,
+    sql: `${before}
+${await fixture(name)}
+${after}
+`,
+  };
+}
+
+function fixture(name: string): Promise<string> {
+  return readFile(join(import.meta.dirname, "../../fixtures/supabase", `${name}.sql`), "utf8");
+}
+
+type Runner = (text: string, database: string) => Promise<unknown>;
+
+async function run(runner: Runner, name: string, database: string): Promise<void> {
+  const text = await fixture(name);
+  try {
+    await runner(text.replaceAll(" database postgres ", ` database ${quoteIdentifier(database)} `), database);
+  } catch (cause) {
+    throw new Error(`${name}.sql failed: ${String(cause)}`, { cause });
+  }
+}
+
+async function query(server: TestServer, database: string, text: string): Promise<Row[]> {
+  const client = new pg.Client({
+    host: server.socketDir,
+    port: server.port,
+    user: "postgres",
+    database,
+    types: { getTypeParser: () => (value: string) => value } as unknown as pg.CustomTypesConfig,
+  });
+  client.on("error", () => {});
+  await client.connect();
+  try {
+    const result: pg.QueryResult<Row> | pg.QueryResult<Row>[] = await client.query<Row>(text);
+    const last = Array.isArray(result) ? (result as pg.QueryResult<Row>[]).at(-1) : result;
+    return last?.rows ?? [];
+  } finally {
+    await client.end();
+  }
+}
