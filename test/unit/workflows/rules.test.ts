@@ -151,8 +151,9 @@ describe.each(all)("%s", (path) => {
       const { contents } = permissions as Readonly<Record<string, string>>;
       const acts = steps.filter(
         ({ uses: action = "", with: given }) =>
-          /actions\/(?:[a-z]+-backup|verify|prune|restore|rotate-keys)(?:@v1)?$/.test(action) &&
-          given?.["dry-run"] !== "true",
+          /actions\/(?:[a-z]+-backup|verify|prune|restore|rotate-keys|drill)(?:@v1)?$/.test(action) &&
+          given?.["dry-run"] !== "true" &&
+          given?.["kind"] !== "due",
       );
       for (const { with: given } of acts) {
         expect(given?.["ledger"], name).toMatch(/^(?:\$\{\{ inputs\.ledger \|\| 'branch' \}\}|branch)$/);
