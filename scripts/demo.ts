@@ -1,7 +1,7 @@
 /**
- * `npm run demo`: a database and the files in its buckets are backed up, verified, lost and restored, and comparisons of
- * our own say whether they are the same. Everything happens in a temporary folder, a PostgreSQL server and a Storage API
- * of its own; nothing stays behind.
+ * `npm run demo`: a database and the files in its buckets are backed up, verified, lost and restored, a Supabase project
+ * is restored into a new one, and comparisons of our own say whether they are the same. Everything happens in a temporary
+ * folder, in PostgreSQL servers and a Storage API of its own; nothing stays behind.
  */
 import { existsSync, readdirSync } from "node:fs";
 import { mkdir, mkdtemp, realpath, rm } from "node:fs/promises";
@@ -10,11 +10,13 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type pg from "pg";
 import { startThrowawayServer } from "../src/postgres/throwaway-server.ts";
+import type { ReportLine } from "../src/supabase/project-report.ts";
 import { systemClock } from "../src/system/clock.ts";
 import { runTool } from "../src/system/process.ts";
 import { type Buckets, startBuckets } from "./demo-buckets.ts";
 import { differences, type Fingerprint, fingerprint, totalRows } from "./demo-comparison.ts";
 import { findLifeboat, type Lifeboat } from "./demo-lifeboat.ts";
+import { createProjects, fullProject, newProject, ownTables, visitorsRights } from "./demo-project.ts";
 import { createShop, withClient } from "./demo-shop.ts";
 
 const database = "shop";
@@ -104,7 +106,9 @@ async function demonstrate(): Promise<void> {
   if (different.length > 0) throw new Error(`these are not as they were: ${different.join(", ")}.`);
   say(`\nAll ${totalRows(after)} rows are back, and everything around them. Time to recover: ${recovery}.`);
 
-  await demonstrateBuckets(lifeboat, { store, identity, recipients });
+  const safe = { store, identity, recipients };
+  await demonstrateBuckets(lifeboat, safe);
+  await demonstrateProject(lifeboat, safe, { major, binDir });
 }
 
 interface Safe {
@@ -161,6 +165,61 @@ async function compareBuckets(
   const different = names.filter((name) => before.get(name) !== after.get(name));
   if (different.length > 0) throw new Error(`these are not as they were: ${different.join(", ")}.`);
   if ((await buckets.settings()) !== settings) throw new Error("the buckets' settings are not as they were.");
+}
+
+/** On a stock server: what only Supabase's supautils would let `postgres` do is listed in the report. */
+async function demonstrateProject(
+  lifeboat: Lifeboat,
+  { store, identity, recipients }: Safe,
+  programs: { readonly major: number; readonly binDir: string },
+): Promise<void> {
+  step("Shape a server like Supabase's, with a full project and a new one");
+  const logger = { info: say, warning: say, debug: () => {} };
+  const place = { folder: tmpdir(), clock: systemClock, logger };
+  await using server = await startThrowawayServer({ ...programs, ...place });
+  await untilStopped(createProjects(server));
+  const { host, port } = server.connection;
+  const wayTo = (name: string) => ({ host, port, user: "postgres", database: name });
+  const urlOf = (name: string) =>
+    `postgresql://postgres@/${name}?host=${encodeURIComponent(host)}&port=${port}`;
+  const before = await untilStopped(fingerprint(wayTo(fullProject)));
+  const rights = await untilStopped(visitorsRights(wayTo(fullProject)));
+
+  step("Back the full project up as `postgres`, who is no superuser, and restore it into the new one");
+  const stored = ["--store", pathToFileURL(store).href, "--source", "project"];
+  const common = [...stored, "--postgres-bin", programs.binDir];
+  const [from, to] = [{ PROJECT_URL: urlOf(fullProject) }, { PROJECT_URL: urlOf(newProject) }];
+  const source = ["--database-url", "env:PROJECT_URL"];
+  await lifeboat.run(["backup", "database", ...common, ...source, "--vault", ...recipients], from);
+  const restoreMs = performance.now();
+  // A project is known by its database's name, `postgres`, which only one of two in the same cluster can have.
+  const target = [
+    "--target-url",
+    "env:PROJECT_URL",
+    "--target-kind",
+    "supabase",
+    "--identity-file",
+    identity,
+  ];
+  const { restored } = (await lifeboat.run(["restore", "database", ...common, ...target], to)) as {
+    restored: { project: { lines: readonly ReportLine[] } };
+  };
+  const recovery = seconds(restoreMs);
+
+  step("Compare the projects, and what visitors may do there");
+  const after = await untilStopped(fingerprint(wayTo(newProject)));
+  const own = ownTables(before);
+  const different = own.filter((name) => before.tables.get(name)?.md5 !== after.tables.get(name)?.md5);
+  if (different.length > 0) throw new Error(`these are not as they were: ${different.join(", ")}.`);
+  const rightsNow = await untilStopped(visitorsRights(wayTo(newProject)));
+  if (rights.join() !== rightsNow.join()) throw new Error("visitors' rights are not as they were.");
+  const total = (of: "inBackup" | "restored" | "kept" | "needsPerson"): number =>
+    restored.project.lines.reduce((sum, line) => sum + line[of], 0);
+  say(
+    `${own.length} tables and ${rights.length} rights of anon and authenticated are the same. Of ${total("inBackup")} objects ` +
+      `${total("restored")} are restored, ${total("kept")} are as the platform made them, ${total("needsPerson")} need a ` +
+      `person (here mostly what only supautils allows). Time to recover: ${recovery}.`,
+  );
 }
 
 /** A Ctrl-C must not wait for a long query: the server goes away under it. */

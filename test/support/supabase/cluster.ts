@@ -2,11 +2,11 @@
  * A Supabase-shaped cluster on a stock server: fixtures/supabase/*.sql. Its superuser is supabase_admin; postgres is
  * none. What only supautils allows postgres on the platform, supabase_admin does here.
  */
-import { readFile, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { rm } from "node:fs/promises";
 import pg from "pg";
-import { quoteIdentifier, quoteLiteral } from "../../../src/postgres/identifiers.ts";
+import { quoteLiteral } from "../../../src/postgres/identifiers.ts";
 import { type Row, startServer, type TestServer } from "../servers.ts";
+import { fillProject, fixture, type Imitated, imitated, runFixture, shapePlatform } from "./fixture.ts";
 import { serverWithExtensions, type TestExtension } from "./with-extensions.ts";
 
 export interface SupabaseOptions {
@@ -24,9 +24,6 @@ export interface SupabaseOptions {
   /** Server settings. */
   readonly settings?: Readonly<Record<string, string>>;
 }
-
-export const imitated = ["vault", "cron", "net", "graphql"] as const;
-export type Imitated = (typeof imitated)[number];
 
 export interface SupabaseCluster {
   readonly server: TestServer;
@@ -62,20 +59,14 @@ export async function supabaseCluster(options: SupabaseOptions): Promise<Supabas
     if (programs !== undefined) await rm(programs.folder, { recursive: true });
   };
   const shape = async (database: string): Promise<void> => {
-    await run(asAdmin, "platform", database);
-    for (const name of created) {
-      if (programs === undefined || name === "vault") await asAdmin(`create schema ${name}`, database);
-      if (programs === undefined) await run(asAdmin, name, database);
-      else await asAdmin(`create extension ${extensions[name].name}`, database);
-      await run(asAdmin, `${name}-grants`, database);
-    }
-    if (created.includes("net")) await run(asAdmin, "functions", database);
-    if (options.withVectors === true) await run(asAdmin, "vectors", database);
-    if (options.newerAuth === true) await run(asAdmin, "newer-auth", database);
-    if (options.era === "2026") await run(asAdmin, "era-2026", database);
+    const extensionName = programs === undefined ? undefined : (name: Imitated) => extensions[name].name;
+    await shapePlatform(asAdmin, database, created, extensionName);
+    if (options.withVectors === true) await runFixture(asAdmin, "vectors", database);
+    if (options.newerAuth === true) await runFixture(asAdmin, "newer-auth", database);
+    if (options.era === "2026") await runFixture(asAdmin, "era-2026", database);
   };
   try {
-    await run(asAdmin, "roles", "postgres");
+    await runFixture(asAdmin, "roles", "postgres");
     await asAdmin(
       `alter role postgres password ${quoteLiteral(server.password)}; alter database postgres owner to postgres`,
     );
@@ -94,14 +85,7 @@ export async function supabaseCluster(options: SupabaseOptions): Promise<Supabas
       await server.createDatabase(database, { owner: "postgres" });
       await shape(database);
     },
-    async fillProject(database = "postgres") {
-      if (!created.includes("net")) throw new Error("The project has a webhook: imitate net as well.");
-      await run(asAdmin, "project-before", database);
-      await run(asPostgres, "project", database);
-      if (created.includes("vault")) await run(asPostgres, "project-vault", database);
-      if (created.includes("cron")) await run(asPostgres, "project-cron", database);
-      await run(asAdmin, "project-after", database);
-    },
+    fillProject: (database = "postgres") => fillProject({ asAdmin, asPostgres }, database, created),
     stop,
   };
 }
@@ -143,21 +127,6 @@ ${await fixture(name)}
 ${after}
 `,
   };
-}
-
-function fixture(name: string): Promise<string> {
-  return readFile(join(import.meta.dirname, "../../fixtures/supabase", `${name}.sql`), "utf8");
-}
-
-type Runner = (text: string, database: string) => Promise<unknown>;
-
-async function run(runner: Runner, name: string, database: string): Promise<void> {
-  const text = await fixture(name);
-  try {
-    await runner(text.replaceAll(" database postgres ", ` database ${quoteIdentifier(database)} `), database);
-  } catch (cause) {
-    throw new Error(`${name}.sql failed: ${String(cause)}`, { cause });
-  }
 }
 
 async function query(server: TestServer, database: string, text: string): Promise<Row[]> {
