@@ -94,16 +94,21 @@ describe.skipIf(major === undefined)("what can be seen from outside", () => {
   });
 
   test.each(["directory", "artifacts"])("a backup into a store of kind %s shows nothing", async (kind) => {
-    const { end, seen } = await watchedStep("db-backup", {
-      "database-url": url("shop"),
-      recipients: keys.recipient,
-      store: stores()[kind]!,
-      jobs: "2",
-    });
-    expect(end.outputs).toMatchObject({ tables: "2", rows: String(rows + 1) });
-    // It was really looked at: the programs that had the plaintext in their hands, and the sealed files.
-    expect(seen.programs).toEqual(expect.arrayContaining(["pg_dump", "zstd"]));
-    expect(seen.filesRead).toBeGreaterThan(3);
+    // It was really looked at: the programs that had the plaintext in their hands, and the sealed files. They live for
+    // moments, which a busy machine can miss, so there are several chances to look.
+    const caught = new Set<string>();
+    for (let turn = 0; turn < 5 && !(caught.has("pg_dump") && caught.has("zstd")); turn += 1) {
+      const { end, seen } = await watchedStep("db-backup", {
+        "database-url": url("shop"),
+        recipients: keys.recipient,
+        store: stores()[kind]!,
+        jobs: "2",
+      });
+      expect(end.outputs).toMatchObject({ tables: "2", rows: String(rows + 1) });
+      expect(seen.filesRead).toBeGreaterThan(3);
+      for (const program of seen.programs) caught.add(program);
+    }
+    expect([...caught]).toEqual(expect.arrayContaining(["pg_dump", "zstd"]));
     const leaking = [...github.state.artifacts.values()].flatMap(({ name, bytes }) => [
       ...findIn(name, needles),
       ...findIn(bytes, needles),
