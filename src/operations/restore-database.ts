@@ -32,7 +32,11 @@ export interface RestoreReport {
   readonly keptDatabase?: string;
   readonly tables?: { readonly created: readonly string[]; readonly replaced: readonly string[] };
   /** Into a Supabase project: what became of everything in the backup. */
-  readonly project?: ProjectReport & { readonly secretIds: readonly SecretId[] };
+  readonly project?: ProjectReport & {
+    readonly secretIds: readonly SecretId[];
+    /** All of this with its names, for who holds the identity: where they may not be shown they must not get lost. */
+    readonly sealedReport?: string;
+  };
   /** What stood in the project before, verified and held. */
   readonly snapshotBefore?: { readonly source: string; readonly snapshot: string; readonly store: string };
   /** A verified copy that a killed run had left was used. */

@@ -20,6 +20,7 @@ import { restoreProject } from "./restore-project.ts";
 import type { RestoreSurroundings, SnapshotRestoreRequest } from "./snapshot-restore-request.ts";
 import { partSource } from "./sealed-files.ts";
 import { putBackCommand, snapshotBeforeRestore } from "./snapshot-before-restore.ts";
+import { sealRestoreReport } from "./seal-restore-report.ts";
 
 /** Whether this restore goes into a Supabase project; stated, or asked of the target. */
 export async function goesIntoProject(
@@ -92,6 +93,12 @@ export async function planIntoProject(
       await analyzeDatabase(target, 1).catch((cause: unknown) =>
         logger.warning(asLifeboatError(cause).message),
       );
+      const sealedReport = await sealRestoreReport({ ...report, secretIds }, wanted.identities).catch(
+        (cause: unknown) => {
+          logger.warning(asLifeboatError(cause).message);
+          return undefined;
+        },
+      );
       const hookFinding = await hooks.after("restored").then(() => undefined, afterFailed);
       return {
         outcome: "restored",
@@ -100,7 +107,7 @@ export async function planIntoProject(
         rolesCreated,
         resumed: false,
         seconds,
-        project: { ...report, secretIds },
+        project: { ...report, secretIds, ...(sealedReport === undefined ? {} : { sealedReport }) },
         ...(before === undefined ? {} : { snapshotBefore: before }),
       };
     } catch (thrown) {

@@ -78,11 +78,29 @@ function projectLines({ project, snapshotBefore }: RestoreReport, disclosure: Di
     ...(disclosure === "names" ? project.secretIds : []).map(
       ({ name, before, after }) => `- secret \`${name ?? ""}\`: id ${before} is now ${after}`,
     ),
+    ...sealedLines(disclosure === "names" ? undefined : project.sealedReport),
     ...(snapshotBefore === undefined
       ? []
       : [
           `What stood before is snapshot \`${snapshotBefore.snapshot}\` of \`${snapshotBefore.source}\`, verified and held.`,
         ]),
+  ];
+}
+
+/** GitHub takes a summary of 1 MiB. */
+const mostSealed = 500_000;
+
+function sealedLines(sealed: string | undefined): readonly string[] {
+  if (sealed === undefined) return [];
+  if (sealed.length > mostSealed) {
+    return [
+      "The names in this report are too many for a summary: `lifeboat restore database --json` gives them.",
+    ];
+  }
+  const open = "base64 -d sealed.txt | age -d -i everyday.txt | zstd -d";
+  return [
+    "<details><summary>The report with its names, and the new ids of secrets, sealed for the identity</summary>\n\n" +
+      `Save the block as sealed.txt: \`${open}\`\n\n\`\`\`text\n${sealed}\n\`\`\`\n\n</details>`,
   ];
 }
 

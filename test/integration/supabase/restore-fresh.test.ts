@@ -2,6 +2,7 @@
  * A project into a fresh one on another server, as `postgres`. Where supautils would help on the platform, a superuser
  * stands in: that part is not tested on the platform.
  */
+import { zstdDecompressSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { reportRestore } from "../../../src/actions/restore/report.ts";
 import type { SnapshotRestoreReport } from "../../../src/operations/restore-snapshot.ts";
@@ -107,6 +108,14 @@ describe.each([
       expect(named).toContain("roles `app_reader`: created without a password");
       expect(numbers).toContain("| TABLE | 46 | 13 | 33 | 0 | 0 |");
       expect(numbers).not.toMatch(/app_|todos|orders|ledger|jwt_exp|payment/);
+    });
+
+    test("who holds the identity opens the names in the public summary", async () => {
+      const { summary } = reportRestore(report, "file:///store", "numbers");
+      const sealed = /```text\n([\w+/=]+)\n```/.exec(summary)?.[1] ?? "";
+      const opened = await safe.identities.decrypter().decrypt(Buffer.from(sealed, "base64"));
+      const { lines, unfinished, secretIds } = report.restored?.project ?? {};
+      expect(JSON.parse(zstdDecompressSync(opened).toString())).toEqual({ lines, unfinished, secretIds });
     });
 
     test("the report's numbers add up, line by line, to what stock pg_restore lists in the archives", async () => {
