@@ -117,7 +117,8 @@ export async function backUpDatabase(
         allOrFirstError(parts.map((part) => storePart(part, dumping, draft, recipients))),
         storeGlobals(dumping, draft, recipients),
         unlessAborted(describeDatabase(snapshot, server, tools, parts, request), signal),
-        backUpSupabase(snapshot, server, wishes, draft),
+        // The interruption ends its queries; what may still hang is a connection that is being made.
+        unlessAborted(backUpSupabase(snapshot, server, wishes, draft), signal),
       ],
       () => stopped.abort(),
     );

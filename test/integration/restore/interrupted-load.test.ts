@@ -91,7 +91,7 @@ test("the connection cut half-way", async () => {
   });
 });
 
-test("an archive of a format that pg_restore does not know yet", async () => {
+test("an archive of a format that nobody knows yet", async () => {
   const parts = new Map(
     [...backup.parts].map(([name, bytes]) => {
       const raw = zstdDecompressSync(bytes);
@@ -99,10 +99,7 @@ test("an archive of a format that pg_restore does not know yet", async () => {
       return [name, zstdCompressSync(raw)];
     }),
   );
-  await expectNothingLeft(sourceOf(parts), {
-    inside: expect.stringMatching(/unsupported version \(1\.99\)/) as string,
-    outcome: "unchanged",
-  });
+  await expectNothingLeft(sourceOf(parts), { code: "snapshot-too-new", outcome: "unchanged" });
   const target = withDatabase(server.connection, "source");
   const mode = { kind: "tables", tables: [{ schema: "public", name: "t" }], schemas: [] } as const;
   await expect(
