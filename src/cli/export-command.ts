@@ -1,5 +1,6 @@
-import { createWriteStream } from "node:fs";
-import { rename, unlink } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { createWriteStream, existsSync } from "node:fs";
+import { link, unlink } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { parseSource } from "../actions/source-name.ts";
 import { optionalIdentities, snapshotChoice } from "../actions/snapshot-inputs.ts";
@@ -30,7 +31,7 @@ export const exportCommand: CliCommand = {
           source: read.optional.parsed("source", parseSource),
           choice: snapshotChoice(read),
           identities,
-          out: read.string("out"),
+          out: read.parsed("out", parseNewFile),
           postgresBin: read.optional.string("postgres-bin"),
         };
       }),
@@ -44,14 +45,14 @@ export const exportCommand: CliCommand = {
       await onlySource(store, inputs.source, "database"),
       inputs.choice,
     );
-    const unfinished = `${out}.unfinished`;
+    const unfinished = `${out}.${randomBytes(6).toString("hex")}.unfinished`;
     try {
       const file = createWriteStream(unfinished, { flags: "wx", mode: 0o600 });
       await pipeline(exportSchema(snapshot, identities, surroundings), file);
-      await rename(unfinished, out);
-    } catch (cause) {
+      // Unlike a rename, this never replaces a file that somebody made meanwhile.
+      await link(unfinished, out);
+    } finally {
       await unlink(unfinished).catch(() => {});
-      throw cause;
     }
     return {
       document: { snapshot: snapshot.id, file: out },
@@ -59,3 +60,10 @@ export const exportCommand: CliCommand = {
     };
   },
 };
+
+function parseNewFile(path: string): string {
+  if (!existsSync(path)) return path;
+  throw new LifeboatError("input-invalid", "there is a file of that name.", {
+    hint: "Name one that does not exist, or remove it first.",
+  });
+}
