@@ -12,11 +12,9 @@ import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
 import type { Finding } from "../verification/findings.ts";
 import type { DrilledSource, DrillRequest, SourceDrill } from "./drill-report.ts";
 import { inWords, warning } from "./drill-words.ts";
-import { type Observation, observeSnapshots, readWitness } from "./observe-snapshots.ts";
+import { type Observation, observeSnapshots } from "./observe-snapshots.ts";
 import { readDrills } from "./read-drills.ts";
-import { snapshotMoments } from "./snapshot-moments.ts";
 import { examineSnapshot, type VerifySurroundings } from "./verify-snapshot.ts";
-import { voucher } from "./vouched-documents.ts";
 
 export interface SourceDrillOptions {
   /** Absent: the newest good one. */
@@ -72,8 +70,7 @@ export async function drillSource(
     production: productionOf(newest, observation),
     ...(backAfterSeconds === undefined ? {} : { totalSeconds: backAfterSeconds }),
   });
-  const point = await measurePoint(source, observation, request, surroundings, now);
-  const witness = await readWitness(request.trust.ledger, source.name, store.address);
+  const point = measurePoint(source, observation, now);
   return {
     source,
     examined,
@@ -81,7 +78,7 @@ export async function drillSource(
     ...(ofAgeMs === undefined ? {} : { wantedAgeSeconds: Math.round(ofAgeMs / 1000) }),
     recoveryTime: time,
     recoveryPoint: point,
-    past: await readDrills(store, source.name, voucher(request.trust, witness)),
+    past: await readDrills(store, source.name, observation.vouch),
     findings: [...ageFindings(ageMs, ofAgeMs), ...timeFindings(time), ...pointFindings(point)],
     deviations: deviationsOf(request, { ageMs, ofAgeMs, chosen, observation, examined }),
     tools: {
@@ -120,16 +117,15 @@ function productionOf(newest: ObservedSnapshot | undefined, { documents }: Obser
   return document === undefined ? undefined : { ...sizeOf(document), snapshot: document.id };
 }
 
-async function measurePoint(
+function measurePoint(
   { rpoMs }: DrilledSource,
-  observation: Observation,
-  { trust }: DrillRequest,
-  { store }: VerifySurroundings,
+  { snapshots, pastMoments }: Observation,
   now: Date,
-): Promise<MeasuredRecoveryPoint> {
-  const moments = await snapshotMoments(store, observation, trust.ledger, now);
-  const { windows } = recoveryPoint({ moments, now });
-  const last = drillable(observation.snapshots, now).at(-1);
+): MeasuredRecoveryPoint {
+  const good = drillable(snapshots, now);
+  // Retention thins out what is left: without what it removed the past would look worse than it was.
+  const { windows } = recoveryPoint({ moments: [...good.map(({ moment }) => moment), ...pastMoments], now });
+  const last = good.at(-1);
   const lostMs = last === undefined ? undefined : Math.max(0, now.getTime() - last.moment.getTime());
   return {
     ...(lostMs === undefined ? {} : { atFailureSeconds: Math.round(lostMs / 1000) }),

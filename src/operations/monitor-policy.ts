@@ -9,12 +9,11 @@ import type { KeyUse } from "../policy/key-rotation.ts";
 import { artifactDaysLimit, type Policy, type PolicySource, retentionAt } from "../policy/policy.ts";
 import type { ObservedDrill } from "../snapshot/drill-evidence.ts";
 import type { Clock } from "../system/clock.ts";
-import { type Observation, observeSnapshots, readWitness } from "./observe-snapshots.ts";
+import { type Observation, observeSnapshots } from "./observe-snapshots.ts";
 import { mergedById } from "./plan-backups.ts";
 import { planPruning } from "./plan-pruning.ts";
 import type { PolicyPruneRequest } from "./prune-policy.ts";
 import { readDrills } from "./read-drills.ts";
-import { voucher } from "./vouched-documents.ts";
 
 export interface MonitorRequest extends Pick<JudgementInput, "jobs" | "workflows" | "quota"> {
   readonly policy: Policy;
@@ -73,8 +72,7 @@ async function viewOf(
         ...(index === 0 ? {} : { elsewhere: first ?? new Set() }),
       });
       if (index === 0) first = new Set(observation.snapshots.map(({ id }) => id));
-      const witness = await readWitness(trust.ledger, source.name, store.address);
-      for (const drill of await readDrills(store, source.name, voucher(trust, witness))) {
+      for (const drill of await readDrills(store, source.name, observation.vouch)) {
         if (drill.isTrusted || !drills.has(drill.id)) drills.set(drill.id, drill);
       }
       const plan = planPruning(observation, { retention, calendar: calendarOf(policy.timezone), now });

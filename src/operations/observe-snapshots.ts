@@ -4,7 +4,7 @@
  */
 import { asLifeboatError } from "../errors.ts";
 import { cutOff } from "../ledger/end.ts";
-import { type Ledger, recentSince } from "../ledger/ledger.ts";
+import { recentSince } from "../ledger/ledger.ts";
 import { type LedgerReading, type Witness, witnessOf } from "../ledger/record.ts";
 import { acceptanceOf, historyFindings, type HistoryFinding, type Memory } from "../retention/history.ts";
 import { type Standings, standingsOf } from "../snapshot/holds.ts";
@@ -23,6 +23,7 @@ import {
   readHolds,
   readTombstones,
   type Trust,
+  type Vouch,
   voucher,
 } from "./vouched-documents.ts";
 
@@ -49,6 +50,8 @@ export interface Observation {
   /** Removed by prune, but some files may be left: their snapshot.json is gone, and a tombstone says so. */
   readonly halfRemoved: readonly string[];
   readonly standings: Standings;
+  /** Who vouches for other documents of this source, by the ledger as it was read here. */
+  readonly vouch: Vouch;
   /** What history does not explain. */
   readonly history: readonly HistoryFinding[];
   readonly findings: readonly Finding[];
@@ -106,6 +109,7 @@ export async function observeSnapshots(store: Store, request: ObserveRequest): P
     ),
     halfRemoved,
     standings,
+    vouch,
     history: historyFindings({
       source,
       present: new Map(snapshots.map(({ id }) => [id, documents.get(id)?.sha256])),
@@ -148,14 +152,6 @@ function isTrustedSnapshot(
   if (signers.length === 0 || document === undefined) return true;
   if (isSignedBy(bytes, signers) || accepted.has(acceptanceOf(document.id, document.sha256))) return true;
   return witness?.heads.some(({ id, sha256 }) => id === document.id && sha256 === document.sha256) ?? false;
-}
-
-export async function readWitness(
-  ledger: Ledger | undefined,
-  source: string,
-  store: string,
-): Promise<Witness | undefined> {
-  return ledger === undefined ? undefined : witnessOf(await ledger.read(), source, store);
 }
 
 function readable(listed: readonly ListedSnapshot[], source: string): ReadonlyMap<string, SnapshotJson> {

@@ -3,9 +3,9 @@ import { dueDrills } from "../monitoring/due-drills.ts";
 import type { Policy } from "../policy/policy.ts";
 import type { DrillKind } from "../snapshot/drill-evidence.ts";
 import type { Store } from "../store/store.ts";
-import { observeSnapshots, readWitness } from "./observe-snapshots.ts";
+import { observeSnapshots } from "./observe-snapshots.ts";
 import { readDrills } from "./read-drills.ts";
-import { type Trust, voucher } from "./vouched-documents.ts";
+import type { Trust } from "./vouched-documents.ts";
 
 export async function planDrills(
   policy: Policy,
@@ -13,9 +13,8 @@ export async function planDrills(
 ): Promise<readonly DrillKind[]> {
   const histories = [];
   for (const { name: source } of policy.sources) {
-    const { snapshots } = await observeSnapshots(store, { source, trust, now });
-    const witness = await readWitness(trust.ledger, source, store.address);
-    histories.push({ snapshots, drills: await readDrills(store, source, voucher(trust, witness)) });
+    const { snapshots, vouch } = await observeSnapshots(store, { source, trust, now });
+    histories.push({ snapshots, drills: await readDrills(store, source, vouch) });
   }
   return dueDrills(histories, policy, now);
 }
