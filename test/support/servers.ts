@@ -54,8 +54,8 @@ export interface TestServer {
   readonly dataDir: string;
   /** Superuser's URL over TCP on 127.0.0.1. */
   url(database?: string): string;
-  /** Runs statements as the superuser and returns the rows of the last one. */
-  sql(database: string, text: string): Promise<Row[]>;
+  /** Runs statements as `user` (default: the superuser) and returns the rows of the last one. */
+  sql(database: string, text: string, user?: string): Promise<Row[]>;
   createDatabase(name: string, options?: DatabaseOptions): Promise<void>;
   /** Sends a signal to the server's first process: SIGKILL is a crash, SIGQUIT an immediate shutdown. */
   kill(signal: NodeJS.Signals): Promise<void>;
@@ -152,7 +152,8 @@ interface Started {
 
 function describeServer(started: Started, startAgain: () => Promise<RunningServer>): TestServer {
   const { running, superuser } = started;
-  const sql = (database: string, text: string): Promise<Row[]> => query(started, database, text);
+  const sql = (database: string, text: string, user = started.superuser): Promise<Row[]> =>
+    query(started, database, text, user);
   const server: TestServer = {
     major: started.major,
     binDir: started.binDir,
@@ -205,11 +206,11 @@ function describeServer(started: Started, startAgain: () => Promise<RunningServe
   return server;
 }
 
-async function query(started: Started, database: string, text: string): Promise<Row[]> {
+async function query(started: Started, database: string, text: string, user: string): Promise<Row[]> {
   const client = new pg.Client({
     host: started.socketDir,
     port: started.port,
-    user: started.superuser,
+    user,
     database,
     types: { getTypeParser: () => (value: string) => value } as unknown as pg.CustomTypesConfig,
   });

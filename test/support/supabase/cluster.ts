@@ -3,7 +3,6 @@
  * none. What only supautils allows postgres on the platform, supabase_admin does here.
  */
 import { rm } from "node:fs/promises";
-import pg from "pg";
 import { quoteLiteral } from "../../../src/postgres/identifiers.ts";
 import { type Row, startServer, type TestServer } from "../servers.ts";
 import { fillProject, fixture, type Imitated, imitated, runFixture, shapePlatform } from "./fixture.ts";
@@ -53,7 +52,8 @@ export async function supabaseCluster(options: SupabaseOptions): Promise<Supabas
     ...(options.settings === undefined ? {} : { settings: options.settings }),
   });
   const asAdmin = (text: string, database = "postgres"): Promise<Row[]> => server.sql(database, text);
-  const asPostgres = (text: string, database = "postgres"): Promise<Row[]> => query(server, database, text);
+  const asPostgres = (text: string, database = "postgres"): Promise<Row[]> =>
+    server.sql(database, text, "postgres");
   const stop = async (): Promise<void> => {
     await server.stop();
     if (programs !== undefined) await rm(programs.folder, { recursive: true });
@@ -127,23 +127,4 @@ ${await fixture(name)}
 ${after}
 `,
   };
-}
-
-async function query(server: TestServer, database: string, text: string): Promise<Row[]> {
-  const client = new pg.Client({
-    host: server.socketDir,
-    port: server.port,
-    user: "postgres",
-    database,
-    types: { getTypeParser: () => (value: string) => value } as unknown as pg.CustomTypesConfig,
-  });
-  client.on("error", () => {});
-  await client.connect();
-  try {
-    const result: pg.QueryResult<Row> | pg.QueryResult<Row>[] = await client.query<Row>(text);
-    const last = Array.isArray(result) ? (result as pg.QueryResult<Row>[]).at(-1) : result;
-    return last?.rows ?? [];
-  } finally {
-    await client.end();
-  }
 }
