@@ -1,6 +1,6 @@
 /** The end of a drill: its verdict, and the evidence that stays in the store and in the ledger. */
 import { randomBytes } from "node:crypto";
-import { sealDocument } from "../seal/seal.ts";
+import { sealedText } from "../seal/seal.ts";
 import type { DrillKind } from "../snapshot/drill-evidence.ts";
 import { newSnapshotId } from "../snapshot/ids.ts";
 import { drillKey } from "../snapshot/keys.ts";
@@ -162,8 +162,7 @@ async function sealedDetails(
 ): Promise<string | undefined> {
   if (recipients === undefined) return undefined;
   const details = { drill: id, source: source.name, components: examined.components, between, findings };
-  const { bytes } = await sealDocument(`${JSON.stringify(details, undefined, 2)}\n`, recipients);
-  return Buffer.from(bytes).toString("base64");
+  return await sealedText(details, recipients);
 }
 
 function tenths(seconds: number): number {

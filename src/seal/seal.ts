@@ -85,6 +85,12 @@ export async function sealDocument(
   return { bytes, extents: sealing.extents() };
 }
 
+/** A value as JSON, sealed for a place that takes text only: base64 of what `sealDocument` makes. */
+export async function sealedText(value: unknown, recipients: Recipients): Promise<string> {
+  const { bytes } = await sealDocument(`${JSON.stringify(value, undefined, 2)}\n`, recipients);
+  return Buffer.from(bytes).toString("base64");
+}
+
 /** The document of `sealDocument`, whole and authenticated; more than `maxBytes` of it is `sealed-file-damaged`. */
 export async function unsealDocument(
   stored: Uint8Array,
