@@ -16,6 +16,7 @@ import { inspectServer, type ServerFacts } from "../postgres/inspect-server.ts";
 import { readLargeObjects } from "../postgres/large-objects.ts";
 import { type Measures, measureTables } from "../postgres/measure-tables.ts";
 import type { SnapshotSession } from "../postgres/snapshot-session.ts";
+import { settleDefinitions } from "./settle-definitions.ts";
 import { hasRows, listTables, type SourceTable } from "../postgres/table-listing.ts";
 
 /** Reads it through a twin of the exporting session: the same moment, without disturbing the one that holds it. */
@@ -76,7 +77,9 @@ export async function describeRestored(
     const hashes =
       backup.tables.some(({ hash }) => hash !== undefined) || backup.largeObjects.hash !== undefined;
     await sql.query("begin isolation level repeatable read read only");
-    return await readDatabase(sql, { server, tables, clientVersion: server.version, hashes });
+    const found = await readDatabase(sql, { server, tables, clientVersion: server.version, hashes });
+    await sql.query("commit; begin read write; set local check_function_bodies = off");
+    return { ...found, objects: [...(await settleDefinitions(sql, backup.objects, found.objects))] };
   });
 }
 

@@ -49,7 +49,7 @@ const nameable: readonly (readonly [catalog: string, oid: string, from?: string]
 
 /** Kinds whose text is made by the server's deparser: other majors may spell the same thing otherwise. */
 export const deparsedKinds: ReadonlySet<string> = new Set([
-  "constraint", "index", "trigger", "policy", "view", "function", "rule", "table", "type", "statistics", "publication-part",
+  "constraint", "domain-constraint", "index", "trigger", "policy", "view", "function", "rule", "table", "type", "statistics", "publication-part",
 ]); // prettier-ignore
 
 /** Kinds that only a superuser or a named role could have made otherwise; compared like all others. */
@@ -92,13 +92,18 @@ const queries: Readonly<Record<string, string>> = {
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where c.relpersistence <> 't' and ${userSchema} and ${own("pg_class", "c")}`,
 
-  constraint: `select pg_catalog.concat_ws(' ', coalesce(k.conrelid::pg_catalog.regclass::text,
-        k.contypid::pg_catalog.regtype::text), pg_catalog.quote_ident(k.conname)),
+  // Clones of a foreign key for partitions come with the key itself, under names of their own.
+  constraint: `select k.conrelid::pg_catalog.regclass::text || ' ' || pg_catalog.quote_ident(k.conname),
       pg_catalog.concat_ws(' ', pg_catalog.pg_get_constraintdef(k.oid), case when not k.convalidated then 'unvalidated' end)
     from pg_catalog.pg_constraint k join pg_catalog.pg_namespace n on n.oid = k.connamespace
-    where ${userSchema} and k.contype not in ('t', 'n')
-      and (k.conrelid = 0 or exists (select from pg_catalog.pg_class c where c.oid = k.conrelid and ${own("pg_class", "c")}))
-      and (k.contypid = 0 or exists (select from pg_catalog.pg_type t where t.oid = k.contypid and ${own("pg_type", "t")}))`,
+    where ${userSchema} and k.conrelid <> 0 and k.contype not in ('t', 'n') and not (k.contype = 'f' and k.conparentid <> 0)
+      and exists (select from pg_catalog.pg_class c where c.oid = k.conrelid and ${own("pg_class", "c")})`,
+
+  "domain-constraint": `select k.contypid::pg_catalog.regtype::text || ' ' || pg_catalog.quote_ident(k.conname),
+      pg_catalog.concat_ws(' ', pg_catalog.pg_get_constraintdef(k.oid), case when not k.convalidated then 'unvalidated' end)
+    from pg_catalog.pg_constraint k join pg_catalog.pg_namespace n on n.oid = k.connamespace
+    where ${userSchema} and k.contypid <> 0 and k.contype not in ('t', 'n')
+      and exists (select from pg_catalog.pg_type t where t.oid = k.contypid and ${own("pg_type", "t")})`,
 
   index: `select i.indexrelid::pg_catalog.regclass::text, pg_catalog.concat_ws(' ', pg_catalog.pg_get_indexdef(i.indexrelid),
       case when not i.indisvalid then 'invalid' end, case when i.indisclustered then 'clustered' end,
