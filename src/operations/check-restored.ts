@@ -160,7 +160,7 @@ async function prove(
   skipped: readonly SkippedEntry[],
 ): Promise<readonly ComponentVerdict[]> {
   return [
-    ...(await compareRestored(connection, databaseOf(contents), skipped)),
+    ...(await compareRestored(connection, databaseOf(contents), skipped, { substituteLocale: true })),
     ...(await checkAnswers(connection, source, checks)),
     ...(drill === undefined ? [] : [await checkIndexes(connection)]),
   ];

@@ -19,10 +19,14 @@ export async function compareRestored(
   connection: Connection,
   backup: DatabaseContents,
   skipped: readonly SkippedEntry[] = [],
+  { substituteLocale = false } = {},
 ): Promise<readonly ComponentVerdict[]> {
   const { expected, left, comparable } = withoutSkipped(backup, skipped);
   const found = comparable(await describeRestored(connection, backup));
-  const components = compareDatabases(expected, found, { deparsedKinds });
+  const components = compareDatabases(expected, found, {
+    deparsedKinds,
+    localeSubstituted: substituteLocale && found.properties.collate === "C",
+  });
   const compared = new Set(components.map(({ component }) => component));
   // A component of which nothing is left still has to say so.
   const emptied = [...left.keys()].filter((component) => !compared.has(component));

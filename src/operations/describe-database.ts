@@ -16,6 +16,7 @@ import { inspectServer, type ServerFacts } from "../postgres/inspect-server.ts";
 import { readLargeObjects } from "../postgres/large-objects.ts";
 import { type Measures, measureTables } from "../postgres/measure-tables.ts";
 import type { SnapshotSession } from "../postgres/snapshot-session.ts";
+import { listNotDumped } from "../postgres/not-dumped.ts";
 import { settleDefinitions } from "./settle-definitions.ts";
 import { hasRows, listTables, type SourceTable } from "../postgres/table-listing.ts";
 
@@ -61,6 +62,7 @@ async function readDatabase(
     tables: tables.map((table) => describeTable(table, measures)),
     sequences: [...(await readSequences(sql))],
     objects: [...(await listObjects(sql))],
+    notDumped: [...(await listNotDumped(sql))],
     largeObjects: await readLargeObjects(sql, { hashes }),
     ...(measures.hashesNotVerified === undefined ? {} : { hashesNotVerified: measures.hashesNotVerified }),
   };

@@ -7,7 +7,7 @@ import { readProperties } from "../postgres/database-properties.ts";
 import { loadArchives } from "../postgres/load.ts";
 import { entriesWithout, type SkippedEntry } from "../postgres/missing-extensions.ts";
 import { createMissingRoles, planRoles, readTargetRoles } from "../postgres/missing-roles.ts";
-import { applyProperties, createDatabase } from "../postgres/new-database.ts";
+import { applyProperties, createDatabase, dropPublicSchema } from "../postgres/new-database.ts";
 import { type GlobalRoles, parseGlobals, withVerifiers } from "../postgres/restore-globals.ts";
 import { newDatabaseName, type RestoreMark } from "../postgres/restore-names.ts";
 import { advanceSequences } from "../postgres/restore-sequences.ts";
@@ -128,6 +128,7 @@ export async function loadBeside(
     });
     await markDatabase(lock, name, markOf(plan, "loading"));
     const applied = await applyProperties(lock, name, properties, roles);
+    if (!hasPublicSchema(database)) await dropPublicSchema(connection);
     const { jobs, skippedExtensions: missing } = plan;
     const load = await loadArchives({
       connection,
@@ -152,6 +153,16 @@ export async function loadBeside(
     await dropQuietly(lock, name, means.logger);
     throw error;
   }
+}
+
+function hasPublicSchema({ objects, extensions, notDumped }: DatabaseContents): boolean {
+  const schemas = objects.filter(({ kind }) => kind === "schema");
+  const members = extensions.flatMap(({ members: all = [] }) => all);
+  return (
+    (schemas.length === 0 && notDumped === undefined) ||
+    schemas.some(({ identity }) => identity === "public") ||
+    members.some(({ schema, name }) => schema === "" && name === "public")
+  );
 }
 
 /** Sequences that two parts set in either order. */

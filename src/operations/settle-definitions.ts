@@ -30,5 +30,5 @@ export async function settleDefinitions(
 /** By kind and identity; what has one identity with another has no counterpart that could be told. */
 function unique(objects: readonly CatalogObject[]): ReadonlyMap<string, CatalogObject> {
   const groups = Map.groupBy(objects, ({ kind, identity }) => `${kind} ${identity}`);
-  return new Map([...groups].flatMap(([key, [first, second]]) => first && !second ? [[key, first]] : []));
+  return new Map([...groups].flatMap(([key, [first, second]]) => (first && !second ? [[key, first]] : [])));
 }

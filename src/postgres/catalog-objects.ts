@@ -3,7 +3,7 @@
  * One query a kind; each returns (identity, definition). Objects that belong to extensions are left to the extension.
  * All names come out qualified because our connections have an empty search_path.
  */
-import type { CatalogObject } from "../snapshot/contents.ts";
+import { type CatalogObject, madeByServer } from "../snapshot/contents.ts";
 import type { Sql } from "./client.ts";
 
 const userSchema = "n.nspname !~ '^pg_' and n.nspname <> 'information_schema'";
@@ -61,7 +61,9 @@ const queries: Readonly<Record<string, string>> = {
       pg_catalog.concat_ws(' ', c.relkind, c.relpersistence, 'owner', pg_catalog.pg_get_userbyid(c.relowner),
         case when c.relrowsecurity then 'rls' end, case when c.relforcerowsecurity then 'force-rls' end,
         'options', (select pg_catalog.string_agg(o, ',' order by o collate "C") from pg_catalog.unnest(c.reloptions) o),
-        'replident', c.relreplident, 'partkey', pg_catalog.pg_get_partkeydef(c.oid),
+        'replident', case when c.relreplident = 'i' and not exists (
+          select from pg_catalog.pg_index i where i.indrelid = c.oid and i.indisreplident and i.indisvalid)
+          then 'd' else c.relreplident end, 'partkey', pg_catalog.pg_get_partkeydef(c.oid),
         'bound', pg_catalog.pg_get_expr(c.relpartbound, c.oid), 'inherits',
         (select pg_catalog.string_agg(i.inhparent::pg_catalog.regclass::text, ',' order by i.inhseqno)
          from pg_catalog.pg_inherits i where i.inhrelid = c.oid), 'columns',
@@ -109,7 +111,8 @@ const queries: Readonly<Record<string, string>> = {
       case when not i.indisvalid then 'invalid' end, case when i.indisclustered then 'clustered' end,
       case when i.indisreplident then 'replica identity' end)
     from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indrelid
-    join pg_catalog.pg_namespace n on n.oid = c.relnamespace where ${userSchema} and ${own("pg_class", "c")}`,
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where i.indisready and (i.indisvalid or c.relkind = 'p') and ${userSchema} and ${own("pg_class", "c")}`,
 
   trigger: `select t.tgrelid::pg_catalog.regclass::text || ' ' || pg_catalog.quote_ident(t.tgname),
       pg_catalog.concat_ws(' ', t.tgenabled, pg_catalog.pg_get_triggerdef(t.oid))
@@ -142,7 +145,8 @@ const queries: Readonly<Record<string, string>> = {
       pg_catalog.pg_get_userbyid(t.typowner),
       (select pg_catalog.string_agg(pg_catalog.quote_literal(e.enumlabel), ',' order by e.enumsortorder)
        from pg_catalog.pg_enum e where e.enumtypid = t.oid),
-      case when t.typtype = 'd' then pg_catalog.concat_ws(' ', pg_catalog.format_type(t.typbasetype, t.typtypmod), t.typdefault,
+      case when t.typtype = 'd' then pg_catalog.concat_ws(' ', pg_catalog.format_type(t.typbasetype, t.typtypmod),
+        coalesce(pg_catalog.pg_get_expr(t.typdefaultbin, 0), t.typdefault),
         case when t.typnotnull then 'not null' end) end)
     from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace
     where t.typtype in ('e', 'd', 'r') and ${userSchema} and ${own("pg_type", "t")}`,
@@ -189,10 +193,17 @@ const queries: Readonly<Record<string, string>> = {
     where (d.objoid >= ${firstNormalOid} or i.type = 'schema' and i.identity = 'public')
       and coalesce(i.schema !~ '^pg_' and i.schema <> 'information_schema', true)
       and d.classoid <> 'pg_catalog.pg_extension'::pg_catalog.regclass
+      and not exists (select from pg_catalog.pg_constraint k where d.classoid = 'pg_catalog.pg_constraint'::pg_catalog.regclass
+        and k.oid = d.objoid and k.conrelid <> 0 and not k.conislocal and k.contype in ('c', 'f'))
+      and not exists (select from pg_catalog.pg_index x join pg_catalog.pg_class t on t.oid = x.indrelid
+        where d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass and x.indexrelid = d.objoid
+          and not (x.indisready and (x.indisvalid or t.relkind = 'p')))
       and not exists (select from pg_catalog.pg_depend x where x.classid = d.classoid and x.objid = d.objoid and x.deptype = 'e')`,
 
   // Their names only: a definition that pg_restore took is not taken apart again.
-  other: `select pg_catalog.concat_ws(' ', i.type, i.identity), '' from (
+  other: `select pg_catalog.concat_ws(' ', i.type, i.identity), case when exists (
+        select from pg_catalog.pg_depend x where x.classid = o.classoid and x.objid = o.oid and x.deptype = 'i')
+        then '${madeByServer}' else '' end from (
       ${nameable.map(([catalog, oid, from]) => `select 'pg_catalog.${catalog}'::pg_catalog.regclass as classoid, ${oid} as oid from pg_catalog.${from ?? catalog}`).join(" union all ")}) o,
       lateral pg_catalog.pg_identify_object(o.classoid, o.oid, 0) i
     where o.oid >= ${firstNormalOid} and coalesce(i.schema !~ '^pg_' and i.schema <> 'information_schema', true)

@@ -2,7 +2,6 @@
  * Where the server's deparsed expressions stand in the definitions of catalog objects (`catalog-objects.ts`): their
  * text changes once more when it is parsed again, so two definitions may differ in letters and mean the same.
  */
-import type { CatalogObject } from "../snapshot/contents.ts";
 import type { Sql } from "./client.ts";
 
 /** In which surroundings an expression can be parsed. */
@@ -100,7 +99,9 @@ export async function deparsedTexts(
   return new Map(
     rows.flatMap(({ identity, texts, surroundings, about }) => {
       const there = (JSON.parse(texts) as readonly (string | null)[]).filter((text) => text !== null);
-      return there.length === 0 ? [] : [[identity, { texts: there, surroundings: placed(surroundings, about) }]];
+      return there.length === 0
+        ? []
+        : [[identity, { texts: there, surroundings: placed(surroundings, about) }]];
     }),
   );
 }
@@ -119,53 +120,4 @@ function placed(kind: string, about: string): Surroundings {
     default:
       return { kind: "relation", relation: about };
   }
-}
-
-/**
- * What stands in `other` where `texts` stand in `definition`; undefined where the two differ elsewhere too. Both
- * are definitions of one object.
- */
-export function counterparts(
-  { definition }: Pick<CatalogObject, "definition">,
-  texts: readonly string[],
-  other: string,
-): readonly string[] | undefined {
-  const between: string[] = [];
-  let from = 0;
-  for (const text of texts) {
-    const at = definition.indexOf(text, from);
-    if (at < 0) return undefined;
-    between.push(definition.slice(from, at));
-    from = at + text.length;
-  }
-  const [start = "", ...rest] = [...between, definition.slice(from)];
-  return other.startsWith(start) ? filled(rest, other, start.length) : undefined;
-}
-
-/** Texts in `other` from `at` on, each followed by the next of `literals`, the last of which ends it. */
-function filled(literals: readonly string[], other: string, at: number): readonly string[] | undefined {
-  const [literal, ...rest] = literals;
-  if (literal === undefined) return at === other.length ? [] : undefined;
-  if (rest.length === 0) {
-    const text = other.slice(at, other.length - literal.length);
-    return other.endsWith(literal) && text !== "" ? [text] : undefined;
-  }
-  for (let end = other.indexOf(literal, at + 1); end >= 0; end = other.indexOf(literal, end + 1)) {
-    const text = other.slice(at, end);
-    const further = isBalanced(text) ? filled(rest, other, end + literal.length) : undefined;
-    if (further !== undefined) return [text, ...further];
-  }
-  return undefined;
-}
-
-/** A comma or a keyword within parentheses or quotes does not end an expression. */
-function isBalanced(text: string): boolean {
-  const bare = text.replaceAll(/'[^']*'|"[^"]*"/g, "");
-  if (/['"]/.test(bare)) return false;
-  let depth = 0;
-  for (const [bracket] of bare.matchAll(/[()[\]]/g)) {
-    depth += bracket === "(" || bracket === "[" ? 1 : -1;
-    if (depth < 0) return false;
-  }
-  return depth === 0;
 }

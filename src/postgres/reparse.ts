@@ -6,7 +6,8 @@
 import type { QueryConfig } from "pg";
 import type { CatalogObject } from "../snapshot/contents.ts";
 import type { Sql } from "./client.ts";
-import { counterparts, deparsedTexts, type Surroundings } from "./expressions.ts";
+import { type DeparsedTexts, deparsedTexts, type Surroundings } from "./expressions.ts";
+import { alignedPieces, counterparts, textsWithin } from "./definition-pieces.ts";
 
 /** One object as the backup and as the restored database define it. */
 export interface DefinitionPair {
@@ -36,25 +37,28 @@ export async function sameWhenReparsed(
     for (const { expected, found } of group) {
       const here = texts.get(found.identity);
       if (here === undefined) continue;
-      const there = counterparts(found, here.texts, expected.definition);
-      if (there === undefined) continue;
-      const equal = await everyPair(here.texts, there, (a, b) => meansTheSame(sql, a, b, here.surroundings));
+      const equal = await everyPair(alignedPieces(found.definition, expected.definition), (a, b) =>
+        samePiece(sql, a, b, here),
+      );
       if (equal) same.add(expected);
     }
   }
   return same;
 }
 
-async function everyPair(
-  as: readonly string[],
-  bs: readonly string[],
-  holds: (a: string, b: string) => Promise<boolean>,
-): Promise<boolean> {
-  for (const [index, a] of as.entries()) {
-    const b = bs[index] ?? "";
-    if (a !== b && !(await holds(a, b))) return false;
-  }
+type Pairs = readonly (readonly [found: string, expected: string])[];
+
+async function everyPair(pairs: Pairs, holds: (a: string, b: string) => Promise<boolean>): Promise<boolean> {
+  for (const [a, b] of pairs) if (a !== b && !(await holds(a, b))) return false;
   return true;
+}
+
+async function samePiece(sql: Sql, found: string, expected: string, here: DeparsedTexts): Promise<boolean> {
+  const texts = textsWithin(found, here.texts);
+  const there = counterparts(found, texts, expected);
+  if (texts.length === 0 || there === undefined) return false;
+  const pairs = texts.map((text, index) => [text, there[index] ?? ""] as const);
+  return await everyPair(pairs, (a, b) => meansTheSame(sql, a, b, here.surroundings));
 }
 
 async function meansTheSame(sql: Sql, a: string, b: string, surroundings: Surroundings): Promise<boolean> {
@@ -66,7 +70,7 @@ async function meansTheSame(sql: Sql, a: string, b: string, surroundings: Surrou
 /** What becomes of a text, round by round. */
 async function spellings(sql: Sql, text: string, surroundings: Surroundings): Promise<readonly string[]> {
   const seen: string[] = [];
-  for (let next: string | undefined = text; seen.length < rounds; ) {
+  for (let next: string | undefined = text; seen.length < rounds;) {
     next = await reparsed(sql, next, surroundings);
     if (next === undefined) break;
     seen.push(next);
@@ -135,10 +139,7 @@ async function readBack(sql: Sql, text: string, surroundings: Surroundings): Pro
 async function asView(sql: Sql, query: string, read: (definition: string) => string): Promise<string> {
   await one(sql, `create temporary view ${scratch} as ${query}`);
   return read(
-    await answer(
-      sql,
-      `select pg_catalog.pg_get_viewdef('pg_temp.${scratch}'::pg_catalog.regclass) as text`,
-    ),
+    await answer(sql, `select pg_catalog.pg_get_viewdef('pg_temp.${scratch}'::pg_catalog.regclass) as text`),
   );
 }
 

@@ -87,7 +87,9 @@ for (const major of await majorsWithClients([13, 15, 17, 18])) {
          alter domain app.state add constraint state_check check (value in ('new', 'paid'));`,
       );
       const verdicts = await compareRestored(connectionTo(server, "respelt again"), backup);
-      const found = verdicts.flatMap(({ findings }) => findings).map(({ code, sentence }) => [code, / (\S+( \w+)?) differs:/.exec(sentence)?.[1]]);
+      const found = verdicts
+        .flatMap(({ findings }) => findings)
+        .map(({ code, sentence }) => [code, / (\S+( \w+)?) differs:/.exec(sentence)?.[1]]);
       expect(found.toSorted()).toEqual([
         ["constraint-differs", "app.orders in_list"],
         ["domain-constraint-differs", "app.state state_check"],
