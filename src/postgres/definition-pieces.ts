@@ -66,7 +66,7 @@ export function counterparts(
     between.push(definition.slice(from, at));
     from = at + text.length;
   }
-  const [start = "", ...rest] = [...between, definition.slice(from)];
+  const [start, ...rest] = [...between, definition.slice(from)];
   return other.startsWith(start) ? filled(rest, other, start.length) : undefined;
 }
 
