@@ -56,6 +56,12 @@ export const errorCatalogue = {
     meaning: "Verification proved that the backup is not what was backed up.",
     cure: "Do not rely on this snapshot: verify older ones, take a new one now, and find out what went wrong.",
   },
+  "backup-below-expectation": {
+    family: "ours",
+    exitCode: 3,
+    meaning: "The backup is stored and kept, but it has less than the policy's `expect` asks for.",
+    cure: "Check that the right source was backed up and what was deleted there. If it is right, lower `expect` in the policy.",
+  },
   "backups-unwell": {
     family: "ours",
     exitCode: 3,

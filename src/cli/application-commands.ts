@@ -73,6 +73,7 @@ export const backupApplicationCommand: CliCommand = {
         text:
           `Snapshot ${snapshot.id} of "${snapshot.source}" is stored and read back: ${refs} refs, ${snapshot.totals.objects} files, ` +
           `${formatBytes(snapshot.totals.rawBytes)} in ${formatBytes(snapshot.totals.sealedBytes)} sealed, ${seconds.toFixed(1)} s.`,
+        ...(report.error === undefined ? {} : { error: report.error }),
       };
       const copied = await copyAfterBackup(inputs.source, copies, surroundings);
       const told = { snapshot: snapshot.id, findings, copied, copies };

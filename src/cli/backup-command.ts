@@ -58,6 +58,7 @@ export const backupCommand: CliCommand = {
         text:
           `Snapshot ${snapshot.id} of "${snapshot.source}" is stored and read back: ${tables} tables, ${rows} rows, ` +
           `${formatBytes(rawBytes)} in ${formatBytes(sealedBytes)} sealed, ${seconds.toFixed(1)} s.`,
+        ...(report.error === undefined ? {} : { error: report.error }),
       };
       const copied = await copyAfterBackup(inputs.source, copies, surroundings);
       const told = { snapshot: snapshot.id, findings, copied, copies };
@@ -128,7 +129,7 @@ function describeStorage(cli: Cli, report: StorageBackupReport): CommandResult {
   const { snapshot, account, findings, seconds } = report;
   const { objects, rawBytes } = snapshot.totals;
   tell(cli, findings);
-  const error = incompleteError(report);
+  const error = incompleteError(report) ?? report.error;
   return {
     document: { snapshot, account, findings, seconds },
     text:

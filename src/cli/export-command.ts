@@ -44,6 +44,7 @@ export const exportCommand: CliCommand = {
       store,
       await onlySource(store, inputs.source, "database"),
       inputs.choice,
+      cli.clock.now(),
     );
     const unfinished = `${out}.${randomBytes(6).toString("hex")}.unfinished`;
     try {

@@ -23,7 +23,7 @@ export const listCommand: CliCommand = {
       })),
     );
     const { store } = await cliSurroundings(cli, inputs);
-    const overview = await listSnapshots(store, await onlySource(store, inputs.source));
+    const overview = await listSnapshots(store, await onlySource(store, inputs.source), cli.clock.now());
     for (const { sentence, remedy } of overview.findings) cli.logger.warning(`${sentence} ${remedy}`);
     const lines = overview.snapshots.map(lineOf);
     return {
@@ -49,7 +49,12 @@ export const showCommand: CliCommand = {
       })),
     );
     const { store } = await cliSurroundings(cli, inputs);
-    const { snapshot } = await locateSnapshot(store, await onlySource(store, inputs.source), inputs.choice);
+    const { snapshot } = await locateSnapshot(
+      store,
+      await onlySource(store, inputs.source),
+      inputs.choice,
+      cli.clock.now(),
+    );
     const contents =
       inputs.identities === undefined
         ? undefined

@@ -1,5 +1,6 @@
 /** What verify and restore ask of a source's history, without letting it stand in the way of the one snapshot they want. */
 import { asLifeboatError, LifeboatError } from "../errors.ts";
+import { anomaliesOf } from "../retention/anomaly.ts";
 import type { HistoryFinding } from "../retention/history.ts";
 import type { Store } from "../store/store.ts";
 import type { Logger } from "../system/logger.ts";
@@ -13,6 +14,8 @@ export interface HistoryCheck {
   readonly findings: readonly Finding[];
 }
 
+const alsoTold = new Set(["ledger-broken", "snapshot-from-the-future", "snapshot-out-of-order"]);
+
 export async function checkHistory(
   store: Store,
   source: string,
@@ -21,8 +24,14 @@ export async function checkHistory(
 ): Promise<HistoryCheck> {
   try {
     const observation = await observeSnapshots(store, { source, trust, now });
-    const broken = observation.findings.filter(({ code }) => code === "ledger-broken");
-    return { observation, findings: [...observation.history, ...broken] };
+    const told = observation.findings.filter(({ code }) => alsoTold.has(code));
+    const { acceptedAt } = observation.standings;
+    const anomalies = anomaliesOf({
+      snapshots: observation.snapshots,
+      now,
+      ...(acceptedAt === undefined ? {} : { acceptedAt }),
+    });
+    return { observation, findings: [...observation.history, ...told, ...anomalies] };
   } catch (cause) {
     const { code, message, hint } = asLifeboatError(cause);
     if (code !== "snapshot-too-new") throw cause;

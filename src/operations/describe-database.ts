@@ -14,6 +14,7 @@ import type { DumpPart } from "../postgres/dump-parts.ts";
 import type { Connection } from "../postgres/connection.ts";
 import { inspectServer, type ServerFacts } from "../postgres/inspect-server.ts";
 import { readLargeObjects } from "../postgres/large-objects.ts";
+import { countOtherDatabases, extensionTablesWithRows } from "../postgres/left-out.ts";
 import { type Measures, measureTables } from "../postgres/measure-tables.ts";
 import type { SnapshotSession } from "../postgres/snapshot-session.ts";
 import { hasRows, listTables, type SourceTable } from "../postgres/table-listing.ts";
@@ -34,11 +35,13 @@ export async function describeDatabase(
       parts.flatMap((part) => part.tables.map(({ oid }) => [oid, sealedName(part.name)] as const)),
     );
     const moment = { time: snapshot.time, ...(snapshot.lsn === undefined ? {} : { lsn: snapshot.lsn }) };
+    const filled = await extensionTablesWithRows(sql, snapshot.tables);
     const tables = database.tables.map((table) => {
       const part = partOf.get(table.oid);
-      return part === undefined ? table : { ...table, part };
+      const told = filled.has(table.oid) ? { ...table, hasRowsLeftOut: true } : table;
+      return part === undefined ? told : { ...told, part };
     });
-    return { ...database, moment, tables };
+    return { ...database, moment, tables, otherDatabases: await countOtherDatabases(sql) };
   } finally {
     await sql.end().catch(() => {});
   }

@@ -36,7 +36,7 @@ export async function openApplication(
   { source, choice, identities, trust = { signers: [] } }: ChosenApplication,
   { clock, logger, store }: ApplicationSurroundings,
 ): Promise<OpenApplication> {
-  const { snapshot, storeFindings, newestWhole } = await locateSnapshot(store, source, choice);
+  const { snapshot, storeFindings, newestWhole } = await locateSnapshot(store, source, choice, clock.now());
   for (const { sentence, remedy } of storeFindings) logger.warning(`${sentence} ${remedy}`);
   if (snapshot.kind !== "application") {
     throw new LifeboatError("input-invalid", `Snapshot ${snapshot.id} is one of a ${snapshot.kind}.`, {

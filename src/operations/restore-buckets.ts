@@ -78,7 +78,7 @@ export async function restoreBuckets(
 ): Promise<BucketRestoreReport> {
   const { clock, logger, store } = surroundings;
   const startedMs = clock.elapsedMs();
-  const located = await locateSnapshot(store, wanted.source, wanted.choice);
+  const located = await locateSnapshot(store, wanted.source, wanted.choice, clock.now());
   const { newestWhole, snapshot, storeFindings } = located;
   for (const { sentence, remedy } of storeFindings) logger.warning(`${sentence} ${remedy}`);
   await refuseForged(store, snapshot, { trust: wanted.trust ?? { signers: [] }, now: clock.now(), logger });

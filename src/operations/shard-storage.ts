@@ -18,6 +18,7 @@ import type { Store } from "../store/store.ts";
 import { streamOf } from "../system/stream-of.ts";
 import type { Finding } from "../verification/findings.ts";
 import type { StorageBackupRequest, StorageSurroundings } from "./storage-backup.ts";
+import { agreeOnTime } from "./agree-on-time.ts";
 import { collectObjects } from "./collect-objects.ts";
 import { readSealed, wholeOf } from "./sealed-files.ts";
 import { indexRecipients } from "./storage-index.ts";
@@ -69,14 +70,14 @@ export async function backUpStorageShard(
   shard: ShardChoice,
   surroundings: StorageSurroundings,
 ): Promise<ShardReport> {
-  const { clock, store } = surroundings;
-  const startedMs = clock.elapsedMs();
-  const started = clock.now();
+  const { store } = surroundings;
+  const startedMs = surroundings.clock.elapsedMs();
+  const { clock, now: started, findings } = await agreeOnTime(surroundings.clock, store);
   const recipients = await shardRecipients(request);
   const id = newSnapshotId(started);
   const { source } = request;
   const lifetime = request.retentionDays === undefined ? undefined : { retentionDays: shardDays };
-  await using collection = await collectObjects({ ...request, started, shard }, surroundings);
+  await using collection = await collectObjects({ ...request, started, shard }, { ...surroundings, clock });
 
   const sealing = sealStream(compressStream(writeIndex({ source, id }, collection.entries)), recipients);
   const name: ShardName = { number: shard.number, count: shard.count, id };
@@ -102,7 +103,7 @@ export async function backUpStorageShard(
   await store.putStream(shardKey(source, shard.group, name, "contents"), streamOf(sealed.bytes), lifetime);
   return {
     shard: document,
-    findings: collection.findings(),
+    findings: [...findings, ...collection.findings()],
     seconds: (clock.elapsedMs() - startedMs) / 1000,
   };
 }

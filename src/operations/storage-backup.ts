@@ -1,4 +1,6 @@
 /** What every way of backing up buckets is asked for and answers: whole, as a shard, joined. */
+import type { LifeboatError } from "../errors.ts";
+import type { Expected } from "../policy/policy.ts";
 import type { Connection } from "../postgres/connection.ts";
 import type { Identities } from "../seal/identities.ts";
 import type { Recipients } from "../seal/recipients.ts";
@@ -28,6 +30,8 @@ export interface StorageBackupRequest {
   readonly rowsWithoutBytes: "fail" | "report";
   /** For stores that expire files by themselves. */
   readonly retentionDays?: number;
+  /** The least that it must have. */
+  readonly expect?: Expected;
   /** The ledger's end, which the snapshot remembers. */
   readonly seenLedger?: SeenLedger | undefined;
 }
@@ -47,6 +51,8 @@ export interface StorageBackupReport {
   readonly account: StorageAccount;
   readonly findings: readonly Finding[];
   readonly seconds: number;
+  /** It is stored, but has less than was expected. */
+  readonly error?: LifeboatError;
 }
 
 export interface StorageAccount {

@@ -22,7 +22,9 @@ import type { Logger } from "../system/logger.ts";
 import { judge } from "../verification/compare-database.ts";
 import { type ComponentVerdict, type Finding, type Verdict, worstVerdict } from "../verification/findings.ts";
 import { levels, type VerifyLevel } from "../verification/levels.ts";
+import { leftOutComponent } from "../verification/not-backed-up.ts";
 import { applyWaivers } from "../verification/waivers.ts";
+import { agreeOnTime, agreedClock } from "./agree-on-time.ts";
 import { checkApplication } from "./check-application.ts";
 import { checkHistory, type HistoryCheck } from "./check-history.ts";
 import { keyUsesOf } from "./key-uses.ts";
@@ -112,10 +114,13 @@ export async function examineSnapshot(
   request: VerifyRequest,
   surroundings: VerifySurroundings,
 ): Promise<Examination> {
-  const { clock, logger, store } = surroundings;
+  const { logger, store } = surroundings;
+  const { clock, findings } = await agreeOnTime(surroundings.clock, store);
   const startedMs = clock.elapsedMs();
   const watch = new Stopwatch(clock);
-  const located = await watch.time("find", () => locateSnapshot(store, request.source, request.choice));
+  const located = await watch.time("find", () =>
+    locateSnapshot(store, request.source, request.choice, clock.now()),
+  );
   requireWhole(located);
   const { snapshot, bytes, storeFindings } = located;
   const components: ComponentVerdict[] = checkSignature(snapshot.id, bytes, request.signer);
@@ -144,6 +149,7 @@ export async function examineSnapshot(
     components: judged,
     findings: [
       ...(request.findings ?? []),
+      ...findings,
       ...storeFindings.map(asFinding),
       ...history.findings,
       ...keyFindings(history, request.rotateKeysMs, clock.now()),
@@ -197,8 +203,9 @@ async function checkInside(
   const unsealed = await watch.time("unseal", () =>
     checkUnsealed(snapshot, contents, identities, { ...surroundings, tools }),
   );
+  const leftOut = leftOutComponent(databaseOf(contents));
   surroundings.logger.info(`unsealed: ${contents.files.length} archives, ${verdictOf(unsealed)}.`);
-  if (request.level === "unsealed" || verdictOf(unsealed) === "failed") return unsealed;
+  if (request.level === "unsealed" || verdictOf(unsealed) === "failed") return [...unsealed, ...leftOut];
   const restored = await checkRestored(
     snapshot,
     contents,
@@ -206,7 +213,7 @@ async function checkInside(
     { ...surroundings, tools },
   );
   surroundings.logger.info(`restored: ${restored.length} components, ${verdictOf(restored)}.`);
-  return [...unsealed, ...restored];
+  return [...unsealed, ...restored, ...leftOut];
 }
 
 async function checkBuckets(
@@ -248,7 +255,8 @@ function signersOf(signer: string | undefined): readonly string[] {
 }
 
 function verdictOf(components: readonly ComponentVerdict[]): Verdict {
-  return worstVerdict(components.map(({ verdict }) => verdict));
+  const required = components.filter(({ isRequired = true }) => isRequired);
+  return worstVerdict(required.map(({ verdict }) => verdict));
 }
 
 function overall(level: VerifyLevel, components: readonly ComponentVerdict[]): Verdict {
@@ -264,7 +272,7 @@ async function keepEvidence(
   { store, clock, lifeboatVersion }: VerifySurroundings,
 ): Promise<void> {
   const { snapshot } = report;
-  const moment = clock.now();
+  const moment = (await agreedClock(clock, store)).now();
   const evidence = {
     evidenceVersion: 1,
     act: "verify",

@@ -133,6 +133,7 @@ function sourceFrom(name: string, source: ReadSource, retention: Retention): Pol
     everyMs,
     rpoMs: source.rpo ?? everyMs,
     rtoMs: source.rto ?? sourceDefaults[source.type].rtoMs,
+    ...given("expect", source.expect),
   };
   switch (source.type) {
     case "postgres":

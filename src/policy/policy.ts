@@ -67,8 +67,12 @@ export interface S3Settings {
 export const lockModes = ["none", "governance", "compliance"] as const;
 export type LockMode = (typeof lockModes)[number];
 
+/** The least that a backup of a source must have. */
+export type Expected = Readonly<Partial<Record<"tables" | "rows" | "objects", number | undefined>>>;
+
 interface SourceObjectives {
   readonly name: string;
+  readonly expect?: Expected;
   readonly everyMs: number;
   readonly rpoMs: number;
   readonly rtoMs: number;

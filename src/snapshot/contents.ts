@@ -39,6 +39,8 @@ const table = z.looseObject({
   part: z.string().optional(),
   /** Why the rows are in no part. */
   notBackedUp: z.string().optional(),
+  /** An extension's own table that has rows, all of which are left out. */
+  hasRowsLeftOut: z.boolean().optional(),
 });
 
 const sequence = z.looseObject({
@@ -102,6 +104,8 @@ const databaseContents = z.looseObject({
   largeObjects: z.looseObject({ count, hash: contentHash.optional() }),
   /** Why there are no hashes, where some were wanted: a known answer that was wrong, an encoding. */
   hashesNotVerified: z.string().optional(),
+  /** Databases of the same server that are not in this backup. */
+  otherDatabases: count.optional(),
   /** Present for a Supabase database only. */
   supabase: supabaseContents.optional(),
 });

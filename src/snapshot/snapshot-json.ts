@@ -60,6 +60,14 @@ export const seenLedger = z.looseObject({
 
 export type SeenLedger = z.infer<typeof seenLedger>;
 
+/** What each clock said when the backup began; `times` and the id are by the one that they agreed on. */
+const readClocks = z.looseObject({
+  runner: moment,
+  server: moment.exactOptional(),
+  api: moment.exactOptional(),
+  store: moment.exactOptional(),
+});
+
 // Loose objects: fields that a later minor version adds must survive a round trip through this one.
 const snapshotSchema = z.looseObject({
   formatVersion: z.literal(formatVersion),
@@ -94,6 +102,9 @@ const snapshotSchema = z.looseObject({
   seen: z.array(seenHead).exactOptional(),
   /** What proves that the ledger had these records; absent where none was kept or it could not be read. */
   ledger: seenLedger.exactOptional(),
+  clocks: readClocks.exactOptional(),
+  /** Tells one database from another without naming it; absent where the role may not ask (src/postgres/left-out.ts). */
+  origin: z.string().exactOptional(),
   files: z.array(sealedFile).min(1),
   signature: z.string().optional(),
   sha256: hex64,

@@ -57,6 +57,7 @@ export function directoryStore({ path: root, clock, logger }: DirectoryStoreSett
       await checkRoot(root, constants.R_OK | constants.W_OK);
       await deleteFile(root, key);
     },
+    serverTime: async () => await clock.ofFolder?.(root),
   };
 }
 
