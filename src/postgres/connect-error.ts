@@ -78,8 +78,14 @@ function encryptionError(connection: Connection, failure: AttemptFailed): Lifebo
       { cause, ...(why.hint === undefined ? {} : { hint: why.hint }) },
     );
   }
-  if (code !== "28000" || routine !== "ClientAuthentication" || /certificate/i.test(message))
-    return undefined;
+  if (code !== "28000" || routine !== "ClientAuthentication") return undefined;
+  if (/client certificate/.test(message)) {
+    return new LifeboatError(
+      "database-login-refused",
+      `The server ${server} asks for a client certificate: ${message}.`,
+      { cause, hint: "Give it in the database URL: sslcert=FILE and sslkey=FILE." },
+    );
+  }
   if (/pg_hba\.conf/.test(message) && sslMode === "disable" && /no encryption|SSL off/.test(message)) {
     return new LifeboatError(
       "database-requires-tls",

@@ -35,14 +35,14 @@ const known: readonly KnownMistake[] = [
     cure: "Store only the URL, which begins with postgresql://.",
   },
   {
-    looksLike: /^(?:export\s+|set\s+)?[a-z_]\w*\s*[=:]\s*["']?postgres(?:ql)?:\/\//i,
-    why: "begins with a variable's name",
-    cure: "Store only what follows the name: the URL begins with postgresql://.",
-  },
-  {
     looksLike: /^jdbc:/i,
     why: "is a JDBC URL",
     cure: "Remove `jdbc:` and put user and password before the host: postgresql://USER:PASSWORD@HOST:PORT/DATABASE.",
+  },
+  {
+    looksLike: /^(?:export\s+|set\s+)?[a-z_]\w*\s*[=:]\s*["']?postgres(?:ql)?:\/\//i,
+    why: "begins with a variable's name",
+    cure: "Store only what follows the name: the URL begins with postgresql://.",
   },
   {
     looksLike: /^[a-z_]+\s*=/i,

@@ -86,7 +86,7 @@ async function openEitherWay(
 
 /** A wrong password says more than a rule that lets nobody in this way. */
 function tellingMost(failures: readonly AttemptFailed[]): unknown {
-  const ruledOut = ({ cause }: AttemptFailed): boolean => (cause as { code?: string }).code === "28000";
+  const ruledOut = ({ message }: AttemptFailed): boolean => message.includes("pg_hba.conf");
   const said = failures.filter(({ outcome }) => outcome !== "no-tls");
   return said.find((failure) => !ruledOut(failure)) ?? said.at(-1) ?? failures.at(-1);
 }
