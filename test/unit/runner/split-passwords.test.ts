@@ -13,7 +13,7 @@ import { createSecrets } from "../../../src/runner/secrets.ts";
 import { parseStoreAddress } from "../../../src/store/open-store.ts";
 
 const runs = process.env["LIFEBOAT_TRIAL"] === undefined ? 500 : 20_000;
-const character = fc.constantFrom(..."abcXYZ0189@@@///???###%%%:[] &=+!$'(){}<>|^~`\\,;\"é");
+const character = fc.constantFrom(...Array.from("abcXYZ0189@@@///???###%%%:[] &=+!$'(){}<>|^~`\\,;\"é"));
 const password = fc.array(character, { minLength: 3, maxLength: 20 }).map((all) => all.join(""));
 /** Texts that are the same for everybody. */
 let fixed: string;
