@@ -189,5 +189,12 @@ export function describeServer(connection: Connection): string {
 }
 
 export function placesOf(connection: Connection): readonly Endpoint[] {
-  return connection.endpoints ?? [connection];
+  return placesOfUrl(connection) ?? [connection];
+}
+
+/** Those that the URL named, shared by all copies; undefined for a copy that was given another host or port. */
+export function placesOfUrl({ endpoints, host, port, address }: Connection): readonly Endpoint[] | undefined {
+  const first = endpoints?.[0];
+  const same = first?.host === host && first.port === port && first.address === address;
+  return same ? endpoints : undefined;
 }
