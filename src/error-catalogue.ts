@@ -86,6 +86,12 @@ export const errorCatalogue = {
     meaning: "git cannot make a repository of the bundle in the snapshot.",
     cure: "Do not rely on this snapshot for the code: verify older ones, and take a new one now.",
   },
+  "channel-binding-missing": {
+    family: "user",
+    exitCode: 2,
+    meaning: "The database URL requires channel binding, and the login did not use it.",
+    cure: "Use TLS and a SCRAM-SHA-256 password on the server, or remove channel_binding=require from the URL.",
+  },
   "client-tools-missing": {
     family: "user",
     exitCode: 2,
@@ -125,6 +131,13 @@ export const errorCatalogue = {
     meaning: "The archives' tables of contents do not hold each table exactly once. Nothing became visible.",
     cure: "Run again; if it repeats, report it with the versions of server and client.",
   },
+  "database-certificate": {
+    family: "user",
+    exitCode: 2,
+    meaning:
+      "TLS with the database server failed: its certificate did not pass a check, or no common version exists.",
+    cure: "Check the server's certificate and TLS settings, and sslmode and sslrootcert in the database URL.",
+  },
   "database-ipv6-only": {
     family: "user",
     exitCode: 2,
@@ -143,11 +156,23 @@ export const errorCatalogue = {
     meaning: "The server has no database of that name.",
     cure: "Check the name after the last `/` of the URL; upper case and spaces count.",
   },
+  "database-requires-tls": {
+    family: "user",
+    exitCode: 2,
+    meaning: "The database server accepts only TLS connections, and the URL turns TLS off.",
+    cure: "Remove sslmode=disable from the URL, or write sslmode=verify-full.",
+  },
   "database-unreachable": {
     family: "user",
     exitCode: 2,
     meaning: "No connection to the database server could be made.",
     cure: "Check host and port, that the server runs, and that a firewall or network restriction lets you in.",
+  },
+  "database-without-tls": {
+    family: "user",
+    exitCode: 2,
+    meaning: "The database server offers no TLS, and the connection requires it.",
+    cure: "Turn on `ssl` on the server, or write sslmode=disable if the network between is trusted.",
   },
   "disk-too-small": {
     family: "user",
