@@ -489,6 +489,13 @@ export const errorCatalogue = {
     meaning: "The shards of a backup are not all there, so no snapshot was made of them.",
     cure: "Look at the failed jobs of the matrix and run them again, then join again.",
   },
+  "signature-missing": {
+    family: "ours",
+    exitCode: 3,
+    meaning:
+      "A signer is set, and nobody vouches for the snapshot: no signature by that key, no record in the ledger, no acceptance. Nothing of it was opened, decrypted or run.",
+    cure: "Recipients are public, so anybody could have sealed it: treat it as forged until proven otherwise. Take the newest signed one; what was made before signatures were demanded is accepted with `lifeboat unfreeze`.",
+  },
   "snapshot-damaged": {
     family: "ours",
     exitCode: 3,

@@ -24,6 +24,7 @@ import { slots } from "../system/slots.ts";
 import type { Finding } from "../verification/findings.ts";
 import { openOptions, Rewraps, type Shelf } from "./rewraps.ts";
 import { planRotation, type RotatedFile, type RotationPlan, type RotationUnit } from "./rotation-plan.ts";
+import type { Trust } from "./vouched-documents.ts";
 import { wholeOf } from "./whole-of.ts";
 
 export interface RotationRequest {
@@ -33,6 +34,8 @@ export interface RotationRequest {
   readonly recipients: Recipients;
   /** Public keys that open indexes besides. */
   readonly indexRecipients: readonly string[];
+  /** No header of a snapshot that nobody vouches for is opened. Default: nobody must sign. */
+  readonly trust?: Trust;
   readonly dryRun: boolean;
   /** How long after a snapshot its rewraps are locked where the store locks; default: by its tiers. */
   readonly retentionDays?: number;
@@ -75,7 +78,7 @@ export async function rotateKeys(
   // A key of another class is refused before anything is read.
   const indexRecipients = request.recipients.with(request.indexRecipients);
   refuseReadOnly(store, request);
-  const plan = await planRotation(store, request.source, clock.now(), request.retentionDays);
+  const plan = await planRotation(store, request, clock.now());
   const findings: Finding[] = [...plan.findings];
   const numbers = { rewrapped: 0, skipped: 0, failed: 0 };
   const rotation: Rotation = {
