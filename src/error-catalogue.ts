@@ -150,6 +150,13 @@ export const errorCatalogue = {
       "The server's disk has no room for a second copy of the database beside the first. Nothing was touched.",
     cure: "Free or add space, or restore into a new database on another server.",
   },
+  "document-too-large": {
+    family: "ours",
+    exitCode: 3,
+    meaning:
+      "A document is larger than any that Lifeboat writes (docs/format.md has the sizes), so it was not read on: it is damaged, forged, or somebody else's.",
+    cure: "Look at who can write into the store, and remove the document that the message names if it is not yours.",
+  },
   "drill-failed": {
     family: "ours",
     exitCode: 3,

@@ -25,7 +25,7 @@ import type { Finding } from "../verification/findings.ts";
 import { openOptions, Rewraps, type Shelf } from "./rewraps.ts";
 import { planRotation, type RotatedFile, type RotationPlan, type RotationUnit } from "./rotation-plan.ts";
 import type { Trust } from "./vouched-documents.ts";
-import { wholeOf } from "./whole-of.ts";
+import { headerOf } from "./rewraps.ts";
 
 export interface RotationRequest {
   readonly source: string;
@@ -171,7 +171,7 @@ async function rotateUnit(unit: RotationUnit, rotation: Rotation): Promise<UnitO
 
 /** The key inside a file's own header, which must be the one that was written, or inside an earlier rewrap. */
 async function fileKeyOf(file: RotatedFile, { store, identities, rewraps }: Rotation): Promise<Uint8Array> {
-  const header = await wholeOf(await store.read(file.key, { offset: 0, length: file.header.length }));
+  const header = await headerOf(store, file);
   if (createHash("sha256").update(header).digest("hex") !== file.header.sha256) {
     throw new LifeboatError("snapshot-damaged", `its header is not the one that was written.`);
   }
