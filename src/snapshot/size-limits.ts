@@ -7,8 +7,8 @@ export const sizeLimits = {
   snapshotJson: 32 * mebibyte,
   /** contents.json as it is stored. */
   sealedContents: 32 * mebibyte,
-  /** contents.json: 50,000 tables with names of 63 bytes. */
-  contents: 96 * mebibyte,
+  /** contents.json: 35,000 tables with names of 63 bytes. */
+  contents: 64 * mebibyte,
   /** Evidence, holds, freezes, tombstones, marks, and records of a ledger in a store. */
   document: mebibyte,
   rewrap: 4 * mebibyte,
