@@ -181,6 +181,13 @@ export const errorCatalogue = {
       "The server's disk has no room for a second copy of the database beside the first. Nothing was touched.",
     cure: "Free or add space, or restore into a new database on another server.",
   },
+  "document-too-large": {
+    family: "ours",
+    exitCode: 3,
+    meaning:
+      "A document is larger than any that Lifeboat writes (docs/format.md has the sizes), so it was not read on: it is damaged, forged, or somebody else's.",
+    cure: "Look at who can write into the store, and remove the document that the message names if it is not yours.",
+  },
   "drill-failed": {
     family: "ours",
     exitCode: 3,
@@ -519,6 +526,13 @@ export const errorCatalogue = {
     exitCode: 1,
     meaning: "The shards of a backup are not all there, so no snapshot was made of them.",
     cure: "Look at the failed jobs of the matrix and run them again, then join again.",
+  },
+  "signature-missing": {
+    family: "ours",
+    exitCode: 3,
+    meaning:
+      "A signer is set, and nobody vouches for the snapshot: no signature by that key, no record in the ledger, no acceptance. Nothing of it was opened, decrypted or run.",
+    cure: "Recipients are public, so anybody could have sealed it: treat it as forged until proven otherwise. Take the newest signed one; what was made before signatures were demanded is accepted with `lifeboat unfreeze`.",
   },
   "snapshot-damaged": {
     family: "ours",

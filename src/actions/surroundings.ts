@@ -87,7 +87,7 @@ export async function runnerSurroundings(
     temporaryFolder,
     ...postgresPrograms({
       logger,
-      installer: runnerPackageInstaller(logger),
+      installer: runnerPackageInstaller(),
       ...(inputs.postgresBin === undefined ? {} : { chosenFolder: inputs.postgresBin }),
     }),
   };

@@ -96,6 +96,14 @@ export function backupLedger(
   return openLedger(ledgerPlace, signingKey, means, trusted);
 }
 
+/** Which earlier snapshots a backup builds on and copies. */
+export function backupTrustOf(
+  { ledgerPlace, signers, signingKey }: BackupTrust,
+  ledger: Ledger | undefined,
+): Trust {
+  return { signers: signersOf({ signer: undefined, ledger: ledgerPlace, signingKey }, signers), ledger };
+}
+
 /** The ledger that a verification writes to. */
 export function verificationLedger(
   inputs: { readonly ledgerPlace: LedgerPlace } & Pick<TrustInputs, "signer" | "signingKey">,

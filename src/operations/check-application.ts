@@ -20,6 +20,8 @@ import { judge } from "../verification/compare-database.ts";
 import type { ComponentVerdict, Finding } from "../verification/findings.ts";
 import { damageFinding } from "./check-stored.ts";
 import { fileNamed, unsealFile } from "./sealed-files.ts";
+import { sizeLimits } from "../snapshot/size-limits.ts";
+import { wholeOf } from "./whole-of.ts";
 
 export interface ApplicationCheck {
   readonly store: Store;
@@ -83,13 +85,12 @@ async function checkPart(
     return compareTree(role, application[role], found);
   }
   if (role === "project-functions") return await checkFunctions(raw, application);
-  const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of raw) {
-    bytes += chunk.length;
-    if (role === "project-settings") chunks.push(chunk);
-  }
-  if (role === "project-settings") readProjectSettings(Buffer.concat(chunks));
+  if (role === "project-settings") {
+    const document = await wholeOf(raw, { document: role, maxBytes: sizeLimits.projectSettings });
+    readProjectSettings(document);
+    bytes = document.length;
+  } else for await (const chunk of raw) bytes += chunk.length;
   return bytes === rawBytes ? [] : [differs(`The ${role} has ${bytes} bytes instead of ${rawBytes}.`)];
 }
 

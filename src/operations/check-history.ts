@@ -7,6 +7,7 @@ import type { Logger } from "../system/logger.ts";
 import type { Finding } from "../verification/findings.ts";
 import { type Observation, observeSnapshots } from "./observe-snapshots.ts";
 import type { Trust } from "./vouched-documents.ts";
+import { requireVouched, type StoredSnapshot } from "./vouched-snapshot.ts";
 
 export interface HistoryCheck {
   /** Absent where the history could not be looked at. */
@@ -42,16 +43,21 @@ export async function checkHistory(
   }
 }
 
-/** Names what history does not explain; a chosen snapshot that is itself forged or replaced is refused. */
+/**
+ * Names what history does not explain; a chosen snapshot that is itself forged or replaced is refused, also where another
+ * one keeps the history from being looked at.
+ */
 export async function refuseForged(
   store: Store,
-  chosen: { readonly source: string; readonly id: string },
+  chosen: StoredSnapshot,
   { trust, now, logger }: { readonly trust: Trust; readonly now: Date; readonly logger: Logger },
 ): Promise<readonly Finding[]> {
-  const { findings } = await checkHistory(store, chosen.source, trust, now);
+  const { source, id } = chosen.snapshot;
+  const { findings } = await checkHistory(store, source, trust, now);
   for (const { publicSentence, remedy } of findings) logger.warning(`${publicSentence} ${remedy}`);
-  const own = findings.find((finding) => (finding as Partial<HistoryFinding>).id === chosen.id);
+  const own = findings.find((finding) => (finding as Partial<HistoryFinding>).id === id);
   if (own !== undefined) throw historyError([own]);
+  await requireVouched(store, chosen, trust, now);
   return findings;
 }
 

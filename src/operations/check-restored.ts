@@ -39,6 +39,8 @@ export interface RestoreCheckRequest {
 export interface DrillExtras {
   /** Looks at the restored database while it is there, for what concerns more than this snapshot. */
   readonly whileRestored?: (connection: Connection) => Promise<void>;
+  /** The backup was chosen because it is signed, or because the ledger or a person vouches for it. */
+  readonly isVouchedFor?: boolean;
 }
 
 export interface RestoreCheckSurroundings {

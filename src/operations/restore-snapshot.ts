@@ -36,7 +36,7 @@ export async function restoreSnapshot(
   const { newestWhole, snapshot, storeFindings } = located;
   // What was passed over matters most to the person who restores: it may look like the newest backup.
   for (const { sentence, remedy } of storeFindings) logger.warning(`${sentence} ${remedy}`);
-  await refuseForged(store, snapshot, { trust: wanted.trust ?? { signers: [] }, now: clock.now(), logger });
+  await refuseForged(store, located, { trust: wanted.trust ?? { signers: [] }, now: clock.now(), logger });
   requireWhole(located);
   const report = await namingOthers(newestWhole, restoreLocated(snapshot, wanted, surroundings));
   return { ...report, seconds: (clock.elapsedMs() - startedMs) / 1000 };

@@ -22,6 +22,9 @@ import { agreeOnTime } from "./agree-on-time.ts";
 import { collectObjects } from "./collect-objects.ts";
 import { readSealed, wholeOf } from "./sealed-files.ts";
 import { indexRecipients } from "./storage-index.ts";
+import { parseJsonWithin } from "../system/bounded.ts";
+import { mostJsonValues, sizeLimits } from "../snapshot/size-limits.ts";
+import { listOf } from "../snapshot/list-of.ts";
 
 export interface ShardChoice {
   readonly number: number;
@@ -40,7 +43,7 @@ const shardSchema = z.looseObject({
   count,
   started: z.iso.datetime(),
   index: z.object({ header: extentSchema, payload: extentSchema }),
-  packs: z.array(sharedPack),
+  packs: listOf(sharedPack),
   numbers: z.looseObject({
     objects: count,
     rawBytes: count,
@@ -60,8 +63,6 @@ export interface ShardReport {
   readonly seconds: number;
 }
 
-/** Large enough for the names of ten thousand failed objects. */
-const maxShardBytes = 64 * 1024 * 1024;
 /** Shards are of no use once they are joined. */
 const shardDays = 1;
 
@@ -174,9 +175,9 @@ function requireOneChoice(shards: readonly Shard[], group: string): void {
 }
 
 async function readShard(store: Store, key: string, identities: Identities): Promise<Shard> {
-  const stored = await wholeOf(await store.read(key));
-  const document = await unsealDocument(stored, identities, maxShardBytes);
-  const read = shardSchema.safeParse(JSON.parse(Buffer.from(document).toString("utf8")));
+  const stored = await wholeOf(await store.read(key), { document: key, maxBytes: sizeLimits.sealedShard });
+  const document = await unsealDocument(stored, identities, sizeLimits.shard);
+  const read = shardSchema.safeParse(parseJsonWithin(document, mostJsonValues, key));
   if (read.success) return read.data;
   throw new LifeboatError("snapshot-damaged", `${key} is not the document of a shard.`, {
     cause: read.error,

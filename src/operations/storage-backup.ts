@@ -12,6 +12,7 @@ import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
 import type { Finding } from "../verification/findings.ts";
+import type { Trust } from "./vouched-documents.ts";
 
 export interface StorageBackupRequest {
   readonly source: string;
@@ -20,6 +21,8 @@ export interface StorageBackupRequest {
   /** Opens indexes only: without one nothing can be carried, and the backup is a full one. */
   readonly indexIdentities: Identities | undefined;
   readonly signingKey: SigningKey | undefined;
+  /** Nothing is carried over from a snapshot that nobody vouches for. Default: nobody must sign. */
+  readonly trust?: Trust;
   readonly filter: ObjectFilter;
   readonly database: Connection | undefined;
   /** Objects fetched at once. */

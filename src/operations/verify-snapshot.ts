@@ -12,7 +12,7 @@ import { keyRotationFindings } from "../policy/key-rotation.ts";
 import { type Contents, databaseOf } from "../snapshot/contents.ts";
 import { contentsName, evidenceKey } from "../snapshot/keys.ts";
 import { selfHashOf } from "../snapshot/self-hash.ts";
-import { isSignedBy, parseSigners, writeSignedDocument } from "../snapshot/signed-document.ts";
+import { parseSigners, writeSignedDocument } from "../snapshot/signed-document.ts";
 import type { SigningKey } from "../snapshot/signature.ts";
 import type { Actor } from "../snapshot/tombstone.ts";
 import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
@@ -37,6 +37,7 @@ import { checkUnsealed } from "./check-unsealed.ts";
 import { locateSnapshot, requireWhole, type SnapshotChoice } from "./locate-snapshot.ts";
 import { fileNamed, readSealedContents } from "./sealed-files.ts";
 import { type PhaseSeconds, Stopwatch } from "./stopwatch.ts";
+import { checkSignature, contentsTrusted } from "./vouched-snapshot.ts";
 
 export { levels, type VerifyLevel };
 
@@ -114,7 +115,7 @@ export async function examineSnapshot(
   request: VerifyRequest,
   surroundings: VerifySurroundings,
 ): Promise<Examination> {
-  const { logger, store } = surroundings;
+  const { store } = surroundings;
   const { clock, findings } = await agreeOnTime(surroundings.clock, store);
   const startedMs = clock.elapsedMs();
   const watch = new Stopwatch(clock);
@@ -122,21 +123,11 @@ export async function examineSnapshot(
     locateSnapshot(store, request.source, request.choice, clock.now()),
   );
   requireWhole(located);
-  const { snapshot, bytes, storeFindings } = located;
-  const components: ComponentVerdict[] = checkSignature(snapshot.id, bytes, request.signer);
-  const stored = await watch.time("download", () => checkStored(store, snapshot));
-  logger.info(`stored: ${stored.checked} files, ${stored.verdict}.`);
-  components.push(stored);
-  const packs = await watch.time("download", () => checkStoredPacks(store, snapshot));
-  if (packs.checked > 0) components.push(packs);
-  const rewraps = await checkRewraps(
-    store,
-    snapshot,
-    request.level === "stored" ? undefined : request.identities,
-  );
-  if (rewraps.checked > 0) components.push(rewraps);
-  if (request.level !== "stored" && stored.verdict === "passed" && packs.verdict === "passed") {
-    components.push(...(await checkInside(snapshot, request, { ...surroundings, watch })));
+  const { snapshot, storeFindings } = located;
+  const components: ComponentVerdict[] = checkSignature(located, signersOf(request.signer));
+  // What nobody vouches for may hold anything, so it is neither opened nor run.
+  if (verdictOf(components) !== "failed") {
+    components.push(...(await checkVouched(snapshot, request, { ...surroundings, watch })));
   }
   const judged = applyWaivers(components, request.waive);
   const trust = { signers: signersOf(request.signer), ledger: request.ledger };
@@ -150,6 +141,7 @@ export async function examineSnapshot(
     findings: [
       ...(request.findings ?? []),
       ...findings,
+      ...(request.level === "restored" && !isVouchedFor(request) ? [contentsTrusted(snapshot.id)] : []),
       ...storeFindings.map(asFinding),
       ...history.findings,
       ...keyFindings(history, request.rotateKeysMs, clock.now()),
@@ -161,6 +153,27 @@ export async function examineSnapshot(
 }
 
 type Means = VerifySurroundings & { readonly watch: Stopwatch };
+
+async function checkVouched(
+  snapshot: SnapshotJson,
+  request: VerifyRequest,
+  surroundings: Means,
+): Promise<readonly ComponentVerdict[]> {
+  const { store, logger, watch } = surroundings;
+  const stored = await watch.time("download", () => checkStored(store, snapshot));
+  logger.info(`stored: ${stored.checked} files, ${stored.verdict}.`);
+  const packs = await watch.time("download", () => checkStoredPacks(store, snapshot));
+  const identities = request.level === "stored" ? undefined : request.identities;
+  const rewraps = await checkRewraps(store, snapshot, identities);
+  const outside = [stored, ...[packs, rewraps].filter(({ checked }) => checked > 0)];
+  if (request.level === "stored" || stored.verdict !== "passed" || packs.verdict !== "passed") return outside;
+  return [...outside, ...(await checkInside(snapshot, request, surroundings))];
+}
+
+/** A drill chose it because somebody vouches for it, although not by this request's signer. */
+function isVouchedFor({ signer, drill }: VerifyRequest): boolean {
+  return signer !== undefined || drill?.isVouchedFor === true;
+}
 
 /** A snapshot that may be forged says nothing of our keys. */
 function keyFindings(
@@ -235,19 +248,6 @@ async function checkBuckets(
 async function serverMajor(contents: Contents, { server }: VerifyRequest): Promise<number> {
   if (server === undefined) return databaseOf(contents).server.major;
   return (await withClient(server, inspectServer)).major;
-}
-
-function checkSignature(id: string, bytes: Uint8Array, signer: string | undefined): ComponentVerdict[] {
-  if (signer === undefined) return [];
-  if (isSignedBy(bytes, signersOf(signer))) return [judge("signature", 1, [])];
-  const sentence = `Snapshot ${id} does not carry a signature by the given key.`;
-  const remedy =
-    "Recipients are public, so anybody could have sealed it: treat it as forged until proven otherwise.";
-  return [
-    judge("signature", 1, [
-      { level: "error", code: "signature-missing", sentence, publicSentence: sentence, remedy },
-    ]),
-  ];
 }
 
 function signersOf(signer: string | undefined): readonly string[] {

@@ -11,6 +11,7 @@ import { isSnapshotId } from "../snapshot/ids.ts";
 import { evidenceOfSource, holdPrefix, tombstonePrefix } from "../snapshot/keys.ts";
 import type { Evidence } from "../snapshot/observed.ts";
 import { isSignedBy, readSignedDocument, type Signers } from "../snapshot/signed-document.ts";
+import { sizeLimits } from "../snapshot/size-limits.ts";
 import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
 import { type Tombstone, tombstoneSchema } from "../snapshot/tombstone.ts";
 import type { Store, StoreFinding } from "../store/store.ts";
@@ -122,7 +123,10 @@ export async function readFiles(
   const work = async (): Promise<void> => {
     for (let key = waiting.shift(); key !== undefined; key = waiting.shift()) {
       try {
-        files.push({ key, bytes: await wholeOf(await store.read(key)) });
+        files.push({
+          key,
+          bytes: await wholeOf(await store.read(key), { document: key, maxBytes: sizeLimits.document }),
+        });
       } catch (cause) {
         // Expired since it was listed.
         if (asLifeboatError(cause).code !== "store-object-missing") throw cause;

@@ -192,6 +192,21 @@ describe("restore.yml", () => {
   });
 });
 
+/** What only a job may have that runs no package of npm: rights to sign for us, and to publish. */
+test.each(all)("%s lets no job that runs packages sign or publish", (path) => {
+  for (const [name, { permissions = {}, steps = [] }] of jobsOf(path)) {
+    const rights = permissions as Readonly<Record<string, string>>;
+    const signs = rights["id-token"] === "write" || rights["attestations"] === "write";
+    if (!signs && path !== ".github/workflows/release.yml") continue;
+    if (!signs && rights["contents"] !== "write") continue;
+    for (const { run = "", uses = "" } of steps) {
+      expect(`${run} ${uses}`, `${path}: ${name}`).not.toMatch(
+        /\.ci\/run|\b(?:npm|npx|node|yarn|pnpm)\b|setup-node|\$\/actions/,
+      );
+    }
+  }
+});
+
 test.each(exampleWorkflows)("%s passes every secret that the policy beside it names", (path) => {
   if (!/backup\.yml|\/lifeboat\.yml/.test(path)) return;
   const policy = textOf(path.replace(/workflows\/.*$/, "lifeboat.yml"));
