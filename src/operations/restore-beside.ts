@@ -6,7 +6,7 @@ import { type Connection, withDatabase } from "../postgres/connection.ts";
 import { readProperties } from "../postgres/database-properties.ts";
 import { loadArchives } from "../postgres/load.ts";
 import { entriesWithout, type SkippedEntry } from "../postgres/missing-extensions.ts";
-import { createMissingRoles, planRoles, readTargetRoles } from "../postgres/missing-roles.ts";
+import { createMissingRoles, readTargetRoles } from "../postgres/missing-roles.ts";
 import { applyProperties, createDatabase } from "../postgres/new-database.ts";
 import { type GlobalRoles, parseGlobals, withVerifiers } from "../postgres/restore-globals.ts";
 import { newDatabaseName, type RestoreMark } from "../postgres/restore-names.ts";
@@ -33,9 +33,11 @@ export async function createRoles(
   means: RestoreMeans,
 ): Promise<{ readonly created: readonly string[]; readonly findings: readonly Finding[] }> {
   const { choice } = plan.roles;
-  const rolesPlan = planRoles(databaseOf(means.contents).roles, await readTargetRoles(lock), choice);
-  const globals = choice === "as-backed-up" ? await readGlobals(means) : undefined;
-  return await createMissingRoles(lock, rolesPlan, globals);
+  const { roles, shared, server } = databaseOf(means.contents);
+  // Older backups have memberships in globals.sql alone.
+  const globals = choice === "as-backed-up" || shared === undefined ? await readGlobals(means) : undefined;
+  const backup = { major: server.major, roles, shared, memberships: globals?.memberships ?? [] };
+  return await createMissingRoles(lock, { choice, backup, globals });
 }
 
 async function readGlobals(means: RestoreMeans): Promise<GlobalRoles | undefined> {

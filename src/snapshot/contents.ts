@@ -6,6 +6,7 @@ import { z } from "zod";
 import { LifeboatError } from "../errors.ts";
 import { type ApplicationContents, applicationContents } from "./application-contents.ts";
 import { isSnapshotId } from "./ids.ts";
+import { sharedContents } from "./shared-contents.ts";
 import { type StorageContents, storageContents } from "./storage-contents.ts";
 import { supabaseContents } from "./supabase-contents.ts";
 
@@ -98,6 +99,8 @@ const databaseContents = z.looseObject({
     }),
   ),
   roles: z.array(role),
+  /** Absent in backups that were made before these were recorded. */
+  shared: sharedContents.optional(),
   tables: z.array(table),
   sequences: z.array(sequence),
   objects: z.array(catalogObject),
