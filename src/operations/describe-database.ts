@@ -10,6 +10,7 @@ import { type Sql, withClient } from "../postgres/client.ts";
 import { listObjects } from "../postgres/catalog-objects.ts";
 import type { ClientTools } from "../postgres/client-tools.ts";
 import { readExtensions, readProperties, readRoles, readSequences } from "../postgres/database-properties.ts";
+import { readShared } from "../postgres/read-shared.ts";
 import type { DumpPart } from "../postgres/dump-parts.ts";
 import type { Connection } from "../postgres/connection.ts";
 import { inspectServer, type ServerFacts } from "../postgres/inspect-server.ts";
@@ -41,7 +42,13 @@ export async function describeDatabase(
       const told = filled.has(table.oid) ? { ...table, hasRowsLeftOut: true } : table;
       return part === undefined ? told : { ...told, part };
     });
-    return { ...database, moment, tables, otherDatabases: await countOtherDatabases(sql) };
+    return {
+      ...database,
+      shared: await readShared(sql, server.major),
+      moment,
+      tables,
+      otherDatabases: await countOtherDatabases(sql),
+    };
   } finally {
     await sql.end().catch(() => {});
   }

@@ -6,14 +6,15 @@ import { type Connection, withDatabase } from "../postgres/connection.ts";
 import { readProperties } from "../postgres/database-properties.ts";
 import { loadArchives } from "../postgres/load.ts";
 import { entriesWithout, type SkippedEntry } from "../postgres/missing-extensions.ts";
-import { createMissingRoles, planRoles, readTargetRoles } from "../postgres/missing-roles.ts";
+import { createMissingRoles, readTargetRoles } from "../postgres/missing-roles.ts";
 import { applyProperties, createDatabase } from "../postgres/new-database.ts";
 import { type GlobalRoles, parseGlobals, withVerifiers } from "../postgres/restore-globals.ts";
 import { newDatabaseName, type RestoreMark } from "../postgres/restore-names.ts";
 import { advanceSequences } from "../postgres/restore-sequences.ts";
 import { readPartToc } from "../postgres/restore-rows.ts";
 import { readPart } from "../postgres/restore-stream.ts";
-import type { ArchiveToc } from "../postgres/restore-toc.ts";
+import { giveToOwners } from "../postgres/superuser-owners.ts";
+import type { ArchiveToc, TocEntry } from "../postgres/restore-toc.ts";
 import { dropNewDatabase, findLeftovers, markDatabase } from "../postgres/swap.ts";
 import {
   type ContentsFile,
@@ -33,9 +34,11 @@ export async function createRoles(
   means: RestoreMeans,
 ): Promise<{ readonly created: readonly string[]; readonly findings: readonly Finding[] }> {
   const { choice } = plan.roles;
-  const rolesPlan = planRoles(databaseOf(means.contents).roles, await readTargetRoles(lock), choice);
-  const globals = choice === "as-backed-up" ? await readGlobals(means) : undefined;
-  return await createMissingRoles(lock, rolesPlan, globals);
+  const { roles, shared, server } = databaseOf(means.contents);
+  // Older backups have memberships in globals.sql alone.
+  const globals = choice === "as-backed-up" || shared === undefined ? await readGlobals(means) : undefined;
+  const backup = { major: server.major, roles, shared, memberships: globals?.memberships ?? [] };
+  return await createMissingRoles(lock, { choice, backup, globals });
 }
 
 async function readGlobals(means: RestoreMeans): Promise<GlobalRoles | undefined> {
@@ -106,12 +109,19 @@ export async function takeUpLeftover(
   return copy;
 }
 
+export interface LoadChoice {
+  readonly properties: DatabaseProperties;
+  readonly skipped: readonly SkippedEntry[];
+  /** What only a superuser may own, of owners that are none here. */
+  readonly ownerless: readonly TocEntry[];
+  readonly rolesCreated: ReadonlySet<string>;
+}
+
 export async function loadBeside(
   lock: Sql,
   plan: RestorePlan,
   means: RestoreMeans,
-  properties: DatabaseProperties,
-  skipped: readonly SkippedEntry[],
+  { properties, skipped, ownerless, rolesCreated }: LoadChoice,
 ): Promise<Copy> {
   const { contents, clock, logger, source, tools } = means;
   const database = databaseOf(contents);
@@ -138,14 +148,21 @@ export async function loadBeside(
       clock,
       logger,
       ...(missing.length === 0 ? {} : { without: { missing, skipped, database } }),
+      ...(ownerless.length === 0 ? {} : { withoutOwner: new Set(ownerless.map(({ dumpId }) => dumpId)) }),
     });
+    const left = new Set(skipped.map(({ entry }) => entry.dumpId));
+    const given = await giveToOwners(
+      connection,
+      ownerless.filter(({ dumpId }) => !left.has(dumpId)),
+      rolesCreated,
+    );
     const started = clock.elapsedMs();
     await settleSequences(connection, withoutSkipped(database, skipped).expected);
     await analyzeDatabase(connection, jobs);
     return {
       name,
       resumed: false,
-      findings: [...created, ...applied],
+      findings: [...created, ...applied, ...given],
       seconds: { ...load.seconds, analyze: (clock.elapsedMs() - started) / 1000 },
     };
   } catch (error) {

@@ -13,7 +13,7 @@ export interface PostDataStage {
 
 /** In order; empty where the archive attaches no indexes, and everything may run at once. */
 export function postDataStages(toc: ArchiveToc): readonly PostDataStage[] {
-  const entries = postDataOf(toc);
+  const entries = entriesOf(toc, "post-data");
   const attaching = entries.filter(({ kind }) => kind === "INDEX ATTACH");
   if (attaching.length === 0) return [];
   const late = dependents(entries, attaching);
@@ -26,16 +26,16 @@ export function postDataStages(toc: ArchiveToc): readonly PostDataStage[] {
 }
 
 /** As pg_restore counts: comments, labels and privileges are of no section and belong to that of the entry before. */
-function postDataOf({ entries }: ArchiveToc): readonly TocEntry[] {
+export function entriesOf({ entries }: ArchiveToc, wanted: TocEntry["section"]): readonly TocEntry[] {
   let current: TocEntry["section"] = "pre-data";
   return entries.filter(({ section }) => {
     if (section !== "none") current = section;
-    return current === "post-data";
+    return current === wanted;
   });
 }
 
 /** What needs one of `roots`, at any distance (a foreign key needs the whole index of the table it points to). */
-function dependents(entries: readonly TocEntry[], roots: readonly TocEntry[]): ReadonlySet<TocEntry> {
+export function dependents(entries: readonly TocEntry[], roots: readonly TocEntry[]): ReadonlySet<TocEntry> {
   const known = new Set(roots.map(({ dumpId }) => dumpId));
   const found = new Set<TocEntry>();
   for (let before = -1; before !== found.size;) {

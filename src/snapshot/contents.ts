@@ -6,6 +6,7 @@ import { z } from "zod";
 import { LifeboatError } from "../errors.ts";
 import { type ApplicationContents, applicationContents } from "./application-contents.ts";
 import { isSnapshotId } from "./ids.ts";
+import { sharedContents } from "./shared-contents.ts";
 import { type StorageContents, storageContents } from "./storage-contents.ts";
 import { supabaseContents } from "./supabase-contents.ts";
 import { parseJsonWithin, tooLarge } from "../system/bounded.ts";
@@ -101,6 +102,8 @@ const databaseContents = z.looseObject({
     }),
   ),
   roles: listOf(role),
+  /** Absent in backups that were made before these were recorded. */
+  shared: sharedContents.optional(),
   tables: listOf(table),
   sequences: listOf(sequence),
   objects: listOf(catalogObject),

@@ -129,6 +129,7 @@ export function restore(
   safe: Safe,
   id: string,
   request: Omit<RestoreRequest, "jobs">,
+  clientTools: (major: number) => Promise<ClientTools> = toolsOf,
 ): Promise<SnapshotRestoreReport> {
   return restoreSnapshot(
     {
@@ -146,7 +147,7 @@ export function restore(
       logger: silentLogger,
       zstd: "zstd",
       runHook: () => Promise.resolve(),
-      clientTools: toolsOf,
+      clientTools,
     },
   );
 }
