@@ -14,8 +14,13 @@ export interface PostDataStage {
 /** In order; empty where the archive attaches no indexes, and everything may run at once. */
 export function postDataStages(toc: ArchiveToc): readonly PostDataStage[] {
   const entries = postDataOf(toc);
+  return entries.some(({ kind }) => kind === "INDEX ATTACH") ? stagesOf(entries) : [];
+}
+
+/** The same of chosen entries; one stage where nothing is attached. */
+export function stagesOf(entries: readonly TocEntry[]): readonly PostDataStage[] {
   const attaching = entries.filter(({ kind }) => kind === "INDEX ATTACH");
-  if (attaching.length === 0) return [];
+  if (attaching.length === 0) return [{ entries, atOnce: true }];
   const late = dependents(entries, attaching);
   const stages = [
     { entries: entries.filter((entry) => !late.has(entry) && entry.kind !== "INDEX ATTACH"), atOnce: true },
@@ -26,7 +31,7 @@ export function postDataStages(toc: ArchiveToc): readonly PostDataStage[] {
 }
 
 /** As pg_restore counts: comments, labels and privileges are of no section and belong to that of the entry before. */
-function postDataOf({ entries }: ArchiveToc): readonly TocEntry[] {
+export function postDataOf({ entries }: ArchiveToc): readonly TocEntry[] {
   let current: TocEntry["section"] = "pre-data";
   return entries.filter(({ section }) => {
     if (section !== "none") current = section;
@@ -35,7 +40,7 @@ function postDataOf({ entries }: ArchiveToc): readonly TocEntry[] {
 }
 
 /** What needs one of `roots`, at any distance (a foreign key needs the whole index of the table it points to). */
-function dependents(entries: readonly TocEntry[], roots: readonly TocEntry[]): ReadonlySet<TocEntry> {
+export function dependents(entries: readonly TocEntry[], roots: readonly TocEntry[]): ReadonlySet<TocEntry> {
   const known = new Set(roots.map(({ dumpId }) => dumpId));
   const found = new Set<TocEntry>();
   for (let before = -1; before !== found.size;) {
