@@ -149,7 +149,9 @@ async function restoreAndCompare(
       verifyTables: () => Promise.resolve([]),
     });
   } catch (cause) {
-    return [notRestored(asLifeboatError(cause), mayDoEverything)];
+    const error = asLifeboatError(cause);
+    const refused = confined && wantsSuperuser(error);
+    return [notRestored(refused ? withCure(error) : error, mayDoEverything && !refused)];
   } finally {
     await withClient(server, (sql) => removeTraces(sql, target.database, rolesMade)).catch(
       (cause: unknown) => {
@@ -185,6 +187,22 @@ async function silenceEventTriggers(superuser: Sql): Promise<void> {
     "select evtname as name from pg_catalog.pg_event_trigger where evtenabled <> 'D'",
   );
   for (const { name } of rows) await superuser.query(`alter event trigger ${quoteIdentifier(name)} disable`);
+}
+
+/** What an ordinary role may not do says nothing about the backup. */
+function wantsSuperuser({ message, inside = "" }: LifeboatError): boolean {
+  return /permission denied|must be (?:owner of|superuser|a superuser)|must be able to SET ROLE|[Oo]nly superusers? /.test(
+    `${message} ${inside}`,
+  );
+}
+
+function withCure({ code, message, inside, publicSentence, cause }: LifeboatError): LifeboatError {
+  return new LifeboatError(code, message, {
+    hint: "Set trust-contents if you trust whoever can write to the source: then a superuser restores it.",
+    ...(inside === undefined ? {} : { inside }),
+    ...(publicSentence === undefined ? {} : { publicSentence }),
+    cause,
+  });
 }
 
 /**
