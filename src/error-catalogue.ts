@@ -235,7 +235,8 @@ export const errorCatalogue = {
   "entries-refused": {
     family: "user",
     exitCode: 1,
-    meaning: "A file that a verification or drill should have handed on for the ledger holds something else. The others were appended.",
+    meaning:
+      "A file that a verification or drill should have handed on for the ledger holds something else. The others were appended.",
     cure: "Look at the run of the job that left it: either another Lifeboat wrote it, or what was restored there got out of its server.",
   },
   "input-invalid": {

@@ -99,9 +99,13 @@ async function filesIn(folder: string): Promise<readonly string[]> {
   }
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   if (files.length <= mostFiles) return files.toSorted();
-  throw new LifeboatError("input-invalid", `The folder of the ledger's entries has more than ${mostFiles} files.`, {
-    hint: "Download only the artifacts whose names begin with lifeboat-entries-.",
-  });
+  throw new LifeboatError(
+    "input-invalid",
+    `The folder of the ledger's entries has more than ${mostFiles} files.`,
+    {
+      hint: "Download only the artifacts whose names begin with lifeboat-entries-.",
+    },
+  );
 }
 
 async function entriesOf(

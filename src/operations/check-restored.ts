@@ -72,8 +72,9 @@ export async function checkRestored(
   await using server = await watch.time("prepare", async () => {
     await surroundings.serverPrograms(tools);
     const { binDir, major } = tools;
-    // A backup may have any role, "postgres" too; none of them may be the superuser here.
-    const superuser = `lifeboat_${randomBytes(6).toString("hex")}`;
+    // A backup may have any role, "postgres" too; none of them may be the superuser here, unless it is trusted.
+    const superuser =
+      request.trustContents === true ? "postgres" : `lifeboat_${randomBytes(6).toString("hex")}`;
     return await startThrowawayServer({ binDir, major, folder, superuser, clock, logger });
   });
   await watch.time("prepare", () => completeExtensions(contents, server.connection, surroundings));

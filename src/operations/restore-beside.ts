@@ -139,7 +139,8 @@ export async function loadBeside(
     });
     await markDatabase(lock, name, markOf(plan, "loading"));
     superuser = means.confined === true ? await openClient(owned) : undefined;
-    const connection = superuser === undefined ? owned : await createLoader(superuser, owned, powerfulRoles(database));
+    const connection =
+      superuser === undefined ? owned : await createLoader(superuser, owned, powerfulRoles(database));
     const applied = await applyProperties(lock, name, properties, roles);
     const { jobs, skippedExtensions: missing } = plan;
     const options = {

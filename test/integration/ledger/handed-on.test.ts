@@ -47,7 +47,14 @@ async function leave(job: string, text: string): Promise<void> {
 }
 
 function append(): Promise<HandoverReport> {
-  return appendHandedOn({ folder, sources: ["database", "storage"], ledger, by, commit: "d".repeat(40), now });
+  return appendHandedOn({
+    folder,
+    sources: ["database", "storage"],
+    ledger,
+    by,
+    commit: "d".repeat(40),
+    now,
+  });
 }
 
 test("each job of a matrix leaves its own, all are appended once, and who did it is not theirs to say", async () => {

@@ -100,14 +100,18 @@ describe.each(await majorsWithClients([15, 17]))("PostgreSQL %i", (major) => {
     expect(report.verdict).toBe("passed");
     expect(notes.filter(({ won }) => won !== "{}")).toEqual([]);
     expect([...new Set(notes.map(({ place }) => place))]).toEqual(expect.arrayContaining([...expected]));
-    expect(notes.map(({ role }) => role).filter((role) => !/^(lifeboat_loader_|lifeboat_check_|mallory|postgres)/.test(role))).toEqual([]);
+    expect(
+      notes
+        .map(({ role }) => role)
+        .filter((role) => !/^(lifeboat_loader_|lifeboat_check_|mallory|postgres)/.test(role)),
+    ).toEqual([]);
     expect(await readdir(folder)).toEqual([]);
   });
 
   test("where the contents are trusted the same code is a superuser's, as these tests would see", async () => {
     const { notes } = await notesOf("by_owner", { trustContents: true });
     const won = new Set(notes.flatMap((note) => note.won.split(/[{},]/)));
-    for (const way of ["superuser", "program", "pg_read_file", "lo_import", "\"create role\""]) {
+    for (const way of ["superuser", "program", "pg_read_file", "lo_import", '"create role"']) {
       expect([...won]).toContain(way);
     }
     expect(await readdir(folder)).toContain("out");

@@ -70,7 +70,8 @@ async function perform(
   }
   if (uses.startsWith("actions/upload-artifact@")) {
     const path = inputs["path"] ?? "";
-    if (inputs["if-no-files-found"] === "ignore" && !existsSync(path)) return { code: 0, outputs: {}, log: "" };
+    if (inputs["if-no-files-found"] === "ignore" && !existsSync(path))
+      return { code: 0, outputs: {}, log: "" };
     const bytes = await readFile(path);
     given.world.github.state.addArtifact(given.run, inputs["name"] ?? "", bytes);
     return { code: 0, outputs: {}, log: "" };

@@ -22,7 +22,9 @@ const entry = (kind: string, definition: string, more: Partial<TocEntry> = {}): 
 
 test.each([
   ['GRANT SELECT(a),INSERT(b) ON TABLE app."t;x" TO "who ON \n TO";\n'],
-  ["REVOKE ALL ON FUNCTION app.f(a integer, OUT b text[]) FROM PUBLIC;\nGRANT ALL ON FUNCTION app.f(a integer) TO r WITH GRANT OPTION;\n"],
+  [
+    "REVOKE ALL ON FUNCTION app.f(a integer, OUT b text[]) FROM PUBLIC;\nGRANT ALL ON FUNCTION app.f(a integer) TO r WITH GRANT OPTION;\n",
+  ],
   ["SET SESSION AUTHORIZATION other;\nGRANT USAGE ON SCHEMA app TO r;\nRESET SESSION AUTHORIZATION;\n"],
   ["REVOKE GRANT OPTION FOR SELECT ON TABLE app.t FROM r;\n"],
 ])("%j is nothing but rights", (definition) => {
@@ -57,13 +59,33 @@ const fn = (head: string): TocEntry =>
 describe("a superuser creates", () => {
   test.each([
     ["a leakproof function", fn("a int) RETURNS int\n    LANGUAGE plpgsql LEAKPROOF"), true],
-    ["a setting of superusers", fn(") RETURNS int\n    LANGUAGE sql\n    SET session_replication_role TO 'replica'"), true],
+    [
+      "a setting of superusers",
+      fn(") RETURNS int\n    LANGUAGE sql\n    SET session_replication_role TO 'replica'"),
+      true,
+    ],
     ["a word in a body", fn(") RETURNS int\n    LANGUAGE plpgsql"), false],
-    ["an argument's default, which is read", fn("a t DEFAULT '{1}'::t) RETURNS int\n    LANGUAGE plpgsql LEAKPROOF"), false],
-    ["a wrapper whose validator would be called", entry("FOREIGN DATA WRAPPER", "CREATE FOREIGN DATA WRAPPER w VALIDATOR v OPTIONS (\n a 'b'\n);\n"), false],
+    [
+      "an argument's default, which is read",
+      fn("a t DEFAULT '{1}'::t) RETURNS int\n    LANGUAGE plpgsql LEAKPROOF"),
+      false,
+    ],
+    [
+      "a wrapper whose validator would be called",
+      entry("FOREIGN DATA WRAPPER", "CREATE FOREIGN DATA WRAPPER w VALIDATOR v OPTIONS (\n a 'b'\n);\n"),
+      false,
+    ],
     ["a table", entry("TABLE", "CREATE TABLE app.t ();\n"), false],
-    ["a cast of built-in types", entry("CAST", "CREATE CAST (date AS integer) WITH FUNCTION app.f(date);\n"), true],
-    ["a cast of one's own", entry("CAST", "CREATE CAST (app.t AS integer) WITH FUNCTION app.f(app.t);\n"), false],
+    [
+      "a cast of built-in types",
+      entry("CAST", "CREATE CAST (date AS integer) WITH FUNCTION app.f(date);\n"),
+      true,
+    ],
+    [
+      "a cast of one's own",
+      entry("CAST", "CREATE CAST (app.t AS integer) WITH FUNCTION app.f(app.t);\n"),
+      false,
+    ],
   ])("%s: %#", (_, one, expected) => {
     expect(needsSuperuser(one, settings)).toBe(expected);
   });
@@ -71,12 +93,14 @@ describe("a superuser creates", () => {
 
 test("functions in languages that reach out, and what needs them, are left out", () => {
   const inLanguage = (dumpId: number, language: string): TocEntry =>
-    entry("FUNCTION", `CREATE FUNCTION app.f() RETURNS int\n    LANGUAGE ${language}\n    AS $$;\n`, { dumpId });
+    entry("FUNCTION", `CREATE FUNCTION app.f() RETURNS int\n    LANGUAGE ${language}\n    AS $$;\n`, {
+      dumpId,
+    });
   const toc = {
     serverVersion: "15",
     entries: [
-      ...["plpgsql", "sql", "plperl", "plperlu", "plpython3u", "c", "internal", '"odd one"'].map((language, at) =>
-        inLanguage(at + 1, language),
+      ...["plpgsql", "sql", "plperl", "plperlu", "plpython3u", "c", "internal", '"odd one"'].map(
+        (language, at) => inLanguage(at + 1, language),
       ),
       entry("TABLE", "CREATE TABLE", { dumpId: 20, dependencies: [4] }),
       entry("INDEX", "CREATE INDEX", { dumpId: 21, dependencies: [20] }),
