@@ -38,6 +38,8 @@ describe.each(cases)("PostgreSQL $major as $who", ({ major, name, login }) => {
     const { snapshot } = await backUp(safe, connectionTo(server, name, login));
     const report = await verifyThrownAway(safe, snapshot.id, {
       drill: {},
+      // Foreign rows and an extension's own are in no backup.
+      waive: ["not-backed-up"],
       checks: [{ name: "reads", sql: "select count(*) >= 0 from app.pets", expect: "true" }],
     });
     expect(complaints(report)).toEqual([]);
