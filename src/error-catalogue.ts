@@ -239,6 +239,13 @@ export const errorCatalogue = {
     meaning: "None of the given identities opens this sealed file: it was sealed for others.",
     cure: "Give the identity of one of the recipients whose fingerprints snapshot.json lists under recipients.",
   },
+  "entries-refused": {
+    family: "user",
+    exitCode: 1,
+    meaning:
+      "A file that a verification or drill should have handed on for the ledger holds something else. The others were appended.",
+    cure: "Look at the run of the job that left it: either another Lifeboat wrote it, or what was restored there got out of its server.",
+  },
   "input-invalid": {
     family: "user",
     exitCode: 2,

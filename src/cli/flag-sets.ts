@@ -83,6 +83,14 @@ export function withLedger(command: Command): Command {
   );
 }
 
+/** What is appended to the ledger by somebody else. */
+export function withHandover(command: Command): Command {
+  return command.option(
+    "--ledger-file <path>",
+    "with --ledger branch: leave the ledger's entries in this file, for `lifeboat ledger append`",
+  );
+}
+
 export function withTrust(command: Command): Command {
   return withWitness(command).option(
     "--signing-key <env:NAME|file:PATH>",

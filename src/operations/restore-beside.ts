@@ -1,14 +1,16 @@
 /** The steps of a whole restore beside what exists: roles, a new database, its rows, the proof. */
 import { LifeboatError } from "../errors.ts";
 import { analyzeDatabase } from "../postgres/analyze.ts";
-import { type Sql, withClient } from "../postgres/client.ts";
+import { openClient, type Sql, withClient } from "../postgres/client.ts";
 import { type Connection, withDatabase } from "../postgres/connection.ts";
 import { readProperties } from "../postgres/database-properties.ts";
 import { loadArchives } from "../postgres/load.ts";
+import { loadConfined } from "../postgres/load-confined.ts";
 import { entriesWithout, type SkippedEntry } from "../postgres/missing-extensions.ts";
 import { createMissingRoles, readTargetRoles } from "../postgres/missing-roles.ts";
 import { applyProperties, createDatabase } from "../postgres/new-database.ts";
 import { type GlobalRoles, parseGlobals, withVerifiers } from "../postgres/restore-globals.ts";
+import { createLoader } from "../postgres/ordinary-loader.ts";
 import { newDatabaseName, type RestoreMark } from "../postgres/restore-names.ts";
 import { advanceSequences } from "../postgres/restore-sequences.ts";
 import { readPartToc } from "../postgres/restore-rows.ts";
@@ -16,6 +18,7 @@ import { readPart } from "../postgres/restore-stream.ts";
 import { giveToOwners } from "../postgres/superuser-owners.ts";
 import type { ArchiveToc, TocEntry } from "../postgres/restore-toc.ts";
 import { dropNewDatabase, findLeftovers, markDatabase } from "../postgres/swap.ts";
+import { entriesInUntrustedLanguages } from "../postgres/untrusted-languages.ts";
 import {
   type ContentsFile,
   databaseOf,
@@ -75,12 +78,16 @@ export async function propertiesFor(
 /** The table of contents of the schema archive, and what of it this server cannot have. */
 export async function readSchemaToc(
   plan: RestorePlan,
-  { contents, source, tools }: RestoreMeans,
+  { contents, source, tools, confined = false }: RestoreMeans,
 ): Promise<{ readonly toc: ArchiveToc; readonly skipped: readonly SkippedEntry[] }> {
   const file = contents.files.find(({ role }) => role === "schema");
   if (file === undefined) throw new LifeboatError("snapshot-damaged", "The snapshot has no schema archive.");
   const toc = await readPartToc(source, tools, file.name);
-  return { toc, skipped: entriesWithout(toc, databaseOf(contents), plan.skippedExtensions) };
+  const skipped = entriesWithout(toc, databaseOf(contents), plan.skippedExtensions);
+  if (!confined) return { toc, skipped };
+  const known = new Set(skipped.map(({ entry }) => entry));
+  const untrusted = entriesInUntrustedLanguages(toc).filter(({ entry }) => !known.has(entry));
+  return { toc, skipped: [...skipped, ...untrusted] };
 }
 
 interface Copy {
@@ -88,6 +95,9 @@ interface Copy {
   readonly resumed: boolean;
   readonly findings: readonly Finding[];
   readonly seconds: Readonly<Record<string, number>>;
+  /** Of a confined restore: who reads it, and the superuser's session. */
+  readonly loader?: Connection;
+  readonly superuser?: Sql;
 }
 
 /** A verified copy of this very snapshot is used (and verified again); everything else that a kill left is dropped. */
@@ -126,8 +136,9 @@ export async function loadBeside(
   const { contents, clock, logger, source, tools } = means;
   const database = databaseOf(contents);
   const name = newDatabaseName(plan.target.database, means.id);
-  const connection = withDatabase(means.target, name);
+  const owned = withDatabase(means.target, name);
   const roles = new Set((await readTargetRoles(lock)).keys());
+  let superuser: Sql | undefined;
   try {
     const created = await createDatabase(lock, {
       name,
@@ -137,9 +148,12 @@ export async function loadBeside(
       substituteLocale: plan.substituteLocale,
     });
     await markDatabase(lock, name, markOf(plan, "loading"));
+    superuser = means.confined === true ? await openClient(owned) : undefined;
+    const connection =
+      superuser === undefined ? owned : await createLoader(superuser, owned, powerfulRoles(database));
     const applied = await applyProperties(lock, name, properties, roles);
     const { jobs, skippedExtensions: missing } = plan;
-    const load = await loadArchives({
+    const options = {
       connection,
       source,
       files: contents.files,
@@ -147,9 +161,13 @@ export async function loadBeside(
       jobs,
       clock,
       logger,
-      ...(missing.length === 0 ? {} : { without: { missing, skipped, database } }),
+      ...(missing.length + skipped.length === 0 ? {} : { without: { missing, skipped, database } }),
       ...(ownerless.length === 0 ? {} : { withoutOwner: new Set(ownerless.map(({ dumpId }) => dumpId)) }),
-    });
+    };
+    const load =
+      superuser === undefined
+        ? await loadArchives(options)
+        : await loadConfined({ ...options, superuser, database });
     const left = new Set(skipped.map(({ entry }) => entry.dumpId));
     const given = await giveToOwners(
       connection,
@@ -164,11 +182,20 @@ export async function loadBeside(
       resumed: false,
       findings: [...created, ...applied, ...given],
       seconds: { ...load.seconds, analyze: (clock.elapsedMs() - started) / 1000 },
+      ...(superuser === undefined ? {} : { superuser, loader: connection }),
     };
   } catch (error) {
+    await superuser?.end().catch(() => {});
     await dropQuietly(lock, name, means.logger);
     throw error;
   }
+}
+
+/** The source's superusers, and who is called as hosted servers call the next best. */
+function powerfulRoles({ roles }: DatabaseContents): readonly string[] {
+  return roles
+    .filter(({ name, attributes }) => name === "postgres" || /\bSUPERUSER\b/.test(attributes))
+    .map(({ name }) => name);
 }
 
 /** Sequences that two parts set in either order. */
@@ -183,12 +210,12 @@ export async function prove(
   lock: Sql,
   plan: RestorePlan,
   { target, verifyRestored, clock, logger }: RestoreMeans,
-  name: string,
+  { name, loader, superuser }: Copy,
   skipped: readonly SkippedEntry[],
 ): Promise<{ readonly verdict: RestoreVerdict; readonly seconds: number }> {
   const started = clock.elapsedMs();
   try {
-    const verdict = await verifyRestored(withDatabase(target, name), skipped);
+    const verdict = await verifyRestored(loader ?? withDatabase(target, name), skipped, superuser);
     const accepted =
       verdict.verdict === "passed" || (verdict.verdict === "not-verified" && plan.acceptNotVerified);
     if (!accepted) throw notProven(verdict);
@@ -197,6 +224,9 @@ export async function prove(
   } catch (error) {
     await dropQuietly(lock, name, logger);
     throw error;
+  } finally {
+    // Before a database gets another name, everybody leaves it.
+    await superuser?.end().catch(() => {});
   }
 }
 

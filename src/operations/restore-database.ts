@@ -92,7 +92,8 @@ async function restoreWhole(plan: RestorePlan, means: RestoreMeans, hooks: Hooks
     await checkTarget(lock, plan);
     const { toc, skipped } = await readSchemaToc(plan, means);
     const roles = await createRoles(lock, plan, means);
-    const ownerless = await ownedByOrdinary(lock, superuserOwned(toc));
+    // A confined restore gives such objects away by itself, while nothing of the backup can run.
+    const ownerless = means.confined === true ? [] : await ownedByOrdinary(lock, superuserOwned(toc));
     const properties = await propertiesFor(lock, plan, means);
     if (plan.mode.kind === "new-database") await hooks.before();
     const copy =
@@ -103,7 +104,7 @@ async function restoreWhole(plan: RestorePlan, means: RestoreMeans, hooks: Hooks
         ownerless,
         rolesCreated: new Set(roles.created),
       }));
-    const proof = await prove(lock, plan, means, copy.name, skipped);
+    const proof = await prove(lock, plan, means, copy, skipped);
     const { verdict, seconds: verifySeconds } = proof;
     const started = means.clock.elapsedMs();
     const { connectionLimit, comment } = properties;

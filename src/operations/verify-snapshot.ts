@@ -67,6 +67,8 @@ export interface VerifyRequest {
   readonly checks?: readonly SqlCheck[];
   /** Goes as deep as a drill does. */
   readonly drill?: DrillExtras | undefined;
+  /** Whoever wrote the contents may do in a throwaway server what its superuser may. Default: may not. */
+  readonly trustContents?: boolean | undefined;
 }
 
 export interface VerifySurroundings {

@@ -84,14 +84,14 @@ export function restoreEnvironment(connection: Connection): Record<string, strin
   return { ...environment, PGOPTIONS: `${environment["PGOPTIONS"] ?? ""} ${overruled}`.trim() };
 }
 
-function onlySchema(files: readonly ContentsFile[]): ContentsFile {
+export function onlySchema(files: readonly ContentsFile[]): ContentsFile {
   const [schema, ...others] = files.filter((file) => file.role === "schema");
   if (schema !== undefined && others.length === 0) return schema;
   throw new LifeboatError("snapshot-damaged", "The snapshot does not have exactly one schema archive.");
 }
 
 // `--dbname=` without a name takes PGDATABASE: argv is public, a database's name need not be.
-const alwaysGiven = ["--dbname=", "--no-password", "--exit-on-error"];
+export const alwaysGiven = ["--dbname=", "--no-password", "--exit-on-error"];
 
 async function streamSchema(
   options: LoadOptions,
@@ -118,7 +118,7 @@ function ownerArguments(withOwner: boolean): readonly string[] {
 }
 
 /** pg_restore fed by a stream; `kept` names the only entries to restore. */
-async function restoreStreamed(
+export async function restoreStreamed(
   { connection, tools }: LoadOptions,
   args: readonly string[],
   kept: readonly TocEntry[] | undefined,
@@ -142,7 +142,7 @@ async function restoreStreamed(
 }
 
 /** The entries of a part to restore, where some must be left out; undefined where all are restored. */
-async function keptOfPart(
+export async function keptOfPart(
   { source, tools, without }: LoadOptions,
   name: string,
   leaveOut: (toc: ArchiveToc) => readonly TocEntry[],
@@ -153,7 +153,7 @@ async function keptOfPart(
   return left.size === 0 ? undefined : toc.entries.filter((entry) => !left.has(entry));
 }
 
-function skippedOf({ without }: LoadOptions, toc: ArchiveToc): readonly TocEntry[] {
+export function skippedOf({ without }: LoadOptions, toc: ArchiveToc): readonly TocEntry[] {
   const ids = new Set(without?.skipped.map(({ entry }) => entry.dumpId));
   return toc.entries.filter(({ dumpId }) => ids.has(dumpId));
 }
@@ -190,7 +190,7 @@ async function restoreStages(
 }
 
 /** The table of contents of the archive in memory, without what is left out. */
-async function keptToc(options: LoadOptions, fd: number): Promise<ArchiveToc> {
+export async function keptToc(options: LoadOptions, fd: number): Promise<ArchiveToc> {
   const { size } = await promisify(fstat)(fd);
   const { buffer } = await promisify(read)(fd, Buffer.alloc(size), 0, size, 0);
   const toc = readArchiveToc(buffer);
@@ -203,7 +203,7 @@ function withoutSkipped(options: LoadOptions, toc: ArchiveToc): ArchiveToc {
   return { ...toc, entries: toc.entries.filter((entry) => !left.has(entry)) };
 }
 
-async function restoreListed(
+export async function restoreListed(
   options: LoadOptions,
   fd: number,
   entries: readonly TocEntry[],
@@ -237,7 +237,7 @@ async function restoreSchema(
 }
 
 /** At most `jobs` at once, largest first; the first failure ends the others, and is the one reported. */
-async function loadParts(options: LoadOptions, parts: readonly ContentsFile[]): Promise<void> {
+export async function loadParts(options: LoadOptions, parts: readonly ContentsFile[]): Promise<void> {
   const abort = new AbortController();
   const waiting = [...parts];
   let failure: { readonly cause: unknown } | undefined;
@@ -269,7 +269,7 @@ async function loadPart(options: LoadOptions, part: ContentsFile, signal: AbortS
  * The schema archive in memory, where `pg_restore --jobs` can read it from the start more than once: a file in
  * tmpfs that has no name any more. undefined where there is no such folder or no room (then it is streamed twice).
  */
-async function holdInMemory(options: LoadOptions, name: string): Promise<number | undefined> {
+export async function holdInMemory(options: LoadOptions, name: string): Promise<number | undefined> {
   const { source, tools } = options;
   const fd = await openUnnamed(options.memoryFolder ?? memoryFolder).catch(() => undefined);
   if (fd === undefined) return undefined;

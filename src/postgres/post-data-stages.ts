@@ -14,8 +14,13 @@ export interface PostDataStage {
 /** In order; empty where the archive attaches no indexes, and everything may run at once. */
 export function postDataStages(toc: ArchiveToc): readonly PostDataStage[] {
   const entries = entriesOf(toc, "post-data");
+  return entries.some(({ kind }) => kind === "INDEX ATTACH") ? stagesOf(entries) : [];
+}
+
+/** The same of chosen entries; one stage where nothing is attached. */
+export function stagesOf(entries: readonly TocEntry[]): readonly PostDataStage[] {
   const attaching = entries.filter(({ kind }) => kind === "INDEX ATTACH");
-  if (attaching.length === 0) return [];
+  if (attaching.length === 0) return [{ entries, atOnce: true }];
   const late = dependents(entries, attaching);
   const stages = [
     { entries: entries.filter((entry) => !late.has(entry) && entry.kind !== "INDEX ATTACH"), atOnce: true },

@@ -25,6 +25,8 @@ export interface ThrowawayOptions {
   /** The cluster's encoding and locale; a restored database brings its own. Default UTF8 and C. */
   readonly encoding?: string;
   readonly locale?: string;
+  /** Name of the first role. Default `postgres`. */
+  readonly superuser?: string;
   /** Existing folder in which the server's own is made; short, because a socket's path has at most 107 bytes. */
   readonly folder: string;
   /** More lines of postgresql.conf. */
@@ -125,7 +127,7 @@ async function checkMajor({ binDir, major }: ThrowawayOptions): Promise<void> {
 async function initialise(options: ThrowawayOptions, folder: string, account?: Account): Promise<void> {
   const args = [
     `--pgdata=${join(folder, "data")}`,
-    "--username=postgres",
+    `--username=${options.superuser ?? "postgres"}`,
     "--auth-local=trust",
     "--auth-host=reject",
     `--encoding=${options.encoding ?? "UTF8"}`,
@@ -161,7 +163,7 @@ async function start(
   const connection: Connection = {
     host: folder,
     port,
-    user: "postgres",
+    user: options.superuser ?? "postgres",
     database: "postgres",
     sslMode: "disable",
     sslModeChosen: true,

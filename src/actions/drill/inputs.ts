@@ -27,6 +27,8 @@ export interface DrillPolicy {
 }
 
 export interface DrillInputs extends TrustInputs {
+  /** Where entries for the ledger\'s branch are left instead of being appended. */
+  readonly ledgerFile: string | undefined;
   readonly kind: DrillKind;
   readonly store: StoreInputs;
   /** Empty: the only source that the store has. */
@@ -80,6 +82,7 @@ export function drillInputs(read: InputReader, kind: DrillKind, named: DrillPoli
     kind,
     signer: witness.signer ?? signersText(policy),
     ledger: witness.ledger,
+    ledgerFile: read.optional.string("ledger-file"),
     signingKey: signingKeyInput(read, named),
     store: storeInputs(read, policy),
     sources: drilledSources(read, policy, kind),

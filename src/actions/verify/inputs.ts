@@ -14,6 +14,8 @@ import { storeInputs, type StoreInputs } from "../surroundings.ts";
 
 export interface VerifyInputs extends Pick<TrustInputs, "signer" | "signingKey"> {
   readonly ledgerPlace: LedgerPlace;
+  /** Where entries for the ledger's branch are left instead of being appended. */
+  readonly ledgerFile: string | undefined;
   readonly store: StoreInputs;
   readonly source: string | undefined;
   readonly choice: SnapshotChoice;
@@ -49,6 +51,7 @@ export function verifyInputs(read: InputReader, chosen?: ChosenSource): VerifyIn
     signer,
     signingKey,
     ledgerPlace: ledger,
+    ledgerFile: read.optional.string("ledger-file"),
     store: storeInputs(read, policy),
     source: read.optional.parsed("source", parseSource) ?? chosen?.source.name,
     choice: snapshotChoice(read),
