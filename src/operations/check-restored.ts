@@ -1,4 +1,5 @@
 /** Level `restored`: a real restore into a throwaway server, and the result held against what was backed up. */
+import { randomBytes } from "node:crypto";
 import { asLifeboatError, LifeboatError } from "../errors.ts";
 import { type ClientTools, toolPath } from "../postgres/client-tools.ts";
 import { type Sql, withClient } from "../postgres/client.ts";
@@ -20,6 +21,7 @@ import type { ComponentVerdict } from "../verification/findings.ts";
 import { checkAnswers } from "./check-answers.ts";
 import { checkIndexes } from "./check-indexes.ts";
 import { compareRestored } from "./compare-restored.ts";
+import { decideExecution, decideOnNamedServer, type IsolationMeans } from "./isolate-contents.ts";
 import { planDatabaseRestore } from "./plan-database-restore.ts";
 import { restoreDatabase } from "./restore-database.ts";
 import { partSource } from "./sealed-files.ts";
@@ -30,6 +32,8 @@ export interface RestoreCheckRequest {
   /** Restores into a new database of this server, removed afterwards, instead of a throwaway one. */
   readonly server: Connection | undefined;
   readonly jobs: number;
+  /** Runs contents that cannot be isolated all the same. */
+  readonly trustContents?: boolean | undefined;
   /** The policy's own questions. */
   readonly checks?: readonly SqlCheck[];
   readonly drill?: DrillExtras | undefined;
@@ -43,12 +47,11 @@ export interface DrillExtras {
   readonly isVouchedFor?: boolean;
 }
 
-export interface RestoreCheckSurroundings {
+export interface RestoreCheckSurroundings extends IsolationMeans {
   readonly store: Store;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly zstd: string | undefined;
-  readonly temporaryFolder: string;
   readonly tools: ClientTools;
   readonly watch: Stopwatch;
   serverPrograms(tools: ClientTools): Promise<void>;
@@ -64,13 +67,22 @@ export async function checkRestored(
   const { tools, temporaryFolder: folder, clock, logger, watch } = surroundings;
   const restore = (server: Connection): Promise<readonly ComponentVerdict[]> =>
     watch.time("restore", () => restoreAndCompare(snapshot, contents, server, request, surroundings));
-  if (request.server !== undefined) return await restore(request.server);
+  const { isolation, verdicts, mayRun } = await watch.time("prepare", () =>
+    request.server === undefined
+      ? decideExecution(request, surroundings)
+      : decideOnNamedServer(request.server, request),
+  );
+  if (!mayRun) return verdicts;
+  if (request.server !== undefined) return [...verdicts, ...(await restore(request.server))];
   await using server = await watch.time("prepare", async () => {
     await surroundings.serverPrograms(tools);
-    return await startThrowawayServer({ binDir: tools.binDir, major: tools.major, folder, clock, logger });
+    const { binDir, major } = tools;
+    // No role of a backup has this name, so that none of them is the superuser.
+    const superuser = `lifeboat_${randomBytes(8).toString("hex")}`;
+    return await startThrowawayServer({ binDir, major, folder, clock, logger, isolation, superuser });
   });
   await watch.time("prepare", () => completeExtensions(contents, server.connection, surroundings));
-  return await restore(server.connection);
+  return [...verdicts, ...(await restore(server.connection))];
 }
 
 /** An extension that the server lacks would leave the whole restore unproven; many are a package away. */

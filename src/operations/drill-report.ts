@@ -44,6 +44,8 @@ export interface DrillRequest {
   readonly signingKey: SigningKey | undefined;
   /** Restores here instead of into a throwaway server. */
   readonly server: Connection | undefined;
+  /** Runs contents that cannot be isolated all the same. */
+  readonly trustContents?: boolean | undefined;
   readonly jobs: number;
   readonly by: Actor;
   /** What the workflow ran from. */
