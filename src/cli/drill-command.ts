@@ -14,6 +14,7 @@ import {
   withPolicySource,
   withPostgres,
   withStore,
+  trustContentsHelp,
   withTrust,
 } from "./flag-sets.ts";
 
@@ -30,6 +31,7 @@ export const drillCommands: readonly CliCommand[] = drillKinds.map((kind) => ({
     const common = withHandover(withPolicySource(withTrust(withPostgres(withKey(withStore(command))))))
       .option("--waive <list>", "components or extension:NAME that need not be proven")
       .option("--server-url <env:NAME|file:PATH>", "restore into this server instead of a throwaway one")
+      .option("--trust-contents", trustContentsHelp)
       .option("--report <file>", "write the report for people into this file");
     return kind === "disaster"
       ? common

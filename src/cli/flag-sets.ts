@@ -7,6 +7,8 @@ const collect = (value: string, previous: readonly string[] | undefined): readon
   value,
 ];
 
+export const trustContentsHelp = "execute a backup's contents even where they cannot be isolated";
+
 export function withStore(command: Command): Command {
   return command
     .option(

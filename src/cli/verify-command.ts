@@ -14,6 +14,7 @@ import {
   withPolicySource,
   withPostgres,
   withSnapshot,
+  trustContentsHelp,
   withTrust,
 } from "./flag-sets.ts";
 import type { CliCommand } from "./cli-command.ts";
@@ -25,7 +26,8 @@ export const verifyCommand: CliCommand = {
     withHandover(withPolicySource(withTrust(withPostgres(withKey(withSnapshot(command))))))
       .option("--level <stored|unsealed|restored>", "how far to go (default: unsealed)")
       .option("--waive <list>", "components or extension:NAME that need not be proven")
-      .option("--server-url <env:NAME|file:PATH>", "restore into this server instead of a throwaway one"),
+      .option("--server-url <env:NAME|file:PATH>", "restore into this server instead of a throwaway one")
+      .option("--trust-contents", trustContentsHelp),
   async run(cli, flags) {
     const named = identityFromFile(flags);
     const chosen = await chooseAnyPolicySource(terminalPolicy(cli, named));

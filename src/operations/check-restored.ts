@@ -21,6 +21,7 @@ import type { ComponentVerdict } from "../verification/findings.ts";
 import { checkAnswers } from "./check-answers.ts";
 import { checkIndexes } from "./check-indexes.ts";
 import { compareRestored } from "./compare-restored.ts";
+import { decideExecution, decideOnNamedServer, type IsolationMeans } from "./isolate-contents.ts";
 import { planDatabaseRestore } from "./plan-database-restore.ts";
 import { restoreDatabase } from "./restore-database.ts";
 import { partSource } from "./sealed-files.ts";
@@ -36,7 +37,8 @@ export interface RestoreCheckRequest {
   readonly drill?: DrillExtras | undefined;
   /**
    * Whoever wrote the backup's contents may do what the throwaway server may: all of it is restored by a superuser,
-   * functions in languages that reach out of the database too. Default: nothing of it runs as one.
+   * functions in languages that reach out of the database too, and even where nothing can isolate it. Default: nothing
+   * of it runs as a superuser, and nothing at all where it cannot be isolated.
    */
   readonly trustContents?: boolean | undefined;
 }
@@ -49,12 +51,11 @@ export interface DrillExtras {
   readonly isVouchedFor?: boolean;
 }
 
-export interface RestoreCheckSurroundings {
+export interface RestoreCheckSurroundings extends IsolationMeans {
   readonly store: Store;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly zstd: string | undefined;
-  readonly temporaryFolder: string;
   readonly tools: ClientTools;
   readonly watch: Stopwatch;
   serverPrograms(tools: ClientTools): Promise<void>;
@@ -70,17 +71,23 @@ export async function checkRestored(
   const { tools, temporaryFolder: folder, clock, logger, watch } = surroundings;
   const restore = (server: Connection): Promise<readonly ComponentVerdict[]> =>
     watch.time("restore", () => restoreAndCompare(snapshot, contents, server, request, surroundings));
-  if (request.server !== undefined) return await restore(request.server);
+  const { isolation, verdicts, mayRun } = await watch.time("prepare", () =>
+    request.server === undefined
+      ? decideExecution(request, surroundings)
+      : decideOnNamedServer(request.server, request),
+  );
+  if (!mayRun) return verdicts;
+  if (request.server !== undefined) return [...verdicts, ...(await restore(request.server))];
   await using server = await watch.time("prepare", async () => {
     await surroundings.serverPrograms(tools);
     const { binDir, major } = tools;
     // A backup may have any role, "postgres" too; none of them may be the superuser here, unless it is trusted.
     const superuser =
-      request.trustContents === true ? "postgres" : `lifeboat_${randomBytes(6).toString("hex")}`;
-    return await startThrowawayServer({ binDir, major, folder, superuser, clock, logger });
+      request.trustContents === true ? "postgres" : `lifeboat_${randomBytes(8).toString("hex")}`;
+    return await startThrowawayServer({ binDir, major, folder, clock, logger, isolation, superuser });
   });
   await watch.time("prepare", () => completeExtensions(contents, server.connection, surroundings));
-  return await restore(server.connection);
+  return [...verdicts, ...(await restore(server.connection))];
 }
 
 /** An extension that the server lacks would leave the whole restore unproven; many are a package away. */

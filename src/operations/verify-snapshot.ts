@@ -30,6 +30,7 @@ import { checkHistory, type HistoryCheck } from "./check-history.ts";
 import { keyUsesOf } from "./key-uses.ts";
 import { asFinding } from "./observe-snapshots.ts";
 import { checkRestoredBuckets, checkUnsealedBuckets } from "./check-buckets.ts";
+import type { IsolationMeans } from "./isolate-contents.ts";
 import { checkRewraps } from "./check-rewraps.ts";
 import { checkRestored, type DrillExtras } from "./check-restored.ts";
 import { checkStored, checkStoredPacks, damageFinding } from "./check-stored.ts";
@@ -71,12 +72,11 @@ export interface VerifyRequest {
   readonly trustContents?: boolean | undefined;
 }
 
-export interface VerifySurroundings {
+export interface VerifySurroundings extends IsolationMeans {
   readonly store: Store;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly zstd: string | undefined;
-  readonly temporaryFolder: string;
   readonly signal: AbortSignal;
   readonly lifeboatVersion: string;
   clientTools(major: number): Promise<ClientTools>;
@@ -193,7 +193,7 @@ async function checkInside(
   request: VerifyRequest,
   surroundings: Means,
 ): Promise<readonly ComponentVerdict[]> {
-  const { identities } = request;
+  const { identities, trustContents } = request;
   const { watch } = surroundings;
   if (identities === undefined) {
     throw new LifeboatError("input-invalid", `Level ${request.level} needs the key that opens the backup.`, {
@@ -210,7 +210,7 @@ async function checkInside(
   if (snapshot.kind === "application") {
     const level = request.level === "restored" ? "restored" : "unsealed";
     return await watch.time(level === "restored" ? "restore" : "unseal", () =>
-      checkApplication(snapshot, contents, identities, level, surroundings),
+      checkApplication(snapshot, contents, identities, level, { ...surroundings, trustContents }),
     );
   }
   const major = await serverMajor(contents, request);

@@ -83,6 +83,7 @@ export function policyFrom(read: Sections): Policy {
     verify: {
       restoreMs: verify?.restore ?? 7 * dayMs,
       waive: verify?.waive ?? [],
+      trustContents: verify?.["trust-contents"] ?? false,
       checks: (verify?.checks ?? []).map(({ name, source, sql, expect }) => ({
         name,
         sql,

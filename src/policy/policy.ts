@@ -24,6 +24,8 @@ export interface Policy {
     /** Components and `extension:NAME` that may stay unproven (src/verification/waivers.ts). */
     readonly waive: readonly string[];
     readonly checks: readonly SqlCheck[];
+    /** Whether contents run with the job's own rights where they cannot be isolated. */
+    readonly trustContents: boolean;
   };
   readonly drills: { readonly restorationMs: number; readonly ofAgeMs: number; readonly disasterMs: number };
   readonly restore: {

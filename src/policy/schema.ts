@@ -239,6 +239,15 @@ export const sections = {
         .optional()
         .meta(described("How often a backup is restored into a throwaway server and compared.", "7d")),
       waive: optionalWords.meta({ description: "Components or `extension:NAME` that may stay unproven." }),
+      "trust-contents": z
+        .boolean()
+        .optional()
+        .meta(
+          described(
+            "Execute a backup's contents even where they cannot be isolated: true only if you trust whoever could change the source.",
+            false,
+          ),
+        ),
       checks: z
         .array(
           z.strictObject({

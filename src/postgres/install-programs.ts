@@ -7,6 +7,12 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { LifeboatError } from "../errors.ts";
 import type { Logger } from "../system/logger.ts";
+import {
+  bubblewrapPath,
+  findIsolation,
+  type Isolation,
+  type NoIsolation,
+} from "../system/sandbox/isolation.ts";
 import { type ClientTools, findClientTools } from "./client-tools.ts";
 
 const pgdgScript = "/usr/share/postgresql-common/pgdg/apt.postgresql.org.sh";
@@ -78,6 +84,15 @@ export async function installExtensions(
     const name = extension.toLowerCase().replaceAll("_", "-");
     if (/^[a-z0-9][a-z0-9+.-]{1,60}$/.test(name)) await install(`postgresql-${major}-${name}`, choices);
   }
+}
+
+/** What runs a backup's contents isolated, installed where it is missing and may be. */
+export async function ensureIsolation(
+  temporaryFolder: string,
+  choices: InstallChoices,
+): Promise<Isolation | NoIsolation> {
+  if (process.platform === "linux" && bubblewrapPath() === undefined) await install("bubblewrap", choices);
+  return await findIsolation(temporaryFolder);
 }
 
 async function install(packageName: string, { installer, logger }: InstallChoices): Promise<boolean> {

@@ -23,7 +23,8 @@ export function applyWaivers(
 }
 
 function isWaived({ component }: ComponentVerdict, finding: Finding, waive: readonly string[]): boolean {
-  if (finding.level !== "warning") return false;
+  // What did not run at all is not waived by a name: `trust-contents` lets it run.
+  if (finding.level !== "warning" || component === "isolation") return false;
   return waive.some((waiver) => {
     const [, kind, name] = /^(extension|language):(.+)$/.exec(waiver) ?? [];
     if (kind === undefined) return waiver === component;

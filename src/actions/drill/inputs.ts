@@ -40,6 +40,8 @@ export interface DrillInputs extends TrustInputs {
   readonly waive: readonly string[];
   readonly checks: readonly SqlCheck[];
   readonly server: Connection | undefined;
+  /** Runs contents that cannot be isolated all the same. */
+  readonly trustContents: boolean;
   readonly postgresBin: string | undefined;
   readonly jobs: number;
   /** File that the report is written into. */
@@ -92,6 +94,7 @@ export function drillInputs(read: InputReader, kind: DrillKind, named: DrillPoli
     waive: read.optional.list("waive") ?? policy?.verify.waive ?? [],
     checks: policy?.verify.checks ?? [],
     server: read.optional.secret("server-url", (text) => parseConnection(text, "server URL")),
+    trustContents: read.optional.boolean("trust-contents") ?? policy?.verify.trustContents ?? false,
     postgresBin: read.optional.string("postgres-bin"),
     jobs: read.integer("jobs", { min: 1, max: 16 }, 2),
     report: read.optional.string("report"),
