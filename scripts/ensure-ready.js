@@ -23,13 +23,18 @@ const programs = {
       brew: ["postgresql@17"],
     },
   },
+  // Isolates what a backup contains; only Linux has it.
+  bubblewrap: {
+    isThere: () => process.platform !== "linux" || onPath("bwrap"),
+    packages: everywhere("bubblewrap"),
+  },
   zstd: { isThere: () => onPath("zstd"), packages: everywhere("zstd") },
   age: { isThere: () => onPath("age"), packages: everywhere("age") },
 };
 
 const purposes = {
-  demo: { programs: ["postgresql", "zstd"], script: "scripts/demo.ts" },
-  test: { programs: ["postgresql", "zstd", "age"], script: undefined },
+  demo: { programs: ["postgresql", "zstd", "bubblewrap"], script: "scripts/demo.ts" },
+  test: { programs: ["postgresql", "zstd", "age", "bubblewrap"], script: undefined },
 };
 
 const purpose = purposes[process.argv[2]];

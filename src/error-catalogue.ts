@@ -56,6 +56,12 @@ export const errorCatalogue = {
     meaning: "Verification proved that the backup is not what was backed up.",
     cure: "Do not rely on this snapshot: verify older ones, take a new one now, and find out what went wrong.",
   },
+  "backup-below-expectation": {
+    family: "ours",
+    exitCode: 3,
+    meaning: "The backup is stored and kept, but it has less than the policy's `expect` asks for.",
+    cure: "Check that the right source was backed up and what was deleted there. If it is right, lower `expect` in the policy.",
+  },
   "backups-unwell": {
     family: "ours",
     exitCode: 3,
@@ -79,6 +85,12 @@ export const errorCatalogue = {
     exitCode: 3,
     meaning: "git cannot make a repository of the bundle in the snapshot.",
     cure: "Do not rely on this snapshot for the code: verify older ones, and take a new one now.",
+  },
+  "channel-binding-missing": {
+    family: "user",
+    exitCode: 2,
+    meaning: "The database URL requires channel binding, and the login did not use it.",
+    cure: "Use TLS and a SCRAM-SHA-256 password on the server, or remove channel_binding=require from the URL.",
   },
   "client-tools-missing": {
     family: "user",
@@ -119,6 +131,13 @@ export const errorCatalogue = {
     meaning: "The archives' tables of contents do not hold each table exactly once. Nothing became visible.",
     cure: "Run again; if it repeats, report it with the versions of server and client.",
   },
+  "database-certificate": {
+    family: "user",
+    exitCode: 2,
+    meaning:
+      "TLS with the database server failed: its certificate did not pass a check, or no common version exists.",
+    cure: "Check the server's certificate and TLS settings, and sslmode and sslrootcert in the database URL.",
+  },
   "database-ipv6-only": {
     family: "user",
     exitCode: 2,
@@ -137,11 +156,23 @@ export const errorCatalogue = {
     meaning: "The server has no database of that name.",
     cure: "Check the name after the last `/` of the URL; upper case and spaces count.",
   },
+  "database-requires-tls": {
+    family: "user",
+    exitCode: 2,
+    meaning: "The database server accepts only TLS connections, and the URL turns TLS off.",
+    cure: "Remove sslmode=disable from the URL, or write sslmode=verify-full.",
+  },
   "database-unreachable": {
     family: "user",
     exitCode: 2,
     meaning: "No connection to the database server could be made.",
     cure: "Check host and port, that the server runs, and that a firewall or network restriction lets you in.",
+  },
+  "database-without-tls": {
+    family: "user",
+    exitCode: 2,
+    meaning: "The database server offers no TLS, and the connection requires it.",
+    cure: "Turn on `ssl` on the server, or write sslmode=disable if the network between is trusted.",
   },
   "disk-too-small": {
     family: "user",
@@ -149,6 +180,13 @@ export const errorCatalogue = {
     meaning:
       "The server's disk has no room for a second copy of the database beside the first. Nothing was touched.",
     cure: "Free or add space, or restore into a new database on another server.",
+  },
+  "document-too-large": {
+    family: "ours",
+    exitCode: 3,
+    meaning:
+      "A document is larger than any that Lifeboat writes (docs/format.md has the sizes), so it was not read on: it is damaged, forged, or somebody else's.",
+    cure: "Look at who can write into the store, and remove the document that the message names if it is not yours.",
   },
   "drill-failed": {
     family: "ours",
@@ -200,6 +238,13 @@ export const errorCatalogue = {
     exitCode: 2,
     meaning: "None of the given identities opens this sealed file: it was sealed for others.",
     cure: "Give the identity of one of the recipients whose fingerprints snapshot.json lists under recipients.",
+  },
+  "entries-refused": {
+    family: "user",
+    exitCode: 1,
+    meaning:
+      "A file that a verification or drill should have handed on for the ledger holds something else. The others were appended.",
+    cure: "Look at the run of the job that left it: either another Lifeboat wrote it, or what was restored there got out of its server.",
   },
   "input-invalid": {
     family: "user",
@@ -488,6 +533,13 @@ export const errorCatalogue = {
     exitCode: 1,
     meaning: "The shards of a backup are not all there, so no snapshot was made of them.",
     cure: "Look at the failed jobs of the matrix and run them again, then join again.",
+  },
+  "signature-missing": {
+    family: "ours",
+    exitCode: 3,
+    meaning:
+      "A signer is set, and nobody vouches for the snapshot: no signature by that key, no record in the ledger, no acceptance. Nothing of it was opened, decrypted or run.",
+    cure: "Recipients are public, so anybody could have sealed it: treat it as forged until proven otherwise. Take the newest signed one; what was made before signatures were demanded is accepted with `lifeboat unfreeze`.",
   },
   "snapshot-damaged": {
     family: "ours",

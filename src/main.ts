@@ -9,6 +9,7 @@ import { restore } from "./actions/restore/run.ts";
 import { rotateKeys } from "./actions/rotate-keys/run.ts";
 import { storageBackup } from "./actions/storage-backup/run.ts";
 import { verify } from "./actions/verify/run.ts";
+import { witness } from "./actions/witness/run.ts";
 import { type Action, runAction as run } from "./runner/run-action.ts";
 
 export { runCli } from "./cli/run-cli.ts";
@@ -24,6 +25,7 @@ const actions = {
   "rotate-keys": rotateKeys,
   "storage-backup": storageBackup,
   verify,
+  witness,
 } as const satisfies Record<string, Action>;
 
 /** Runs the action of this name to the end of the process. */

@@ -7,7 +7,7 @@ import { longestTierDays } from "../retention/lifetime.ts";
 import { type Tier, tiers } from "../snapshot/snapshot-json.ts";
 import type { SigningKey } from "../snapshot/signature.ts";
 import type { StoreAddress } from "../store/open-store.ts";
-import { type Policy, type PolicyWaiver, policyWaivers } from "../policy/policy.ts";
+import { type Expected, type Policy, type PolicyWaiver, policyWaivers } from "../policy/policy.ts";
 import type { Finding } from "../verification/findings.ts";
 import { type CopyToInput, copyToInputs, mostDays } from "./copy-to-inputs.ts";
 import { daysInStore, furtherStores } from "./policy-retention.ts";
@@ -27,6 +27,8 @@ export interface BackupInputs extends BackupTrust {
   readonly copyTo: readonly CopyToInput[];
   /** What is knowingly done without. */
   readonly waive: readonly PolicyWaiver[];
+  /** The least that the policy expects of it. */
+  readonly expect?: Expected;
   /** What the inputs and the policy leave open. */
   readonly findings: readonly Finding[];
 }
@@ -76,6 +78,7 @@ export function backupInputs(
     signers: policy?.signers ?? [],
     copyTo: copyToInputs(read, "copy-to", further),
     waive,
+    ...(chosen?.source.expect === undefined ? {} : { expect: chosen.source.expect }),
     findings: [
       ...(chosen?.waived ?? []),
       ...(chosen === undefined || !signs ? [] : signingFindings(signingKey, waive)),

@@ -2,12 +2,14 @@
 import { asLifeboatError, LifeboatError } from "../errors.ts";
 import { type CopyReport, copySnapshots, type StoreCopy } from "../operations/copy-snapshots.ts";
 import type { CopyDestination } from "../operations/copy-target.ts";
+import type { Ledger } from "../ledger/ledger.ts";
 import type { ActionResult } from "../runner/run-action.ts";
 import type { Finding } from "../verification/findings.ts";
 import type { BackupInputs } from "./backup-inputs.ts";
 import { type CopyToInput, mostDays } from "./copy-to-inputs.ts";
 import { findingsList } from "./markdown.ts";
 import type { Surroundings } from "./surroundings.ts";
+import { type BackupTrust, backupTrustOf } from "./trust-inputs.ts";
 import type { Done } from "./witnessed.ts";
 
 /** Called before the backup: an address that cannot be used is bad input, and nothing was started. */
@@ -37,14 +39,20 @@ export function openCopies(
 
 /** Never throws: the backup itself is safe, whatever happens here. Undefined where there are no further stores. */
 export async function copyAfterBackup(
-  source: string,
+  inputs: BackupTrust & { readonly source: string },
   to: readonly CopyDestination[],
   surroundings: Pick<Surroundings, "store" | "clock" | "logger" | "signal">,
+  ledger: Ledger | undefined,
 ): Promise<CopyReport | undefined> {
   if (to.length === 0) return undefined;
+  const { source } = inputs;
   const { store: from, signal } = surroundings;
+  const trust = backupTrustOf(inputs, ledger);
   try {
-    return await copySnapshots({ from, to, source, choice: { kind: "all" }, dryRun: false }, surroundings);
+    return await copySnapshots(
+      { from, to, source, choice: { kind: "all" }, dryRun: false, trust },
+      surroundings,
+    );
   } catch (cause) {
     signal.throwIfAborted();
     const { code, message, hint } = asLifeboatError(cause);

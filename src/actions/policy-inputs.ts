@@ -1,5 +1,5 @@
 /** The policy file as an input, and the stores that it names. */
-import { readFile } from "node:fs/promises";
+import { createReadStream } from "node:fs";
 import { join } from "node:path";
 import { LifeboatError } from "../errors.ts";
 import { policyFile, type ReadPolicy, readPolicy } from "../policy/check.ts";
@@ -32,11 +32,18 @@ export async function loadPolicy(
   throw noPolicyFile(file);
 }
 
+async function bytesOf(file: string, most: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of createReadStream(file, { end: most - 1 })) chunks.push(chunk as Uint8Array);
+  return Buffer.concat(chunks);
+}
+
 /** Undefined where there is no such file. */
 export async function readPolicyFile(file: string): Promise<string | undefined> {
   let bytes: Uint8Array;
   try {
-    bytes = await readFile(file);
+    // One byte more than a policy may have, so that the check sees that there are more.
+    bytes = await bytesOf(file, largestPolicyBytes + 1);
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw new LifeboatError("input-invalid", `${file} cannot be read.`, {

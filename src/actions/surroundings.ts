@@ -1,6 +1,7 @@
 /** What operations need of a workflow run: the store, the clock, the log, and PostgreSQL's programs. */
 import {
   ensureClientTools,
+  ensureIsolation,
   ensureServerPrograms,
   type InstallChoices,
   installExtensions,
@@ -19,6 +20,7 @@ import { openStore, parseStoreAddress, type StoreAddress } from "../store/open-s
 import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
+import type { Isolation, NoIsolation } from "../system/sandbox/isolation.ts";
 
 export interface StoreInputs {
   readonly address: StoreAddress;
@@ -66,6 +68,8 @@ export interface Surroundings {
   /** Server programs beside the client tools, for a throwaway server. */
   serverPrograms(tools: ClientTools): Promise<void>;
   extensionPackages(major: number, extensions: readonly string[]): Promise<void>;
+  /** What keeps a backup's contents away from this job. */
+  readonly isolation: () => Promise<Isolation | NoIsolation>;
 }
 
 export async function runnerSurroundings(
@@ -85,9 +89,9 @@ export async function runnerSurroundings(
     zstd: await findZstd(),
     signal,
     temporaryFolder,
-    ...postgresPrograms({
+    ...postgresPrograms(temporaryFolder, {
       logger,
-      installer: runnerPackageInstaller(logger),
+      installer: runnerPackageInstaller(),
       ...(inputs.postgresBin === undefined ? {} : { chosenFolder: inputs.postgresBin }),
     }),
   };
@@ -111,9 +115,12 @@ export function githubSurroundings(
 }
 
 export function postgresPrograms(
+  temporaryFolder: string,
   choices: InstallChoices,
-): Pick<Surroundings, "clientTools" | "serverPrograms" | "extensionPackages"> {
+): Pick<Surroundings, "clientTools" | "serverPrograms" | "extensionPackages" | "isolation"> {
+  let isolation: Promise<Isolation | NoIsolation> | undefined;
   return {
+    isolation: () => (isolation ??= ensureIsolation(temporaryFolder, choices)),
     clientTools: (major) => ensureClientTools(major, choices),
     serverPrograms: (tools) => ensureServerPrograms(tools, choices),
     extensionPackages: (major, extensions) => installExtensions(major, extensions, choices),

@@ -1,6 +1,7 @@
 /** Who vouches for snapshots, evidence and tombstones: signatures, and a ledger. */
 import { LifeboatError } from "../errors.ts";
 import { githubLedger } from "../ledger/github-branch.ts";
+import { handedOn } from "../ledger/handed-on.ts";
 import { type Ledger, storeLedger } from "../ledger/ledger.ts";
 import type { Trust } from "../operations/vouched-documents.ts";
 import type { InputReader } from "../runner/input-reader.ts";
@@ -69,7 +70,13 @@ export function openLedger(
 ): Ledger | undefined {
   if (place === "none") return undefined;
   if (place === "store") return storeLedger(means.store, means.clock, { signingKey, signers });
-  const { clock, github } = means;
+  return openBranchLedger(signingKey, means);
+}
+
+export function openBranchLedger(
+  signingKey: SigningKey | undefined,
+  { clock, github }: Pick<LedgerMeans, "clock" | "github">,
+): Ledger {
   const [owner, name] = (github.repository ?? "").split("/");
   if (owner === undefined || name === undefined || github.token === undefined) {
     throw new LifeboatError("input-invalid", "The ledger's branch needs a repository and a token.", {
@@ -96,6 +103,14 @@ export function backupLedger(
   return openLedger(ledgerPlace, signingKey, means, trusted);
 }
 
+/** Which earlier snapshots a backup builds on and copies. */
+export function backupTrustOf(
+  { ledgerPlace, signers, signingKey }: BackupTrust,
+  ledger: Ledger | undefined,
+): Trust {
+  return { signers: signersOf({ signer: undefined, ledger: ledgerPlace, signingKey }, signers), ledger };
+}
+
 /** The ledger that a verification writes to. */
 export function verificationLedger(
   inputs: { readonly ledgerPlace: LedgerPlace } & Pick<TrustInputs, "signer" | "signingKey">,
@@ -103,6 +118,15 @@ export function verificationLedger(
 ): Ledger | undefined {
   const signers = signersOf({ ...inputs, ledger: inputs.ledgerPlace }, []);
   return openLedger(inputs.ledgerPlace, inputs.signingKey, means, signers);
+}
+
+/** Of a job that may not write into the repository: what it would append there is left in `file`. */
+export function handingOn(
+  ledger: Ledger | undefined,
+  place: LedgerPlace,
+  file: string | undefined,
+): Ledger | undefined {
+  return ledger === undefined || file === undefined || place !== "branch" ? ledger : handedOn(ledger, file);
 }
 
 /** The signers given, else the policy's, else the signing key's own public half. */

@@ -67,21 +67,32 @@ export async function* bundleOf(
   }
 }
 
-/** Makes `folder` a bare repository with exactly the refs of a bundle, HEAD on `headRef`; throws `bundle-unreadable`. */
+/** Runs git with these arguments and returns what it wrote; throws unless it ends well. */
+export type RunGit = (args: readonly string[]) => Promise<string>;
+
+export const runGit: RunGit = async (args) =>
+  (await runTool({ program: "git", args })).stdout.toString("utf8").trim();
+
+/**
+ * Makes `folder` a bare repository with exactly the refs of a bundle, HEAD on `headRef`; throws `bundle-unreadable`. Both
+ * paths are as the git of `run` knows them.
+ */
 export async function cloneBundle(
   bundle: string,
   folder: string,
   headRef: string | undefined,
+  run: RunGit = runGit,
 ): Promise<readonly RepositoryFacts["refs"][number][]> {
+  const inside = (...args: string[]): Promise<string> => run(["-C", folder, ...always, ...args]);
   try {
-    await runTool({ program: "git", args: ["init", "--quiet", "--bare", folder] });
-    await git(folder, ["fetch", "--quiet", "--no-auto-gc", bundle, "+refs/*:refs/*"]);
-    if (headRef !== undefined) await git(folder, ["symbolic-ref", "HEAD", headRef]);
-    await git(folder, ["fsck", "--full", "--no-dangling"]);
+    await run(["init", "--quiet", "--bare", folder]);
+    await inside("fetch", "--quiet", "--no-auto-gc", bundle, "+refs/*:refs/*");
+    if (headRef !== undefined) await inside("symbolic-ref", "HEAD", headRef);
+    await inside("fsck", "--full", "--no-dangling");
   } catch (cause) {
     throw new LifeboatError("bundle-unreadable", "git cannot make a repository of the bundle.", { cause });
   }
-  const listed = await git(folder, ["for-each-ref", "--format=%(objectname) %(refname)"]);
+  const listed = await inside("for-each-ref", "--format=%(objectname) %(refname)");
   return listed.split("\n").flatMap((line) => {
     const [object, name] = line.split(" ");
     return object !== undefined && name !== undefined ? [{ name, object }] : [];

@@ -1,6 +1,9 @@
 /** What GitHub knows of a repository beside its commits: it is in no clone, and gone with the repository. */
 import { LifeboatError } from "../errors.ts";
 import { realSleep, type Sleep } from "../store/with-retries.ts";
+import { bytesWithin } from "../system/bounded.ts";
+import { sizeLimits } from "../snapshot/size-limits.ts";
+import { streamOf } from "../system/stream-of.ts";
 
 export interface SettingsRequest {
   /** `owner/name` */
@@ -69,7 +72,17 @@ async function get(request: SettingsRequest, path: string): Promise<Answer> {
     if (attempt > 1) await sleep(1000 * 2 ** attempt);
     try {
       const response = await fetch(`${apiUrl}/repos/${repository}${path}`, { headers, redirect: "error" });
-      if (response.ok) return { value: await response.json() };
+      if (response.ok)
+        return {
+          value: JSON.parse(
+            (
+              await bytesWithin(response.body ?? streamOf(new Uint8Array(0)), {
+                document: "that GitHub answered",
+                maxBytes: sizeLimits.answer,
+              })
+            ).toString("utf8"),
+          ) as unknown,
+        };
       await response.body?.cancel();
       if (response.status === 401 || response.status === 403 || response.status === 404)
         return { status: response.status };

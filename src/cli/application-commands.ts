@@ -62,7 +62,7 @@ export const backupApplicationCommand: CliCommand = {
         ? undefined
         : managementApi(inputs.project, environmentVariable("SUPABASE_API_URL"), surroundings);
     const copies = openCopies(inputs.copyTo, surroundings);
-    return await witnessedBackup("app-backup", inputs, surroundings, async (seenLedger) => {
+    return await witnessedBackup("app-backup", inputs, surroundings, async (seenLedger, ledger) => {
       const report = await backUpApplication({ ...inputs, settings, project, seenLedger }, surroundings);
       const { snapshot, contents, seconds } = report;
       const findings = [...inputFindings(inputs), ...report.findings];
@@ -73,8 +73,9 @@ export const backupApplicationCommand: CliCommand = {
         text:
           `Snapshot ${snapshot.id} of "${snapshot.source}" is stored and read back: ${refs} refs, ${snapshot.totals.objects} files, ` +
           `${formatBytes(snapshot.totals.rawBytes)} in ${formatBytes(snapshot.totals.sealedBytes)} sealed, ${seconds.toFixed(1)} s.`,
+        ...(report.error === undefined ? {} : { error: report.error }),
       };
-      const copied = await copyAfterBackup(inputs.source, copies, surroundings);
+      const copied = await copyAfterBackup(inputs, copies, surroundings, ledger);
       const told = { snapshot: snapshot.id, findings, copied, copies };
       return doneBackup(withCopies(cli, result, copied, snapshot.id), told);
     });

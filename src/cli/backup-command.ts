@@ -10,6 +10,7 @@ import { joinStorageShards } from "../operations/join-storage.ts";
 import { backUpStorageShard } from "../operations/shard-storage.ts";
 import { copyAfterBackup, doneBackup, openCopies, inputFindings } from "../actions/copies.ts";
 import { tell, withCopies } from "./copies.ts";
+import { backupTrustOf } from "../actions/trust-inputs.ts";
 import { choosePolicySource } from "../actions/policy-source.ts";
 import { cliSurroundings, terminalPolicy } from "./cli-surroundings.ts";
 import {
@@ -46,7 +47,7 @@ export const backupCommand: CliCommand = {
     );
     const surroundings = await cliSurroundings(cli, inputs);
     const copies = openCopies(inputs.copyTo, surroundings);
-    return await witnessedBackup("db-backup", inputs, surroundings, async (seenLedger) => {
+    return await witnessedBackup("db-backup", inputs, surroundings, async (seenLedger, ledger) => {
       const cores = availableParallelism();
       const report = await backUpDatabase({ ...inputs, seenLedger, cores }, surroundings);
       const { snapshot, seconds } = report;
@@ -58,8 +59,9 @@ export const backupCommand: CliCommand = {
         text:
           `Snapshot ${snapshot.id} of "${snapshot.source}" is stored and read back: ${tables} tables, ${rows} rows, ` +
           `${formatBytes(rawBytes)} in ${formatBytes(sealedBytes)} sealed, ${seconds.toFixed(1)} s.`,
+        ...(report.error === undefined ? {} : { error: report.error }),
       };
-      const copied = await copyAfterBackup(inputs.source, copies, surroundings);
+      const copied = await copyAfterBackup(inputs, copies, surroundings, ledger);
       const told = { snapshot: snapshot.id, findings, copied, copies };
       return doneBackup(withCopies(cli, result, copied, snapshot.id), told);
     });
@@ -98,8 +100,8 @@ export const backupStorageCommand: CliCommand = {
     const { part } = inputs;
     if (part.kind !== "shard") {
       const copies = openCopies(inputs.copyTo, surroundings);
-      return await witnessedBackup("storage-backup", inputs, surroundings, async (seenLedger) => {
-        const request = { ...inputs, seenLedger };
+      return await witnessedBackup("storage-backup", inputs, surroundings, async (seenLedger, ledger) => {
+        const request = { ...inputs, seenLedger, trust: backupTrustOf(inputs, ledger) };
         const report =
           part.kind === "join"
             ? await joinStorageShards(request, part.group, surroundings)
@@ -107,13 +109,14 @@ export const backupStorageCommand: CliCommand = {
         const findings = [...inputFindings(inputs), ...report.findings];
         const result = describeStorage(cli, { ...report, findings });
         const { id: snapshot } = report.snapshot;
-        const copied = await copyAfterBackup(inputs.source, copies, surroundings);
+        const copied = await copyAfterBackup(inputs, copies, surroundings, ledger);
         return doneBackup(withCopies(cli, result, copied, snapshot), { snapshot, findings, copied, copies });
       });
     }
     const means = withBackedUpApi(surroundings, inputs.connection, inputs);
-    return await witnessedBackup("storage-backup-shard", inputs, surroundings, async () => {
-      const { shard, findings, seconds } = await backUpStorageShard(inputs, part.shard, means);
+    return await witnessedBackup("storage-backup-shard", inputs, surroundings, async (_, ledger) => {
+      const request = { ...inputs, trust: backupTrustOf(inputs, ledger) };
+      const { shard, findings, seconds } = await backUpStorageShard(request, part.shard, means);
       tell(cli, findings);
       const result: CommandResult = {
         document: { shard, findings, seconds },
@@ -128,7 +131,7 @@ function describeStorage(cli: Cli, report: StorageBackupReport): CommandResult {
   const { snapshot, account, findings, seconds } = report;
   const { objects, rawBytes } = snapshot.totals;
   tell(cli, findings);
-  const error = incompleteError(report);
+  const error = incompleteError(report) ?? report.error;
   return {
     document: { snapshot, account, findings, seconds },
     text:

@@ -77,7 +77,7 @@ export async function cliSurroundings(
     signal,
     temporaryFolder: tmpdir(),
     // A person's own machine: nothing is installed there, the error names the command.
-    ...postgresPrograms({
+    ...postgresPrograms(tmpdir(), {
       logger,
       ...(inputs.postgresBin === undefined ? {} : { chosenFolder: inputs.postgresBin }),
     }),

@@ -1,7 +1,7 @@
 import { openCopies } from "../actions/copies.ts";
 import { copyToInputs } from "../actions/copy-to-inputs.ts";
 import { signingKeyInput } from "../actions/policy-secrets.ts";
-import { ledgerInput } from "../actions/trust-inputs.ts";
+import { witnessInputs } from "../actions/trust-inputs.ts";
 import { witnessedCopies } from "../actions/witnessed.ts";
 import { parseSource } from "../actions/source-name.ts";
 import { snapshotChoice } from "../actions/snapshot-inputs.ts";
@@ -11,7 +11,7 @@ import type { InputReader } from "../runner/input-reader.ts";
 import { parseStoreAddress } from "../store/open-store.ts";
 import type { CliCommand } from "./cli-command.ts";
 import { cliSurroundings, terminalActor } from "./cli-surroundings.ts";
-import { repeatable, withLedger } from "./flag-sets.ts";
+import { repeatable, withWitness } from "./flag-sets.ts";
 import { terminalTrust } from "./terminal-trust.ts";
 import { formatBytes } from "./terminal.ts";
 
@@ -20,7 +20,7 @@ export const copyCommand: CliCommand = {
   summary: "copy snapshots to other stores, sealed as they are; needs no key",
   configure: (command) =>
     repeatable(
-      withLedger(command)
+      withWitness(command)
         .option("--from <address>", "the store that has them: file:///path, s3://… or artifacts:owner/repo")
         .option("--signing-key <env:NAME|file:PATH>", "Ed25519 key in PEM form to sign the ledger's records"),
       "--to <address>",
@@ -43,22 +43,22 @@ export const copyCommand: CliCommand = {
       source: read.optional.parsed("source", parseSource),
       choice: copyChoice(read),
       dryRun: read.boolean("dry-run", false),
-      trust: { signer: undefined, ledger: ledgerInput(read), signingKey: signingKeyInput(read, undefined) },
+      trust: { ...witnessInputs(read), signingKey: signingKeyInput(read, undefined) },
       postgresBin: undefined,
     }));
     const surroundings = await cliSurroundings(cli, inputs);
     const { store: from } = surroundings;
     const to = openCopies(inputs.to, surroundings);
     const source = await onlySource(from, inputs.source);
-    const { ledger } = terminalTrust(inputs, surroundings);
+    const trust = terminalTrust(inputs, surroundings);
     const act = { act: "copy", source, store: from, by: terminalActor() };
     const { error, ...report } = await witnessedCopies(
-      inputs.dryRun ? undefined : ledger,
+      inputs.dryRun ? undefined : trust.ledger,
       act,
       surroundings,
       {
         to,
-        copy: () => copySnapshots({ ...inputs, from, to, source }, surroundings),
+        copy: () => copySnapshots({ ...inputs, from, to, source, trust }, surroundings),
       },
     );
     for (const { sentence, remedy } of report.findings) cli.logger.warning(`${sentence} ${remedy}`);

@@ -8,11 +8,13 @@ import type { CliCommand } from "./cli-command.ts";
 import { cliSurroundings, terminalActor, terminalGitHub, terminalPolicy } from "./cli-surroundings.ts";
 import {
   identityFromFile,
+  withHandover,
   needingStore,
   withKey,
   withPolicySource,
   withPostgres,
   withStore,
+  trustContentsHelp,
   withTrust,
 } from "./flag-sets.ts";
 
@@ -26,9 +28,10 @@ export const drillCommands: readonly CliCommand[] = drillKinds.map((kind) => ({
   path: ["drill", kind],
   summary: summaries[kind],
   configure: (command) => {
-    const common = withPolicySource(withTrust(withPostgres(withKey(withStore(command)))))
+    const common = withHandover(withPolicySource(withTrust(withPostgres(withKey(withStore(command))))))
       .option("--waive <list>", "components or extension:NAME that need not be proven")
       .option("--server-url <env:NAME|file:PATH>", "restore into this server instead of a throwaway one")
+      .option("--trust-contents", trustContentsHelp)
       .option("--report <file>", "write the report for people into this file");
     return kind === "disaster"
       ? common

@@ -9,15 +9,28 @@ import { LifeboatError } from "../errors.ts";
 import { exportSchema } from "../operations/export-schema.ts";
 import { onlySource } from "../operations/list-snapshots.ts";
 import { locateSnapshot } from "../operations/locate-snapshot.ts";
+import { requireVouched } from "../operations/vouched-snapshot.ts";
+import { witnessInputs } from "../actions/trust-inputs.ts";
 import { cliSurroundings } from "./cli-surroundings.ts";
-import { identityFromFile, needingStore, withKey, withPostgres, withSnapshot } from "./flag-sets.ts";
+import {
+  identityFromFile,
+  needingStore,
+  withKey,
+  withPostgres,
+  withSnapshot,
+  withWitness,
+} from "./flag-sets.ts";
+import { terminalTrust } from "./terminal-trust.ts";
 import type { CliCommand } from "./cli-command.ts";
 
 export const exportCommand: CliCommand = {
   path: ["export", "schema"],
   summary: "write the schema of a snapshot as SQL, without rows",
   configure: (command) =>
-    withPostgres(withKey(withSnapshot(command))).option("--out <file>", "where to write it; must not exist"),
+    withWitness(withPostgres(withKey(withSnapshot(command)))).option(
+      "--out <file>",
+      "where to write it; must not exist",
+    ),
   async run(cli, flags) {
     const inputs = cli.readInputs(
       identityFromFile(flags),
@@ -30,6 +43,7 @@ export const exportCommand: CliCommand = {
           store: storeInputs(read),
           source: read.optional.parsed("source", parseSource),
           choice: snapshotChoice(read),
+          trust: { ...witnessInputs(read), signingKey: undefined },
           identities,
           out: read.parsed("out", parseNewFile),
           postgresBin: read.optional.string("postgres-bin"),
@@ -40,11 +54,10 @@ export const exportCommand: CliCommand = {
     if (identities === undefined) throw new LifeboatError("unexpected", "The identity was not read.");
     const surroundings = await cliSurroundings(cli, inputs);
     const { store } = surroundings;
-    const { snapshot } = await locateSnapshot(
-      store,
-      await onlySource(store, inputs.source, "database"),
-      inputs.choice,
-    );
+    const source = await onlySource(store, inputs.source, "database");
+    const located = await locateSnapshot(store, source, inputs.choice, cli.clock.now());
+    await requireVouched(store, located, terminalTrust(inputs, surroundings), cli.clock.now());
+    const { snapshot } = located;
     const unfinished = `${out}.${randomBytes(6).toString("hex")}.unfinished`;
     try {
       const file = createWriteStream(unfinished, { flags: "wx", mode: 0o600 });

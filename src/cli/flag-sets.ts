@@ -7,6 +7,8 @@ const collect = (value: string, previous: readonly string[] | undefined): readon
   value,
 ];
 
+export const trustContentsHelp = "execute a backup's contents even where they cannot be isolated";
+
 export function withStore(command: Command): Command {
   return command
     .option(
@@ -80,6 +82,14 @@ export function withLedger(command: Command): Command {
   return command.option(
     "--ledger <none|branch|store>",
     "where a ledger is kept that witnesses what was done (default: none)",
+  );
+}
+
+/** What is appended to the ledger by somebody else. */
+export function withHandover(command: Command): Command {
+  return command.option(
+    "--ledger-file <path>",
+    "with --ledger branch: leave the ledger's entries in this file, for `lifeboat ledger append`",
   );
 }
 

@@ -2,13 +2,17 @@
 import type { Command } from "commander";
 import { stringify } from "csv-stringify/sync";
 import { storeInputs } from "../actions/surroundings.ts";
-import { openLedger, witnessInputs } from "../actions/trust-inputs.ts";
+import { openBranchLedger, openLedger, witnessInputs } from "../actions/trust-inputs.ts";
+import { loadPolicy } from "../actions/policy-inputs.ts";
+import { handoverInputs } from "../actions/witness/inputs.ts";
+import { handoverError } from "../actions/witness/report.ts";
 import { LifeboatError } from "../errors.ts";
+import { appendHandedOn } from "../ledger/handed-on.ts";
 import type { LedgerReading, LedgerRecord } from "../ledger/record.ts";
 import { parseSigners } from "../snapshot/signed-document.ts";
 import { openStore } from "../store/open-store.ts";
 import type { CliCommand } from "./cli-command.ts";
-import { terminalGitHub, terminalStores } from "./cli-surroundings.ts";
+import { terminalActor, terminalGitHub, terminalStores } from "./cli-surroundings.ts";
 import type { Cli } from "./exit.ts";
 import { withStore, withWitness } from "./flag-sets.ts";
 
@@ -57,6 +61,29 @@ export const ledgerExportCommand: CliCommand = {
     // A name that begins with = would be a formula to whoever opens it in a spreadsheet.
     const text = stringify(rows, { header: true, columns, escape_formulas: true }).trimEnd();
     return { document: { place, records: rows }, text };
+  },
+};
+
+export const ledgerAppendCommand: CliCommand = {
+  path: ["ledger", "append"],
+  summary: "append to the branch what verifications and drills left by --ledger-file",
+  configure: (command) =>
+    command
+      .option("--entries <folder>", "folder with the files that they left, at any depth")
+      .option("--policy <file>", "the policy file: only its sources are spoken of"),
+  async run(cli, flags) {
+    const inputs = cli.readInputs(flags, handoverInputs);
+    const { policy } = await loadPolicy(inputs.policy, { folder: "", required: true });
+    const report = await appendHandedOn({
+      folder: inputs.folder,
+      sources: policy.sources.map(({ name }) => name),
+      ledger: openBranchLedger(undefined, { clock: cli.clock, github: terminalGitHub({ token: undefined }) }),
+      by: terminalActor(),
+      now: cli.clock.now(),
+    });
+    const error = handoverError(report.refused);
+    const text = `${report.appended.length} records were appended.`;
+    return { document: report, text, ...(error === undefined ? {} : { error }) };
   },
 };
 

@@ -3,10 +3,20 @@ import { parseSource } from "../actions/source-name.ts";
 import { storeInputs } from "../actions/surroundings.ts";
 import { listSnapshots, onlySource } from "../operations/list-snapshots.ts";
 import { locateSnapshot } from "../operations/locate-snapshot.ts";
+import { requireVouched } from "../operations/vouched-snapshot.ts";
 import { readSealedContents } from "../operations/sealed-files.ts";
+import { witnessInputs } from "../actions/trust-inputs.ts";
 import { cliSurroundings } from "./cli-surroundings.ts";
 import { describeContents, describeSnapshot, lineOf } from "./describe-snapshot.ts";
-import { identityFromFile, needingStore, withKey, withSnapshot, withStore } from "./flag-sets.ts";
+import {
+  identityFromFile,
+  needingStore,
+  withKey,
+  withSnapshot,
+  withStore,
+  withWitness,
+} from "./flag-sets.ts";
+import { terminalTrust } from "./terminal-trust.ts";
 import type { CliCommand } from "./cli-command.ts";
 
 export const listCommand: CliCommand = {
@@ -23,7 +33,7 @@ export const listCommand: CliCommand = {
       })),
     );
     const { store } = await cliSurroundings(cli, inputs);
-    const overview = await listSnapshots(store, await onlySource(store, inputs.source));
+    const overview = await listSnapshots(store, await onlySource(store, inputs.source), cli.clock.now());
     for (const { sentence, remedy } of overview.findings) cli.logger.warning(`${sentence} ${remedy}`);
     const lines = overview.snapshots.map(lineOf);
     return {
@@ -36,7 +46,7 @@ export const listCommand: CliCommand = {
 export const showCommand: CliCommand = {
   path: ["show"],
   summary: "show one snapshot; with the key also its tables, or its buckets and what failed",
-  configure: (command) => withKey(withSnapshot(command)),
+  configure: (command) => withWitness(withKey(withSnapshot(command))),
   async run(cli, flags) {
     const inputs = cli.readInputs(
       identityFromFile(flags),
@@ -44,12 +54,17 @@ export const showCommand: CliCommand = {
         store: storeInputs(read),
         source: read.optional.parsed("source", parseSource),
         choice: snapshotChoice(read),
+        trust: { ...witnessInputs(read), signingKey: undefined },
         identities: optionalIdentities(read),
         postgresBin: undefined,
       })),
     );
-    const { store } = await cliSurroundings(cli, inputs);
-    const { snapshot } = await locateSnapshot(store, await onlySource(store, inputs.source), inputs.choice);
+    const surroundings = await cliSurroundings(cli, inputs);
+    const { store } = surroundings;
+    const source = await onlySource(store, inputs.source);
+    const located = await locateSnapshot(store, source, inputs.choice, cli.clock.now());
+    await requireVouched(store, located, terminalTrust(inputs, surroundings), cli.clock.now());
+    const { snapshot } = located;
     const contents =
       inputs.identities === undefined
         ? undefined

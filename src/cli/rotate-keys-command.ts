@@ -40,10 +40,10 @@ export const rotateKeysCommand: CliCommand = {
     const surroundings = await cliSurroundings(cli, inputs);
     const source = await onlySource(surroundings.store, inputs.source);
     const { store } = surroundings;
-    const { ledger } = terminalTrust(inputs, surroundings);
+    const trust = terminalTrust(inputs, surroundings);
     const act = { act: "rotate-keys", source, store, by: terminalActor() };
-    return await witnessed(inputs.dryRun ? undefined : ledger, act, surroundings, async () => {
-      const { error, ...report } = await rotateKeys({ ...inputs, source }, surroundings);
+    return await witnessed(inputs.dryRun ? undefined : trust.ledger, act, surroundings, async () => {
+      const { error, ...report } = await rotateKeys({ ...inputs, source, trust }, surroundings);
       for (const { sentence, remedy } of report.findings) cli.logger.warning(`${sentence} ${remedy}`);
       const result = { document: report, text: describe(report), ...(error === undefined ? {} : { error }) };
       return { result, findings: report.findings };

@@ -9,7 +9,12 @@ import { copyCommand } from "./copy-command.ts";
 import { drillCommands } from "./drill-command.ts";
 import { exportCommand } from "./export-command.ts";
 import { keygenCommand } from "./keygen-command.ts";
-import { ledgerExportCommand, ledgerShowCommand, ledgerVerifyCommand } from "./ledger-command.ts";
+import {
+  ledgerAppendCommand,
+  ledgerExportCommand,
+  ledgerShowCommand,
+  ledgerVerifyCommand,
+} from "./ledger-command.ts";
 import { listCommand, showCommand } from "./list-command.ts";
 import { holdCommand, releaseCommand, unfreezeCommand } from "./hold-command.ts";
 import { monitorCommand } from "./monitor-command.ts";
@@ -42,6 +47,7 @@ export const commands: readonly CliCommand[] = [
   ledgerShowCommand,
   ledgerVerifyCommand,
   ledgerExportCommand,
+  ledgerAppendCommand,
   copyCommand,
   rotateKeysCommand,
   policyCheckCommand,

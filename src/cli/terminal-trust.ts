@@ -4,6 +4,7 @@ import type { StoreInputs, Surroundings } from "../actions/surroundings.ts";
 import { backupLedger, trustOf, type TrustInputs } from "../actions/trust-inputs.ts";
 import { type Done, witnessed } from "../actions/witnessed.ts";
 import { endOfLedger } from "../ledger/end.ts";
+import type { Ledger } from "../ledger/ledger.ts";
 import type { Trust } from "../operations/vouched-documents.ts";
 import type { SeenLedger } from "../snapshot/snapshot-json.ts";
 import { terminalActor, terminalGitHub } from "./cli-surroundings.ts";
@@ -16,17 +17,19 @@ export function terminalTrust(
   return trustOf(trust, [], { ...surroundings, github: terminalGitHub(store) });
 }
 
-/** `work` is given the ledger's end, which the snapshot remembers. */
+/** `work` is given the ledger's end, which the snapshot remembers, and the ledger. */
 export async function witnessedBackup(
   act: string,
   inputs: BackupInputs,
   surroundings: Surroundings,
-  work: (seenLedger: SeenLedger | undefined) => Promise<Done<CommandResult>>,
+  work: (seenLedger: SeenLedger | undefined, ledger: Ledger | undefined) => Promise<Done<CommandResult>>,
 ): Promise<CommandResult> {
   const { store, logger } = surroundings;
   const ledger = backupLedger(inputs, { ...surroundings, github: terminalGitHub(inputs.store) });
   const about = { act, source: inputs.source, store, by: terminalActor() };
-  return await witnessed(ledger, about, surroundings, async () => work(await endOfLedger(ledger, logger)));
+  return await witnessed(ledger, about, surroundings, async () =>
+    work(await endOfLedger(ledger, logger), ledger),
+  );
 }
 
 /** A dry run does nothing that a ledger would have to know. */

@@ -2,17 +2,19 @@ import { verificationError } from "../actions/verify/report.ts";
 import { verifyInputs } from "../actions/verify/inputs.ts";
 import { onlySource } from "../operations/list-snapshots.ts";
 import { verifySnapshot, type VerifyReport } from "../operations/verify-snapshot.ts";
-import { verificationLedger } from "../actions/trust-inputs.ts";
+import { handingOn, verificationLedger } from "../actions/trust-inputs.ts";
 import { witnessingFailure } from "../actions/witnessed.ts";
 import { chooseAnyPolicySource } from "../actions/policy-source.ts";
 import { cliSurroundings, terminalActor, terminalPolicy, terminalGitHub } from "./cli-surroundings.ts";
 import {
   identityFromFile,
+  withHandover,
   needingStore,
   withKey,
   withPolicySource,
   withPostgres,
   withSnapshot,
+  trustContentsHelp,
   withTrust,
 } from "./flag-sets.ts";
 import type { CliCommand } from "./cli-command.ts";
@@ -21,10 +23,11 @@ export const verifyCommand: CliCommand = {
   path: ["verify"],
   summary: "check a snapshot: stored, unsealed, or restored into a throwaway server",
   configure: (command) =>
-    withPolicySource(withTrust(withPostgres(withKey(withSnapshot(command)))))
+    withHandover(withPolicySource(withTrust(withPostgres(withKey(withSnapshot(command))))))
       .option("--level <stored|unsealed|restored>", "how far to go (default: unsealed)")
       .option("--waive <list>", "components or extension:NAME that need not be proven")
-      .option("--server-url <env:NAME|file:PATH>", "restore into this server instead of a throwaway one"),
+      .option("--server-url <env:NAME|file:PATH>", "restore into this server instead of a throwaway one")
+      .option("--trust-contents", trustContentsHelp),
   async run(cli, flags) {
     const named = identityFromFile(flags);
     const chosen = await chooseAnyPolicySource(terminalPolicy(cli, named));
@@ -34,10 +37,13 @@ export const verifyCommand: CliCommand = {
     );
     const surroundings = await cliSurroundings(cli, inputs);
     const source = await onlySource(surroundings.store, inputs.source);
-    const ledger = verificationLedger(inputs, {
-      ...surroundings,
-      github: terminalGitHub(inputs.store),
-    });
+    const github = terminalGitHub(inputs.store);
+    const { ledgerPlace, ledgerFile } = inputs;
+    const ledger = handingOn(
+      verificationLedger(inputs, { ...surroundings, github }),
+      ledgerPlace,
+      ledgerFile,
+    );
     const act = { act: "verify", source, store: surroundings.store, by: terminalActor() };
     const report = await witnessingFailure(ledger, act, surroundings, () =>
       verifySnapshot({ ...inputs, source, ledger, by: act.by }, surroundings),

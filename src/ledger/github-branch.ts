@@ -10,6 +10,9 @@ import type { SigningKey } from "../snapshot/signature.ts";
 import type { Clock } from "../system/clock.ts";
 import { type Ledger, type LedgerSpan, recordBytes, yearsRead } from "./ledger.ts";
 import { type LedgerReading, readRecords } from "./record.ts";
+import { bytesWithin } from "../system/bounded.ts";
+import { sizeLimits } from "../snapshot/size-limits.ts";
+import { streamOf } from "../system/stream-of.ts";
 
 export const ledgerBranch = "lifeboat-ledger";
 
@@ -71,9 +74,13 @@ export function githubLedger(settings: GitHubLedgerSettings): Ledger {
       const isLimit = response.status === 403 && response.headers.has("retry-after");
       return {
         status: isLimit ? 429 : response.status,
-        bytes: Buffer.from(await response.arrayBuffer()),
+        bytes: await bytesWithin(response.body ?? streamOf(new Uint8Array(0)), {
+          document: path,
+          maxBytes: sizeLimits.ledgerMonth,
+        }),
       };
-    } catch {
+    } catch (cause) {
+      if (cause instanceof LifeboatError) throw cause;
       return { status: 0, bytes: Buffer.alloc(0) };
     }
   }

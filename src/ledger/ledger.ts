@@ -6,6 +6,8 @@ import { ledgerKey, ledgerPrefix } from "../snapshot/keys.ts";
 import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
 import { lastOf, type LedgerEntry, type LedgerReading, type LedgerRecord, readRecords } from "./record.ts";
+import { bytesWithin } from "../system/bounded.ts";
+import { sizeLimits } from "../snapshot/size-limits.ts";
 
 export interface Ledger {
   /** For people: a branch, or a store's address. */
@@ -55,7 +57,9 @@ export function storeLedger(
     const records: Uint8Array[] = [];
     for (const year of yearsRead(clock.now(), span)) {
       for (const { key } of await store.files(ledgerPrefix(year))) {
-        const bytes = known.get(key) ?? (await allBytes(await store.read(key)));
+        const bytes =
+          known.get(key) ??
+          (await bytesWithin(await store.read(key), { document: key, maxBytes: sizeLimits.document }));
         known.set(key, bytes);
         records.push(bytes);
       }
@@ -72,10 +76,4 @@ export function storeLedger(
       await store.put(ledgerKey(new Date(entry.time), selfHashOf(bytes)), bytes);
     },
   };
-}
-
-async function allBytes(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of stream) chunks.push(chunk);
-  return Buffer.concat(chunks);
 }

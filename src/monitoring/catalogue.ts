@@ -31,6 +31,11 @@ export const monitorCatalogue = {
     title: "backups are made, but not checked",
     remedy: "See that `verify` runs after each backup and has the identity that opens it.",
   },
+  "clock-wrong": {
+    level: "warning",
+    title: "a clock was wrong when a backup was made",
+    remedy: "Check the clocks of the machine that made it and of its database server.",
+  },
   "copy-late": {
     level: "error",
     title: "a store does not get its copies",

@@ -53,6 +53,7 @@ export function judgeStores(stores: readonly StoreView[], context: Context): Sto
 
 /** The codes of others under which the monitor's own are found; what is not here is a note. */
 const codesOfOthers: Readonly<Record<string, MonitorCode>> = {
+  "anomaly-another-database": "size-anomaly",
   "anomaly-incompressible": "size-anomaly",
   "anomaly-replaced": "size-anomaly",
   "anomaly-shrunk": "size-anomaly",
@@ -62,7 +63,9 @@ const codesOfOthers: Readonly<Record<string, MonitorCode>> = {
   "history-forged": "history-broken",
   "history-replaced": "history-broken",
   "ledger-broken": "ledger-broken",
+  "snapshot-from-the-future": "clock-wrong",
   "snapshot-json-missing": "backup-damaged",
+  "snapshot-out-of-order": "clock-wrong",
 };
 
 function asMonitored(finding: Finding, { subject }: Context): Finding {

@@ -19,6 +19,7 @@ import {
   writeSnapshotJson,
 } from "../snapshot/snapshot-json.ts";
 import { globMatcher } from "../storage/object-filter.ts";
+import type { Expected } from "../policy/policy.ts";
 import type { Draft, Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
@@ -26,6 +27,8 @@ import { readSettings } from "../supabase/read-project-settings.ts";
 import type { ManagementApi } from "../supabase/management-api.ts";
 import { streamOf } from "../system/stream-of.ts";
 import type { Finding } from "../verification/findings.ts";
+import { agreeOnTime, recordedClocks } from "./agree-on-time.ts";
+import { expectationError, sizeFindings } from "./compare-with-previous.ts";
 import { projectFindings, storeProjectSettings } from "./back-up-project-settings.ts";
 import { newestHeads } from "./history.ts";
 
@@ -35,6 +38,8 @@ export interface ApplicationBackupRequest {
   readonly recipients: Recipients;
   readonly signingKey: SigningKey | undefined;
   readonly retentionDays?: number;
+  /** The least that it must have. */
+  readonly expect?: Expected;
   /** The ledger's end, which the snapshot remembers. */
   readonly seenLedger?: SeenLedger | undefined;
   /** Folder of the git repository, and what relative paths stand on. Absolute. */
@@ -65,16 +70,20 @@ export interface ApplicationBackupReport {
   readonly contents: ApplicationContents;
   readonly findings: readonly Finding[];
   readonly seconds: number;
+  /** It is stored, but has less than was expected. */
+  readonly error?: LifeboatError;
 }
 
 export async function backUpApplication(
   request: ApplicationBackupRequest,
   surroundings: ApplicationSurroundings,
 ): Promise<ApplicationBackupReport> {
-  const { clock, store } = surroundings;
+  const { store } = surroundings;
   const { source } = request;
-  const startedMs = clock.elapsedMs();
-  const started = clock.now();
+  const startedMs = surroundings.clock.elapsedMs();
+  const time = await agreeOnTime(surroundings.clock, store);
+  const { clock, now: started } = time;
+  const clocks = recordedClocks(time, surroundings.clock);
   const trees = treesOf(request);
   requireSomething(request);
   await requirePaths(trees.files);
@@ -127,6 +136,7 @@ export async function backUpApplication(
     const { files } = parts;
     const contents: Contents = { formatVersion: 1, id, source, files: [...files], application };
     const sealed = await sealDocument(writeContents(contents), request.recipients);
+    const end = await agreeOnTime(surroundings.clock, store);
     await draft.put(contentsName, streamOf(sealed.bytes));
     const bytes = writeSnapshotJson(
       {
@@ -138,8 +148,9 @@ export async function backUpApplication(
         times: {
           started: started.toISOString(),
           snapshot: started.toISOString(),
-          finished: clock.now().toISOString(),
+          finished: end.now.toISOString(),
         },
+        clocks,
         versions: { lifeboat: surroundings.lifeboatVersion },
         recipients: [...request.recipients.fingerprints],
         totals: {
@@ -161,11 +172,20 @@ export async function backUpApplication(
       request.signingKey,
     );
     await draft.commit(bytes);
+    const made = readSnapshotJson(bytes, { source, id });
+    const error = expectationError(made, request.expect);
+    const holdsFiles = application.files !== undefined || application.config !== undefined;
     return {
-      snapshot: readSnapshotJson(bytes, { source, id }),
+      snapshot: made,
       contents: application,
-      findings: [...history.findings, ...findingsOf(application)],
+      findings: [
+        ...(time.findings.length > 0 ? time.findings : end.findings),
+        ...history.findings,
+        ...findingsOf(application),
+        ...(holdsFiles ? sizeFindings(made, history.newestWhole(started)) : []),
+      ],
       seconds: (clock.elapsedMs() - startedMs) / 1000,
+      ...(error === undefined ? {} : { error }),
     };
   } catch (cause) {
     await draft.abandon();

@@ -4,7 +4,8 @@ import { withClient } from "../postgres/client.ts";
 import { belowSecurityFloor, type ClientTools, securityFloorReason } from "../postgres/client-tools.ts";
 import type { Connection } from "../postgres/connection.ts";
 import { type DumpPart, planParts, proveCoverage } from "../postgres/dump-parts.ts";
-import { inspectServer, refuseHopelessConnection } from "../postgres/inspect-server.ts";
+import { inspectServer, refuseHopelessConnection, serverTime } from "../postgres/inspect-server.ts";
+import { databaseFingerprint } from "../postgres/left-out.ts";
 import { openSnapshotSession } from "../postgres/snapshot-session.ts";
 import type { Recipients } from "../seal/recipients.ts";
 import { sealDocument, sealStream } from "../seal/seal.ts";
@@ -30,7 +31,12 @@ import { allOrFirstError, unlessAborted } from "../system/concurrency.ts";
 import type { Logger } from "../system/logger.ts";
 import { streamOf } from "../system/stream-of.ts";
 import type { SupabaseChoice } from "../supabase/profile.ts";
+import type { LifeboatError } from "../errors.ts";
+import type { Expected } from "../policy/policy.ts";
+import { leftOutOfBackup } from "../verification/not-backed-up.ts";
 import type { Finding } from "../verification/findings.ts";
+import { agreeOnTime, recordedClocks } from "./agree-on-time.ts";
+import { expectationError, sizeFindings } from "./compare-with-previous.ts";
 import { backUpSupabase, refuseUnreadableSecrets } from "./back-up-supabase.ts";
 import { describeDatabase, sealedName } from "./describe-database.ts";
 import { type DumpSource, startGlobalsDump, startPartDump } from "./dump-part.ts";
@@ -55,6 +61,8 @@ export interface DatabaseBackupRequest {
   readonly rolePasswords?: boolean;
   /** For stores that expire files by themselves. */
   readonly retentionDays?: number;
+  /** The least that it must have. */
+  readonly expect?: Expected;
   /** The ledger's end, which the snapshot remembers. */
   readonly seenLedger?: SeenLedger | undefined;
 }
@@ -76,6 +84,8 @@ export interface DatabaseBackupReport {
   readonly parts: number;
   readonly findings: readonly Finding[];
   readonly seconds: number;
+  /** It is stored, but has less than was expected. */
+  readonly error?: LifeboatError;
 }
 
 export async function backUpDatabase(
@@ -84,15 +94,20 @@ export async function backUpDatabase(
 ): Promise<DatabaseBackupReport> {
   const { clock, logger, store } = surroundings;
   const startedMs = clock.elapsedMs();
-  const started = clock.now();
   await refuseHopelessConnection(request.connection);
   const { connection, cores, recipients, supabase = "auto", vault = false, rolePasswords = false } = request;
   const wishes = { connection, recipients, supabase, vault, rolePasswords };
-  const server = await withClient(connection, async (sql) => {
+  const { server, time } = await withClient(connection, async (sql) => {
     const facts = await inspectServer(sql);
     await refuseUnreadableSecrets(sql, wishes);
-    return facts;
+    const clocks = { "the database server": async () => await serverTime(sql) };
+    await sql.query("begin");
+    const origin = await databaseFingerprint(sql);
+    await sql.query("rollback");
+    return { server: { ...facts, origin }, time: await agreeOnTime(clock, store, clocks) };
   });
+  const started = time.now;
+  const clocks = recordedClocks(time, clock);
   const tools = await surroundings.clientTools(server.major);
   const history = await newestHeads(store, request.source);
 
@@ -129,6 +144,9 @@ export async function backUpDatabase(
     const database = beside.contents === undefined ? described : { ...described, supabase: beside.contents };
     const contents: Contents = { formatVersion: 1, id, source: request.source, files, database };
     const sealed = await sealDocument(writeContents(contents), request.recipients);
+    const end = await agreeOnTime(clock, store, {
+      "the database server": async () => await serverTime(snapshot.sql),
+    });
     await draft.put(contentsName, streamOf(sealed.bytes));
     const bytes = writeSnapshotJson(
       {
@@ -136,9 +154,11 @@ export async function backUpDatabase(
         id,
         times: {
           started: started.toISOString(),
-          snapshot: snapshot.time,
-          finished: clock.now().toISOString(),
+          snapshot: time.corrected(new Date(snapshot.time), "the database server").toISOString(),
+          finished: end.now.toISOString(),
         },
+        clocks,
+        ...(server.origin === undefined ? {} : { origin: server.origin }),
         versions: { lifeboat: surroundings.lifeboatVersion, server: server.version, client: tools.version },
         heads: [...history.heads],
         seen: [...history.seen],
@@ -148,16 +168,22 @@ export async function backUpDatabase(
       request.signingKey,
     );
     await draft.commit(bytes);
+    const made = readSnapshotJson(bytes, { source: request.source, id });
+    const error = expectationError(made, request.expect);
     return {
-      snapshot: readSnapshotJson(bytes, { source: request.source, id }),
+      snapshot: made,
       parts: parts.length,
       findings: [
+        ...(time.findings.length > 0 ? time.findings : end.findings),
         ...history.findings,
         ...clientFindings(tools),
         ...tlsFindings(connection),
         ...beside.findings,
+        ...sizeFindings(made, history.newestWhole(started)),
+        ...leftOutOfBackup(database),
       ],
       seconds: (clock.elapsedMs() - startedMs) / 1000,
+      ...(error === undefined ? {} : { error }),
     };
   } catch (cause) {
     await draft.abandon();

@@ -1,4 +1,6 @@
 /** Backs up buckets: unchanged objects carried, changed ones fetched into sealed packs, every object accounted for. */
+import { agreeOnTime, recordedClocks } from "./agree-on-time.ts";
+import { expectationError, sizeFindings } from "./compare-with-previous.ts";
 import { newestHeads } from "./history.ts";
 import { commitStorageSnapshot } from "./commit-storage.ts";
 import { collectObjects } from "./collect-objects.ts";
@@ -9,22 +11,32 @@ export async function backUpStorage(
   request: StorageBackupRequest,
   surroundings: StorageSurroundings,
 ): Promise<StorageBackupReport> {
-  const { clock, store } = surroundings;
-  const startedMs = clock.elapsedMs();
-  const started = clock.now();
+  const { store } = surroundings;
+  const startedMs = surroundings.clock.elapsedMs();
+  const time = await agreeOnTime(surroundings.clock, store);
+  const { clock, now: started } = time;
+  const clocks = recordedClocks(time, surroundings.clock);
+  const means = { ...surroundings, clock };
   // A key of another class would only be refused once everything is fetched.
   await indexRecipients(request);
   const history = await newestHeads(store, request.source);
-  await using collection = await collectObjects({ ...request, started, shard: undefined }, surroundings);
+  await using collection = await collectObjects({ ...request, started, shard: undefined }, means);
   const { snapshot, account } = await commitStorageSnapshot(
-    { ...request, started, history },
+    { ...request, started, clocks, history },
     collection,
-    surroundings,
+    means,
   );
+  const error = expectationError(snapshot, request.expect);
   return {
     snapshot,
     account,
-    findings: [...history.findings, ...collection.findings()],
+    findings: [
+      ...time.findings,
+      ...history.findings,
+      ...collection.findings(),
+      ...sizeFindings(snapshot, history.newestWhole(started)),
+    ],
     seconds: (clock.elapsedMs() - startedMs) / 1000,
+    ...(error === undefined ? {} : { error }),
   };
 }

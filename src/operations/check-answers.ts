@@ -1,6 +1,7 @@
 /** The policy's own questions to a restored database, and whether it gave the answers that the policy expects. */
 import { asLifeboatError } from "../errors.ts";
 import type { SqlCheck } from "../policy/policy.ts";
+import type { Sql } from "../postgres/client.ts";
 import type { Connection } from "../postgres/connection.ts";
 import { type Answer, askRestricted } from "../postgres/restricted-role.ts";
 import { judge } from "../verification/compare-database.ts";
@@ -14,6 +15,7 @@ export async function checkAnswers(
   connection: Connection,
   source: string,
   checks: readonly SqlCheck[],
+  superuser?: Sql,
 ): Promise<readonly ComponentVerdict[]> {
   const own = checks.filter((check) => check.source === undefined || check.source === source);
   if (own.length === 0) return [];
@@ -22,6 +24,7 @@ export async function checkAnswers(
     answers = await askRestricted(
       connection,
       own.map(({ sql }) => sql),
+      superuser,
     );
   } catch (cause) {
     const error = asLifeboatError(cause);

@@ -1,10 +1,11 @@
 /** Levels `unsealed` and `restored` of an application snapshot: every part decompressed, tars listed, the bundle cloned. */
 import { createHash, randomBytes } from "node:crypto";
 import { createWriteStream } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { entriesOf, type ExtractReport, extractTar, listTar } from "../application/extract-tree.ts";
+import { cloneIsolated } from "../application/isolated-git.ts";
 import { cloneBundle } from "../application/git-repository.ts";
 import { LifeboatError } from "../errors.ts";
 import { folderNameOfThisProcess, sweepThrowawayFolders } from "../postgres/throwaway-server-folders.ts";
@@ -16,16 +17,22 @@ import { readProjectSettings } from "../snapshot/project-settings.ts";
 import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
 import type { Store } from "../store/store.ts";
 import type { Logger } from "../system/logger.ts";
+import type { Isolation } from "../system/sandbox/isolation.ts";
+import { removeRoom } from "../system/sandbox/leftovers.ts";
 import { judge } from "../verification/compare-database.ts";
 import type { ComponentVerdict, Finding } from "../verification/findings.ts";
 import { damageFinding } from "./check-stored.ts";
+import { decideExecution, type Execution, type IsolationMeans } from "./isolate-contents.ts";
 import { fileNamed, unsealFile } from "./sealed-files.ts";
+import { sizeLimits } from "../snapshot/size-limits.ts";
+import { wholeOf } from "./whole-of.ts";
 
-export interface ApplicationCheck {
+export interface ApplicationCheck extends IsolationMeans {
   readonly store: Store;
   readonly zstd: string | undefined;
   readonly logger: Logger;
-  readonly temporaryFolder: string;
+  /** Runs git on a bundle that cannot be isolated all the same. */
+  readonly trustContents?: boolean | undefined;
 }
 
 /** What a part holds, decompressed and no longer than recorded. */
@@ -52,11 +59,13 @@ export async function checkApplication(
   const folder = join(temporaryFolder, await folderNameOfThisProcess(randomBytes(6).toString("hex")));
   await mkdir(folder, { mode: 0o700 });
   try {
-    const verdicts: ComponentVerdict[] = [];
+    const hasBundle = contents.files.some(({ role }) => role === "repository");
+    const execution = hasBundle ? await decideExecution(means, means) : undefined;
+    const verdicts: ComponentVerdict[] = [...(execution?.verdicts ?? [])];
     for (const file of contents.files) {
       const raw = rawPart(means, snapshot, file, identities);
       try {
-        const findings = await checkPart(file, raw, applicationOf(contents), level, folder);
+        const findings = await checkPart(file, raw, applicationOf(contents), { level, folder, execution });
         verdicts.push(judge(file.role, 1, findings));
       } catch (cause) {
         verdicts.push(judge(file.role, 1, [damageFinding(cause, fileNamed(snapshot, file.name))]));
@@ -64,18 +73,25 @@ export async function checkApplication(
     }
     return verdicts;
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await removeRoom(folder);
   }
+}
+
+interface Place {
+  readonly level: "unsealed" | "restored";
+  readonly folder: string;
+  readonly execution: Execution | undefined;
 }
 
 async function checkPart(
   { role, rawBytes }: ContentsFile,
   raw: AsyncIterable<Uint8Array>,
   application: ApplicationContents,
-  level: "unsealed" | "restored",
-  folder: string,
+  { level, folder, execution }: Place,
 ): Promise<readonly Finding[]> {
-  if (role === "repository") return await checkBundle(raw, application, folder);
+  if (role === "repository" && execution?.mayRun === true) {
+    return await checkBundle(raw, application, folder, execution.isolation);
+  }
   if (role === "files" || role === "config") {
     const target = join(folder, role);
     if (level === "restored") await mkdir(target);
@@ -83,13 +99,12 @@ async function checkPart(
     return compareTree(role, application[role], found);
   }
   if (role === "project-functions") return await checkFunctions(raw, application);
-  const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of raw) {
-    bytes += chunk.length;
-    if (role === "project-settings") chunks.push(chunk);
-  }
-  if (role === "project-settings") readProjectSettings(Buffer.concat(chunks));
+  if (role === "project-settings") {
+    const document = await wholeOf(raw, { document: role, maxBytes: sizeLimits.projectSettings });
+    readProjectSettings(document);
+    bytes = document.length;
+  } else for await (const chunk of raw) bytes += chunk.length;
   return bytes === rawBytes ? [] : [differs(`The ${role} has ${bytes} bytes instead of ${rawBytes}.`)];
 }
 
@@ -114,10 +129,16 @@ async function checkBundle(
   raw: AsyncIterable<Uint8Array>,
   { repository }: ApplicationContents,
   folder: string,
+  isolation: Isolation | undefined,
 ): Promise<readonly Finding[]> {
   const bundle = join(folder, "repository.bundle");
-  await pipeline(raw, createWriteStream(bundle, { flags: "wx", mode: 0o600 }));
-  const refs = await cloneBundle(bundle, join(folder, "repository.git"), repository?.headRef);
+  // Read by another account where it is isolated; the folder itself is ours alone.
+  await pipeline(raw, createWriteStream(bundle, { flags: "wx", mode: 0o644 }));
+  const headRef = repository?.headRef;
+  const refs =
+    isolation === undefined
+      ? await cloneBundle(bundle, join(folder, "repository.git"), headRef)
+      : await cloneIsolated(isolation, { folder, bundle, headRef });
   const digest = (list: readonly { readonly name: string; readonly object: string }[]): string =>
     createHash("sha256")
       .update(JSON.stringify(list.map(({ name, object }) => [name, object]).sort()))

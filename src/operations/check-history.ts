@@ -1,17 +1,21 @@
 /** What verify and restore ask of a source's history, without letting it stand in the way of the one snapshot they want. */
 import { asLifeboatError, LifeboatError } from "../errors.ts";
+import { anomaliesOf } from "../retention/anomaly.ts";
 import type { HistoryFinding } from "../retention/history.ts";
 import type { Store } from "../store/store.ts";
 import type { Logger } from "../system/logger.ts";
 import type { Finding } from "../verification/findings.ts";
 import { type Observation, observeSnapshots } from "./observe-snapshots.ts";
 import type { Trust } from "./vouched-documents.ts";
+import { requireVouched, type StoredSnapshot } from "./vouched-snapshot.ts";
 
 export interface HistoryCheck {
   /** Absent where the history could not be looked at. */
   readonly observation?: Observation;
   readonly findings: readonly Finding[];
 }
+
+const alsoTold = new Set(["ledger-broken", "snapshot-from-the-future", "snapshot-out-of-order"]);
 
 export async function checkHistory(
   store: Store,
@@ -21,8 +25,14 @@ export async function checkHistory(
 ): Promise<HistoryCheck> {
   try {
     const observation = await observeSnapshots(store, { source, trust, now });
-    const broken = observation.findings.filter(({ code }) => code === "ledger-broken");
-    return { observation, findings: [...observation.history, ...broken] };
+    const told = observation.findings.filter(({ code }) => alsoTold.has(code));
+    const { acceptedAt } = observation.standings;
+    const anomalies = anomaliesOf({
+      snapshots: observation.snapshots,
+      now,
+      ...(acceptedAt === undefined ? {} : { acceptedAt }),
+    });
+    return { observation, findings: [...observation.history, ...told, ...anomalies] };
   } catch (cause) {
     const { code, message, hint } = asLifeboatError(cause);
     if (code !== "snapshot-too-new") throw cause;
@@ -33,16 +43,21 @@ export async function checkHistory(
   }
 }
 
-/** Names what history does not explain; a chosen snapshot that is itself forged or replaced is refused. */
+/**
+ * Names what history does not explain; a chosen snapshot that is itself forged or replaced is refused, also where another
+ * one keeps the history from being looked at.
+ */
 export async function refuseForged(
   store: Store,
-  chosen: { readonly source: string; readonly id: string },
+  chosen: StoredSnapshot,
   { trust, now, logger }: { readonly trust: Trust; readonly now: Date; readonly logger: Logger },
 ): Promise<readonly Finding[]> {
-  const { findings } = await checkHistory(store, chosen.source, trust, now);
+  const { source, id } = chosen.snapshot;
+  const { findings } = await checkHistory(store, source, trust, now);
   for (const { publicSentence, remedy } of findings) logger.warning(`${publicSentence} ${remedy}`);
-  const own = findings.find((finding) => (finding as Partial<HistoryFinding>).id === chosen.id);
+  const own = findings.find((finding) => (finding as Partial<HistoryFinding>).id === id);
   if (own !== undefined) throw historyError([own]);
+  await requireVouched(store, chosen, trust, now);
   return findings;
 }
 

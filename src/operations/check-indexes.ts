@@ -1,6 +1,6 @@
 /** The indexes of a restored database, gone through by amcheck. */
 import { asLifeboatError } from "../errors.ts";
-import { withClient } from "../postgres/client.ts";
+import { type Sql, withClient } from "../postgres/client.ts";
 import type { Connection } from "../postgres/connection.ts";
 import { type ExaminedIndexes, examineIndexes } from "../postgres/examine-indexes.ts";
 import { judge } from "../verification/compare-database.ts";
@@ -10,10 +10,10 @@ const component = "index-structure";
 const inReport = "(the name is in the sealed report)";
 
 /** That indexes are there and defined as in the backup is compared elsewhere; this is about what they hold. */
-export async function checkIndexes(connection: Connection): Promise<ComponentVerdict> {
+export async function checkIndexes(connection: Connection, superuser?: Sql): Promise<ComponentVerdict> {
   let found: ExaminedIndexes;
   try {
-    found = await withClient(connection, examineIndexes);
+    found = await withClient(connection, (sql) => examineIndexes(sql, superuser));
   } catch (cause) {
     const { code, message, hint: remedy } = asLifeboatError(cause);
     if (code !== "amcheck-missing") throw cause;

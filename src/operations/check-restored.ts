@@ -1,4 +1,5 @@
 /** Level `restored`: a real restore into a throwaway server, and the result held against what was backed up. */
+import { randomBytes } from "node:crypto";
 import { asLifeboatError, LifeboatError } from "../errors.ts";
 import { type ClientTools, toolPath } from "../postgres/client-tools.ts";
 import { type Sql, withClient } from "../postgres/client.ts";
@@ -20,6 +21,7 @@ import type { ComponentVerdict } from "../verification/findings.ts";
 import { checkAnswers } from "./check-answers.ts";
 import { checkIndexes } from "./check-indexes.ts";
 import { compareRestored } from "./compare-restored.ts";
+import { decideExecution, decideOnNamedServer, type IsolationMeans } from "./isolate-contents.ts";
 import { planDatabaseRestore } from "./plan-database-restore.ts";
 import { restoreDatabase } from "./restore-database.ts";
 import { partSource } from "./sealed-files.ts";
@@ -33,20 +35,27 @@ export interface RestoreCheckRequest {
   /** The policy's own questions. */
   readonly checks?: readonly SqlCheck[];
   readonly drill?: DrillExtras | undefined;
+  /**
+   * Whoever wrote the backup's contents may do what the throwaway server may: all of it is restored by a superuser,
+   * functions in languages that reach out of the database too, and even where nothing can isolate it. Default: nothing
+   * of it runs as a superuser, and nothing at all where it cannot be isolated.
+   */
+  readonly trustContents?: boolean | undefined;
 }
 
 /** What a drill asks of a restored database besides. */
 export interface DrillExtras {
   /** Looks at the restored database while it is there, for what concerns more than this snapshot. */
   readonly whileRestored?: (connection: Connection) => Promise<void>;
+  /** The backup was chosen because it is signed, or because the ledger or a person vouches for it. */
+  readonly isVouchedFor?: boolean;
 }
 
-export interface RestoreCheckSurroundings {
+export interface RestoreCheckSurroundings extends IsolationMeans {
   readonly store: Store;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly zstd: string | undefined;
-  readonly temporaryFolder: string;
   readonly tools: ClientTools;
   readonly watch: Stopwatch;
   serverPrograms(tools: ClientTools): Promise<void>;
@@ -62,13 +71,23 @@ export async function checkRestored(
   const { tools, temporaryFolder: folder, clock, logger, watch } = surroundings;
   const restore = (server: Connection): Promise<readonly ComponentVerdict[]> =>
     watch.time("restore", () => restoreAndCompare(snapshot, contents, server, request, surroundings));
-  if (request.server !== undefined) return await restore(request.server);
+  const { isolation, verdicts, mayRun } = await watch.time("prepare", () =>
+    request.server === undefined
+      ? decideExecution(request, surroundings)
+      : decideOnNamedServer(request.server, request),
+  );
+  if (!mayRun) return verdicts;
+  if (request.server !== undefined) return [...verdicts, ...(await restore(request.server))];
   await using server = await watch.time("prepare", async () => {
     await surroundings.serverPrograms(tools);
-    return await startThrowawayServer({ binDir: tools.binDir, major: tools.major, folder, clock, logger });
+    const { binDir, major } = tools;
+    // A backup may have any role, "postgres" too; none of them may be the superuser here, unless it is trusted.
+    const superuser =
+      request.trustContents === true ? "postgres" : `lifeboat_${randomBytes(8).toString("hex")}`;
+    return await startThrowawayServer({ binDir, major, folder, clock, logger, isolation, superuser });
   });
   await watch.time("prepare", () => completeExtensions(contents, server.connection, surroundings));
-  return await restore(server.connection);
+  return [...verdicts, ...(await restore(server.connection))];
 }
 
 /** An extension that the server lacks would leave the whole restore unproven; many are a package away. */
@@ -101,6 +120,7 @@ async function restoreAndCompare(
   let components: readonly ComponentVerdict[] = [];
   let rolesMade: readonly string[] = [];
   let mayDoEverything = true;
+  const confined = request.server === undefined && request.trustContents !== true;
   try {
     const facts = await readTargetFacts(target, restoreTools);
     mayDoEverything = facts.user.isSuperuser;
@@ -127,9 +147,10 @@ async function restoreAndCompare(
       clock,
       logger,
       runHook: () => Promise.resolve(),
-      verifyRestored: async (connection, skipped) => {
+      confined,
+      verifyRestored: async (connection, skipped, superuser) => {
         components = await watch.time("verify", () =>
-          prove(connection, snapshot, contents, request, skipped),
+          prove({ connection, superuser }, snapshot, contents, request, skipped),
         );
         await watch.aside(async () => request.drill?.whileRestored?.(connection));
         // The restore itself need not be kept: what it shows is what we came for.
@@ -138,7 +159,9 @@ async function restoreAndCompare(
       verifyTables: () => Promise.resolve([]),
     });
   } catch (cause) {
-    return [notRestored(asLifeboatError(cause), mayDoEverything)];
+    const error = asLifeboatError(cause);
+    const refused = confined && wantsSuperuser(error);
+    return [notRestored(refused ? withCure(error) : error, mayDoEverything && !refused)];
   } finally {
     await withClient(server, (sql) => removeTraces(sql, target.database, rolesMade)).catch(
       (cause: unknown) => {
@@ -153,17 +176,45 @@ async function restoreAndCompare(
 
 /** What the checks leave in the database (an extension, a role's rights) comes after the comparison. */
 async function prove(
-  connection: Connection,
+  { connection, superuser }: { readonly connection: Connection; readonly superuser: Sql | undefined },
   { source }: SnapshotJson,
   contents: Contents,
   { checks = [], drill }: RestoreCheckRequest,
   skipped: readonly SkippedEntry[],
 ): Promise<readonly ComponentVerdict[]> {
+  const compared = await compareRestored(connection, databaseOf(contents), skipped, {
+    substituteLocale: true,
+  });
+  if (superuser !== undefined) await silenceEventTriggers(superuser);
   return [
-    ...(await compareRestored(connection, databaseOf(contents), skipped, { substituteLocale: true })),
-    ...(await checkAnswers(connection, source, checks)),
-    ...(drill === undefined ? [] : [await checkIndexes(connection)]),
+    ...compared,
+    ...(await checkAnswers(connection, source, checks, superuser)),
+    ...(drill === undefined ? [] : [await checkIndexes(connection, superuser)]),
   ];
+}
+
+/** The backup's own act on whatever a superuser defines or drops from here on; they do not act on this. */
+async function silenceEventTriggers(superuser: Sql): Promise<void> {
+  const { rows } = await superuser.query<{ name: string }>(
+    "select evtname as name from pg_catalog.pg_event_trigger where evtenabled <> 'D'",
+  );
+  for (const { name } of rows) await superuser.query(`alter event trigger ${quoteIdentifier(name)} disable`);
+}
+
+/** What an ordinary role may not do says nothing about the backup. */
+function wantsSuperuser({ message, inside = "" }: LifeboatError): boolean {
+  return /permission denied|must be (?:owner of|superuser|a superuser)|must be able to SET ROLE|[Oo]nly superusers? /.test(
+    `${message} ${inside}`,
+  );
+}
+
+function withCure({ code, message, inside, publicSentence, cause }: LifeboatError): LifeboatError {
+  return new LifeboatError(code, message, {
+    hint: "Set trust-contents if you trust whoever can write to the source: then a superuser restores it.",
+    ...(inside === undefined ? {} : { inside }),
+    ...(publicSentence === undefined ? {} : { publicSentence }),
+    cause,
+  });
 }
 
 /**

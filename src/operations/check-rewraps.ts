@@ -12,7 +12,7 @@ import { judge } from "../verification/compare-database.ts";
 import type { ComponentVerdict, Finding } from "../verification/findings.ts";
 import { isKeyOf, notThisOne, type RecordedFile, Rewraps, type RewrapPlace } from "./rewraps.ts";
 import { recordedFile, recordedPack } from "./sealed-files.ts";
-import { wholeOf } from "./whole-of.ts";
+import { headerOf } from "./rewraps.ts";
 
 /** Needs no key; with one, headers are opened too. */
 export async function checkRewraps(
@@ -59,7 +59,7 @@ async function whatIsWrong(
   if (!isBoundTo(rewrapped, file.payload)) return `has a header for other bytes than ${file.name}`;
   if (identities === undefined) return undefined;
   const header = headerBytes(rewrapped);
-  const own = await wholeOf(await store.read(file.key, { offset: 0, length: file.header.length }));
+  const own = await headerOf(store, file);
   const fileKey = await openHeader(own, identities).catch(notThisOne);
   // Whoever can open the file by its own header sees by that key whether the other is a header of the same file.
   if (fileKey !== undefined) {

@@ -43,6 +43,7 @@ export interface CollectRequest extends Pick<
   | "packBytes"
   | "rowsWithoutBytes"
   | "retentionDays"
+  | "trust"
 > {
   readonly started: Date;
   readonly shard: { readonly number: number; readonly count: number } | undefined;
@@ -93,10 +94,10 @@ export async function collectObjects(
 }
 
 async function findPrevious(
-  { source, indexIdentities }: CollectRequest,
+  { source, indexIdentities, trust }: CollectRequest,
   surroundings: StorageSurroundings,
 ): Promise<{ readonly previous: PreviousIndex | undefined; readonly findings: readonly Finding[] }> {
-  if (indexIdentities !== undefined) return await previousIndex(surroundings, source, indexIdentities);
+  if (indexIdentities !== undefined) return await previousIndex(surroundings, source, indexIdentities, trust);
   const sentence = "Every object was fetched, because no index identity was given.";
   return {
     previous: undefined,

@@ -35,6 +35,8 @@ export interface StorageCommit {
   readonly signingKey: SigningKey | undefined;
   readonly filter: ObjectFilter;
   readonly started: Date;
+  /** What each clock said. */
+  readonly clocks?: SnapshotJson["clocks"];
   readonly history: Pick<History, "heads" | "seen">;
   readonly retentionDays?: number;
   /** The ledger's end, which the snapshot remembers. */
@@ -87,6 +89,7 @@ export async function commitStorageSnapshot(
           snapshot: started.toISOString(),
           finished: clock.now().toISOString(),
         },
+        ...(request.clocks === undefined ? {} : { clocks: request.clocks }),
         versions: { lifeboat: lifeboatVersion },
         recipients: [...recipients.fingerprints],
         totals: {

@@ -1,6 +1,6 @@
 /** What a restore shows to be proven: the loaded database, or the chosen tables, held against the backup. */
 import { deparsedKinds } from "../postgres/catalog-objects.ts";
-import type { Sql } from "../postgres/client.ts";
+import { type Sql, withClient } from "../postgres/client.ts";
 import type { Connection } from "../postgres/connection.ts";
 import { quoteQualified } from "../postgres/identifiers.ts";
 import { measureTables } from "../postgres/measure-tables.ts";
@@ -9,6 +9,7 @@ import { listTables } from "../postgres/table-listing.ts";
 import type { DatabaseContents, TableContents } from "../snapshot/contents.ts";
 import { compareDatabases, judge, rowFindings } from "../verification/compare-database.ts";
 import type { ComponentVerdict, Finding } from "../verification/findings.ts";
+import { withOwnersInstead } from "../verification/owners-instead.ts";
 import { totalsByRoot } from "../verification/row-totals.ts";
 import { leftOutFindings, withoutSkipped } from "../verification/skipped-objects.ts";
 import { describeRestored } from "./describe-database.ts";
@@ -23,7 +24,9 @@ export async function compareRestored(
 ): Promise<readonly ComponentVerdict[]> {
   const { expected, left, comparable } = withoutSkipped(backup, skipped);
   const found = comparable(await describeRestored(connection, backup));
-  const components = compareDatabases(expected, found, {
+  const ordinary = await withClient(connection, ordinaryRoles);
+  const owned = withOwnersInstead(expected, found, { ordinary, restoring: connection.user });
+  const components = compareDatabases(owned, found, {
     deparsedKinds,
     localeSubstituted: substituteLocale && found.properties.collate === "C",
   });
@@ -35,6 +38,13 @@ export async function compareRestored(
     if (more.length === 0) return verdict;
     return judge(verdict.component, verdict.checked, [...verdict.findings, ...more]);
   });
+}
+
+async function ordinaryRoles(sql: Sql): Promise<ReadonlySet<string>> {
+  const { rows } = await sql.query<{ name: string }>(
+    "select rolname as name from pg_catalog.pg_roles where not rolsuper",
+  );
+  return new Set(rows.map(({ name }) => name));
 }
 
 /** What a restored database must not lack before it may take anything's place. */

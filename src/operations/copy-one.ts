@@ -8,6 +8,7 @@ import type { Finding } from "../verification/findings.ts";
 import type { CopyTarget } from "./copy-target.ts";
 import { fanOut } from "./fan-out.ts";
 import { readSealedFile, readSealedPack, wholeOf } from "./sealed-files.ts";
+import { sizeLimits } from "../snapshot/size-limits.ts";
 
 export interface SnapshotToCopy {
   readonly snapshot: SnapshotJson;
@@ -121,7 +122,9 @@ export async function copySmallFiles(
   for (const key of smallFiles.filter((one) => !damaged.has(one))) {
     const lacking = targets.filter((target) => target.failure === undefined && !target.hasSmallFile(key));
     if (lacking.length === 0) continue;
-    const bytes = await reading(async () => await wholeOf(await from.read(key)));
+    const bytes = await reading(
+      async () => await wholeOf(await from.read(key), { document: key, maxBytes: sizeLimits.rewrap }),
+    );
     const rewrap = rewrapOfKey(key);
     try {
       if (rewrap !== undefined) readRewrap(bytes, { ...rewrap, key });

@@ -12,6 +12,8 @@ import type { Logger } from "../system/logger.ts";
 import type { Finding } from "../verification/findings.ts";
 import { copyOne, copySmallFiles, mendPacks, type SnapshotToCopy, SourceFailure } from "./copy-one.ts";
 import { type CopyDestination, CopyTarget, smallFiles } from "./copy-target.ts";
+import type { Trust } from "./vouched-documents.ts";
+import { signatureMissing, snapshotVoucher } from "./vouched-snapshot.ts";
 
 /** `all` and `since`: every whole snapshot whose lifetime at the target has not ended, and that prune has not removed
  * there. An id: that one, whatever its age. */
@@ -27,6 +29,8 @@ export interface CopyRequest {
   readonly source: string;
   readonly choice: CopyChoice;
   readonly dryRun: boolean;
+  /** What nobody vouches for is not copied as good. Default: nobody must sign. */
+  readonly trust?: Trust;
 }
 
 export interface CopyReport {
@@ -64,7 +68,7 @@ export async function copySnapshots(
   const now = clock.now();
   const { from, source } = request;
   const findings: Finding[] = [];
-  const chosen = await choose(request, findings);
+  const chosen = await choose(request, findings, now);
   const belongings = await smallFilesById(from, source);
   const targets = request.to.map((destination) => new CopyTarget(destination));
   await Promise.all(
@@ -141,9 +145,11 @@ type Chosen = Pick<SnapshotToCopy, "snapshot" | "bytes">;
 
 /** Whole ones, oldest first. One that is damaged or incomplete is never copied as good. */
 async function choose(
-  { from, source, choice }: CopyRequest,
+  { from, source, choice, trust = { signers: [] } }: CopyRequest,
   findings: Finding[],
+  now: Date,
 ): Promise<readonly Chosen[]> {
+  const vouchesFor = await snapshotVoucher(from, source, trust, now);
   const listing = await from.snapshots(source);
   const newest = listing.snapshots.at(-1)?.id;
   const chosen: Chosen[] = [];
@@ -153,6 +159,7 @@ async function choose(
     try {
       const snapshot = readSnapshotJson(bytes, { source, id });
       if (choice.kind === "since" && Date.parse(snapshot.times.snapshot) < choice.moment.getTime()) continue;
+      if (!vouchesFor({ snapshot, bytes })) throw signatureMissing(id);
       if (snapshot.state === "whole") chosen.push({ snapshot, bytes });
       else if (choice.kind === "id")
         throw new LifeboatError("snapshot-incomplete", `Snapshot ${id} is not whole.`);

@@ -8,6 +8,7 @@ import { tombstoneSchema } from "../snapshot/tombstone.ts";
 import type { Lifetime, Store } from "../store/store.ts";
 import { wholeOf } from "./whole-of.ts";
 import { type PackSurvey, provePacksUsable, surveyPacks } from "./shared-packs.ts";
+import { sizeLimits } from "../snapshot/size-limits.ts";
 
 export interface CopyDestination {
   readonly store: Store;
@@ -72,7 +73,10 @@ export class CopyTarget {
   async #hasPruned({ id, source, sha256 }: SnapshotJson): Promise<boolean> {
     const key = tombstoneKey(source, id);
     if (!this.#tombstones.has(key) || this.#snapshots.has(id)) return false;
-    const tombstone = readSignedDocument(await wholeOf(await this.store.read(key)), tombstoneSchema);
+    const tombstone = readSignedDocument(
+      await wholeOf(await this.store.read(key), { document: key, maxBytes: sizeLimits.document }),
+      tombstoneSchema,
+    );
     return tombstone?.snapshot === id && tombstone.snapshotSha256 === sha256;
   }
 

@@ -10,10 +10,12 @@ import { type Sql, withClient } from "../postgres/client.ts";
 import { listObjects } from "../postgres/catalog-objects.ts";
 import type { ClientTools } from "../postgres/client-tools.ts";
 import { readExtensions, readProperties, readRoles, readSequences } from "../postgres/database-properties.ts";
+import { readShared } from "../postgres/read-shared.ts";
 import type { DumpPart } from "../postgres/dump-parts.ts";
 import type { Connection } from "../postgres/connection.ts";
 import { inspectServer, type ServerFacts } from "../postgres/inspect-server.ts";
 import { readLargeObjects } from "../postgres/large-objects.ts";
+import { countOtherDatabases, extensionTablesWithRows } from "../postgres/left-out.ts";
 import { type Measures, measureTables } from "../postgres/measure-tables.ts";
 import type { SnapshotSession } from "../postgres/snapshot-session.ts";
 import { listNotDumped } from "../postgres/not-dumped.ts";
@@ -36,11 +38,19 @@ export async function describeDatabase(
       parts.flatMap((part) => part.tables.map(({ oid }) => [oid, sealedName(part.name)] as const)),
     );
     const moment = { time: snapshot.time, ...(snapshot.lsn === undefined ? {} : { lsn: snapshot.lsn }) };
+    const filled = await extensionTablesWithRows(sql, snapshot.tables);
     const tables = database.tables.map((table) => {
       const part = partOf.get(table.oid);
-      return part === undefined ? table : { ...table, part };
+      const told = filled.has(table.oid) ? { ...table, hasRowsLeftOut: true } : table;
+      return part === undefined ? told : { ...told, part };
     });
-    return { ...database, moment, tables };
+    return {
+      ...database,
+      shared: await readShared(sql, server.major),
+      moment,
+      tables,
+      otherDatabases: await countOtherDatabases(sql),
+    };
   } finally {
     await sql.end().catch(() => {});
   }

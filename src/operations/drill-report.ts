@@ -45,6 +45,8 @@ export interface DrillRequest {
   /** Restores here instead of into a throwaway server. */
   readonly server: Connection | undefined;
   readonly jobs: number;
+  /** Whoever wrote the contents may do in a throwaway server what its superuser may. Default: may not. */
+  readonly trustContents?: boolean | undefined;
   readonly by: Actor;
   /** What the workflow ran from. */
   readonly commit?: string | undefined;

@@ -54,6 +54,7 @@ export async function drillSource(
       level: "restored",
       ledger: request.trust.ledger,
       drill: {
+        isVouchedFor: request.trust.signers.length > 0,
         ...(whileRestored && { whileRestored: (connection) => whileRestored(connection, chosen) }),
       },
     },

@@ -93,6 +93,9 @@ async function takeObject(
   const pack =
     size > smallBytes
       ? await lanes.addBig(announced, body.bytes, hasFailed)
-      : await lanes.addSmall(announced, await wholeOf(body.bytes));
+      : await lanes.addSmall(
+          announced,
+          await wholeOf(body.bytes, { document: "of an object", maxBytes: smallBytes }),
+        );
   return { object, size, pack };
 }

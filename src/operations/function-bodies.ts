@@ -3,6 +3,8 @@ import { createHash } from "node:crypto";
 import { entriesOf } from "../application/extract-tree.ts";
 import { LifeboatError } from "../errors.ts";
 import type { FunctionBody, ProjectSettings } from "../snapshot/project-settings.ts";
+import { bytesWithin } from "../system/bounded.ts";
+import { sizeLimits } from "../snapshot/size-limits.ts";
 
 export interface ProvenBody {
   readonly body: FunctionBody;
@@ -18,10 +20,13 @@ export async function* functionBodies(
   if (tar === undefined) return;
   for await (const { header, body: entry } of entriesOf(tar)) {
     const body = backup.functions.find(({ file, slug }) => file === header.name && slugs.has(slug));
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of entry) if (body !== undefined) chunks.push(chunk);
-    if (body === undefined) continue;
-    const bytes = Buffer.concat(chunks);
+    if (body === undefined) {
+      // The next entry comes once this one has been read.
+      for await (const chunk of entry) chunk.fill(0);
+      continue;
+    }
+    const limit = { document: "with a function's body", maxBytes: sizeLimits.functionBody };
+    const bytes = await bytesWithin(entry, limit);
     if (createHash("sha256").update(bytes).digest("hex") !== body.sha256)
       throw damaged("is not the one recorded");
     yield { body, bytes };

@@ -8,6 +8,7 @@ import type { SigningKey } from "../snapshot/signature.ts";
 import type { Actor } from "../snapshot/tombstone.ts";
 import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
+import { agreedClock } from "./agree-on-time.ts";
 import { type Observation, observeSnapshots } from "./observe-snapshots.ts";
 import type { Trust } from "./vouched-documents.ts";
 
@@ -81,7 +82,7 @@ async function write(
   { source, because, by, signingKey, trust }: HoldRequest,
   { store, clock }: Means,
 ): Promise<void> {
-  const moment = clock.now();
+  const moment = (await agreedClock(clock, store)).now();
   const time = moment.toISOString();
   const bytes = writeSignedDocument({ holdVersion: 1, ...said, source, because, by, time }, signingKey);
   await store.put(holdKey(source, moment, randomBytes(4).toString("hex")), bytes);

@@ -8,7 +8,9 @@ import { mergeIndexes, readIndex } from "../storage/index-file.ts";
 import { compareUtf8, type StoredObject } from "../storage/objects.ts";
 import { maxIndexBytes } from "./storage-index.ts";
 import type { StorageBackupReport, StorageBackupRequest, StorageSurroundings } from "./storage-backup.ts";
+import { agreeOnTime, recordedClocks } from "./agree-on-time.ts";
 import type { Collection, CollectionNumbers } from "./collect-objects.ts";
+import { expectationError, sizeFindings } from "./compare-with-previous.ts";
 import { commitStorageSnapshot } from "./commit-storage.ts";
 import { newestHeads } from "./history.ts";
 import { readShardIndex, readShards, type Shard } from "./shard-storage.ts";
@@ -24,12 +26,16 @@ export async function joinStorageShards(
     | "filter"
     | "retentionDays"
     | "seenLedger"
+    | "expect"
   >,
   group: string,
   surroundings: Pick<StorageSurroundings, "store" | "clock" | "logger" | "lifeboatVersion" | "zstd">,
 ): Promise<StorageBackupReport> {
-  const { clock, store } = surroundings;
-  const startedMs = clock.elapsedMs();
+  const { store } = surroundings;
+  const startedMs = surroundings.clock.elapsedMs();
+  const time = await agreeOnTime(surroundings.clock, store);
+  const { clock } = time;
+  const clocks = recordedClocks(time, surroundings.clock);
   const { indexIdentities, source } = request;
   if (indexIdentities === undefined) {
     throw new LifeboatError(
@@ -50,16 +56,22 @@ export async function joinStorageShards(
     ),
   );
   const { snapshot, account } = await commitStorageSnapshot(
-    { ...request, started, history },
+    { ...request, started, clocks, history },
     joined(shards, mergeIndexes(readings)),
-    surroundings,
+    { ...surroundings, clock },
   );
   await removeShards(source, group, surroundings);
+  const error = expectationError(snapshot, request.expect);
   return {
     snapshot,
     account,
-    findings: history.findings,
+    findings: [
+      ...time.findings,
+      ...history.findings,
+      ...sizeFindings(snapshot, history.newestWhole(time.now)),
+    ],
     seconds: (clock.elapsedMs() - startedMs) / 1000,
+    ...(error === undefined ? {} : { error }),
   };
 }
 

@@ -1,13 +1,15 @@
-/** What a store holds: every snapshot of one source, whole or damaged, oldest first. */
+/** What a store holds: every snapshot of one source, whole or damaged, oldest first; no clock that is wrong decides. */
 import { asLifeboatError, LifeboatError } from "../errors.ts";
+import { chronologyFindings, chronologyOf, dated } from "../snapshot/chronology.ts";
 import { isSourceBefore } from "../snapshot/keys.ts";
 import { readSnapshotJson, type SnapshotJson } from "../snapshot/snapshot-json.ts";
 import type { ListedSnapshot, Store, StoreFinding } from "../store/store.ts";
+import type { Finding } from "../verification/findings.ts";
 
 export interface SnapshotOverview {
   readonly source: string;
   readonly snapshots: readonly OverviewEntry[];
-  readonly findings: readonly StoreFinding[];
+  readonly findings: readonly (StoreFinding | Finding)[];
 }
 
 export interface OverviewEntry {
@@ -19,9 +21,18 @@ export interface OverviewEntry {
   readonly problem?: string;
 }
 
-export async function listSnapshots(store: Store, source: string): Promise<SnapshotOverview> {
-  const { snapshots, findings } = await store.snapshots(source);
-  return { source, findings, snapshots: snapshots.map((listed) => overviewOf(listed, source)) };
+export async function listSnapshots(store: Store, source: string, now: Date): Promise<SnapshotOverview> {
+  const listing = await store.snapshots(source);
+  const entries = new Map(listing.snapshots.map((listed) => [listed.id, overviewOf(listed, source)]));
+  const placed = chronologyOf(
+    [...entries.values()].map(({ id, snapshot, storedAt }) => dated(id, snapshot, new Date(storedAt))),
+    now,
+  );
+  return {
+    source,
+    findings: [...listing.findings, ...chronologyFindings(source, placed)],
+    snapshots: placed.flatMap(({ id }) => entries.get(id) ?? []),
+  };
 }
 
 function overviewOf(listed: ListedSnapshot, source: string): OverviewEntry {
@@ -66,6 +77,8 @@ export async function onlySource(
 
 /** By its newest snapshot that can be read. */
 async function kindOfSource(store: Store, source: string): Promise<SnapshotJson["kind"] | undefined> {
-  const { snapshots } = await listSnapshots(store, source);
-  return snapshots.findLast(({ snapshot }) => snapshot !== undefined)?.snapshot?.kind;
+  const { snapshots } = await store.snapshots(source);
+  return snapshots
+    .map((listed) => overviewOf(listed, source))
+    .findLast(({ snapshot }) => snapshot !== undefined)?.snapshot?.kind;
 }

@@ -15,12 +15,8 @@ import type { ProjectMode } from "../supabase/project-mode.ts";
 import { BorrowedRoles, ownerChanges } from "../supabase/owners.ts";
 import type { ProjectFacts } from "../supabase/project-facts.ts";
 import type { ProjectTally } from "../supabase/project-report.ts";
-import {
-  restoreMemberships,
-  restoreRoles,
-  restoreSettings,
-  type RoleSource,
-} from "../supabase/project-roles.ts";
+import { restoreRoles, restoreSettings, type RoleSource } from "../supabase/project-roles.ts";
+import { restoreMemberships, restoreRoleTraits } from "../supabase/project-memberships.ts";
 import { putBack } from "../supabase/put-back.ts";
 import { type EntryRunner, runEntries } from "../supabase/run-entries.ts";
 import { createExtensions, restoreSecrets, type SecretId } from "../supabase/services.ts";
@@ -66,8 +62,10 @@ export async function loadProject(sql: Sql, load: ProjectLoad): Promise<LoadedPr
     // Extensions come with the platform's own event triggers, which give their rights.
     await sql.query("set session_replication_role = origin");
   }
-  const rolesCreated = await restoreRoles(runner, roles, tally);
-  await restoreMemberships(runner, roles, tally);
+  const { created: rolesCreated, findings: ofRoles } = await restoreRoles(runner, roles, tally);
+  const created = new Set(rolesCreated);
+  const ofMemberships = await restoreMemberships(runner, roles, created, tally);
+  const ofTraits = await restoreRoleTraits(runner, roles, created);
   await runEntries(runner, of("SCHEMA"));
   const extensions = new Set(apart("EXTENSION").map(({ entry }) => entry.tag));
   await createExtensions(
@@ -114,11 +112,11 @@ export async function loadProject(sql: Sql, load: ProjectLoad): Promise<LoadedPr
     apart("DEFAULT ACL").map(({ entry }) => entry),
   );
   await borrowed.giveBack();
-  await restoreSettings(sql, database, backup, tally);
+  await restoreSettings(sql, database, backup, created, tally);
   const secretIds = facts.takesSecrets ? await restoreSecrets(sql, secrets, tally) : [];
   await sql.query("set session_replication_role = origin");
   tallyEntries(all, load, tally);
-  return { rolesCreated, secretIds, findings };
+  return { rolesCreated, secretIds, findings: [...ofRoles, ...ofMemberships, ...ofTraits, ...findings] };
 }
 
 /** Roles for which the backup has default privileges: only they, or who is a member, may restore them. */

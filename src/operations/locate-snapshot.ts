@@ -1,6 +1,6 @@
 /** Which snapshot is meant: by id, the latest, or the latest before a moment. Never a silent fallback. */
 import { LifeboatError } from "../errors.ts";
-import { momentOfId } from "../snapshot/ids.ts";
+import { chronologyOf, dated, type DatedSnapshot } from "../snapshot/chronology.ts";
 import { readSnapshotJson, type SnapshotJson } from "../snapshot/snapshot-json.ts";
 import type { ListedSnapshot, Store, StoreFinding } from "../store/store.ts";
 
@@ -27,19 +27,24 @@ export async function locateSnapshot(
   store: Store,
   source: string,
   choice: SnapshotChoice,
+  now: Date,
 ): Promise<LocatedSnapshot> {
   const { snapshots, findings } = await store.snapshots(source);
   const vanished = findings.flatMap(({ code, id }) =>
     code === "snapshot-json-missing" && id !== undefined ? [id] : [],
   );
-  const id = chosenId([...snapshots.map((listed) => listed.id), ...vanished], source, choice);
+  const known = [
+    ...snapshots.map((listed) => datedOf(listed, source)),
+    ...vanished.map((gone) => dated(gone, undefined, undefined)),
+  ];
+  const id = chosenId(known, source, choice, now);
   const listed = snapshots.find((candidate) => candidate.id === id);
   if (listed === undefined) {
     throw new LifeboatError(
       "snapshot-damaged",
       `snapshot.json of ${id} is missing, though its parts are there.`,
       {
-        hint: newestWholeHint(snapshots, source, id),
+        hint: newestWholeHint(snapshots, source, id, now),
       },
     );
   }
@@ -48,12 +53,12 @@ export async function locateSnapshot(
     return {
       snapshot: readSnapshotJson(bytes, { source, id }),
       bytes,
-      newestWhole: newestWholeHint(snapshots, source, id),
+      newestWhole: newestWholeHint(snapshots, source, id, now),
       storeFindings: findings,
     };
   } catch (cause) {
     if (!(cause instanceof LifeboatError) || cause.code !== "snapshot-damaged") throw cause;
-    const hint = newestWholeHint(snapshots, source, id);
+    const hint = newestWholeHint(snapshots, source, id, now);
     throw new LifeboatError("snapshot-damaged", cause.message, { hint, cause });
   }
 }
@@ -66,22 +71,34 @@ export function requireWhole({ snapshot, newestWhole }: LocatedSnapshot): void {
   });
 }
 
-function chosenId(ids: readonly string[], source: string, choice: SnapshotChoice): string {
-  const sorted = ids.toSorted();
+function chosenId(
+  known: readonly DatedSnapshot[],
+  source: string,
+  choice: SnapshotChoice,
+  now: Date,
+): string {
+  const ordered = chronologyOf(known, now);
+  const ids = ordered.map(({ id }) => id);
   if (choice.kind === "id") {
-    if (sorted.includes(choice.id)) return choice.id;
-    throw notFound(`Source "${source}" has no snapshot ${choice.id}.`, sorted);
+    if (ids.includes(choice.id)) return choice.id;
+    throw notFound(`Source "${source}" has no snapshot ${choice.id}.`, ids);
   }
-  const before = choice.kind === "latest" ? sorted : sorted.filter((id) => isBefore(id, choice.moment));
-  const newest = before.at(-1);
+  // Those that are ahead come first of all, and so are taken only where there is nothing else.
+  const newest =
+    choice.kind === "latest"
+      ? ids.at(-1)
+      : ordered.findLast(({ at, standing }) => standing !== "ahead" && at < choice.moment)?.id;
   if (newest !== undefined) return newest;
   const when = choice.kind === "latest" ? "" : ` taken before ${choice.moment.toISOString()}`;
-  throw notFound(`Source "${source}" has no snapshot${when}.`, sorted);
+  throw notFound(`Source "${source}" has no snapshot${when}.`, ids);
 }
 
-function isBefore(id: string, moment: Date): boolean {
-  const taken = momentOfId(id);
-  return taken !== undefined && taken.getTime() < moment.getTime();
+function datedOf({ id, snapshotJson, storedAt }: ListedSnapshot, source: string): DatedSnapshot {
+  try {
+    return dated(id, readSnapshotJson(snapshotJson, { source, id }), storedAt);
+  } catch {
+    return dated(id, undefined, storedAt);
+  }
 }
 
 function notFound(sentence: string, ids: readonly string[]): LifeboatError {
@@ -93,7 +110,12 @@ function notFound(sentence: string, ids: readonly string[]): LifeboatError {
   return new LifeboatError("snapshot-not-found", sentence, { hint });
 }
 
-function newestWholeHint(snapshots: readonly ListedSnapshot[], source: string, damagedId: string): string {
+function newestWholeHint(
+  snapshots: readonly ListedSnapshot[],
+  source: string,
+  damagedId: string,
+  now: Date,
+): string {
   const whole = snapshots.filter(({ id, snapshotJson }) => {
     if (id === damagedId) return false;
     try {
@@ -102,10 +124,10 @@ function newestWholeHint(snapshots: readonly ListedSnapshot[], source: string, d
       return false;
     }
   });
-  const newest = whole
-    .map(({ id }) => id)
-    .toSorted()
-    .at(-1);
+  const newest = chronologyOf(
+    whole.map((listed) => datedOf(listed, source)),
+    now,
+  ).at(-1)?.id;
   return newest === undefined
     ? "The store holds no other whole snapshot of this source."
     : `The newest whole one is ${newest}; name it with --snapshot if that is what you want.`;

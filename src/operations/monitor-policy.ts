@@ -9,6 +9,7 @@ import type { KeyUse } from "../policy/key-rotation.ts";
 import { artifactDaysLimit, type Policy, type PolicySource, retentionAt } from "../policy/policy.ts";
 import type { ObservedDrill } from "../snapshot/drill-evidence.ts";
 import type { Clock } from "../system/clock.ts";
+import { agreedClock } from "./agree-on-time.ts";
 import { type Observation, observeSnapshots } from "./observe-snapshots.ts";
 import { mergedById } from "./plan-backups.ts";
 import { planPruning } from "./plan-pruning.ts";
@@ -35,7 +36,7 @@ export interface MonitoredSource extends SourceView {
 
 export async function monitorPolicy(request: MonitorRequest, clock: Clock): Promise<PolicyView> {
   const { policy, stores, jobs, workflows, quota } = request;
-  const now = clock.now();
+  const now = (await agreedClock(clock, stores[0]?.store)).now();
   const sources: MonitoredSource[] = [];
   for (const source of policy.sources) sources.push(await viewOf(source, request, now));
   const judgement = judge({

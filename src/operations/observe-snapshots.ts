@@ -8,6 +8,7 @@ import { recentSince } from "../ledger/ledger.ts";
 import { type LedgerReading, type Witness, witnessOf } from "../ledger/record.ts";
 import { acceptanceOf, historyFindings, type HistoryFinding, type Memory } from "../retention/history.ts";
 import { type Standings, standingsOf } from "../snapshot/holds.ts";
+import { chronologyFindings, chronologyOf, dated } from "../snapshot/chronology.ts";
 import { momentOfId } from "../snapshot/ids.ts";
 import { damagedSnapshot, type ObservedSnapshot, observedSnapshot } from "../snapshot/observed.ts";
 import { isSignedBy } from "../snapshot/signed-document.ts";
@@ -75,6 +76,11 @@ export async function observeSnapshots(store: Store, request: ObserveRequest): P
     ...([store, source, listing.findings, documents, witness, vouch] as const),
   );
   const standings = standingsOf(holds, now);
+  const placed = chronologyOf(
+    listing.snapshots.map(({ id, storedAt }) => dated(id, documents.get(id), storedAt)),
+    now,
+  );
+  const places = new Map(placed.map(({ id, at }) => [id, at]));
 
   const snapshots = listing.snapshots.map((listed): ObservedSnapshot => {
     const document = documents.get(listed.id);
@@ -85,7 +91,9 @@ export async function observeSnapshots(store: Store, request: ObserveRequest): P
       storedAt: listed.storedAt,
       ...(listed.expiresAt === undefined ? {} : { expiresAt: listed.expiresAt }),
     };
-    return document === undefined ? damagedSnapshot(listed.id, around) : observedSnapshot(document, around);
+    if (document === undefined) return damagedSnapshot(listed.id, around);
+    const observed = observedSnapshot(document, around);
+    return { ...observed, moment: places.get(listed.id) ?? observed.moment };
   });
   const beheaded = beheadedIds(listing.findings);
   const halfRemoved = beheaded.filter((id) => tombstones.has(id));
@@ -128,6 +136,7 @@ export async function observeSnapshots(store: Store, request: ObserveRequest): P
         ...(await lostRecords(reading, snapshots, documents, request)),
       ]),
       ...evidenceFindings(evidence, trust),
+      ...chronologyFindings(source, placed),
     ],
     heads: headsOf(listing.snapshots, documents),
     ...(stored.length === 0 ? {} : { newestStoredAt: new Date(Math.max(...stored)) }),

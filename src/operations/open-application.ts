@@ -36,14 +36,15 @@ export async function openApplication(
   { source, choice, identities, trust = { signers: [] } }: ChosenApplication,
   { clock, logger, store }: ApplicationSurroundings,
 ): Promise<OpenApplication> {
-  const { snapshot, storeFindings, newestWhole } = await locateSnapshot(store, source, choice);
+  const located = await locateSnapshot(store, source, choice, clock.now());
+  const { snapshot, storeFindings, newestWhole } = located;
   for (const { sentence, remedy } of storeFindings) logger.warning(`${sentence} ${remedy}`);
+  await refuseForged(store, located, { trust, now: clock.now(), logger });
   if (snapshot.kind !== "application") {
     throw new LifeboatError("input-invalid", `Snapshot ${snapshot.id} is one of a ${snapshot.kind}.`, {
       hint: `Restore it with kind ${snapshot.kind}, or name the source of the application.`,
     });
   }
-  await refuseForged(store, snapshot, { trust, now: clock.now(), logger });
   const contents = await namingOthers(newestWhole, readSealedContents(store, snapshot, identities));
   return { snapshot, contents, newestWhole };
 }

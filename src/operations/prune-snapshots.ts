@@ -33,6 +33,9 @@ export interface PruneRequest extends Pick<ObserveRequest, "source" | "trust" | 
   readonly commit?: string | undefined;
 }
 
+/** No source is backed up less often than weekly. */
+const longestSilenceMs = 15 * 24 * 3600 * 1000;
+
 export interface PruneSurroundings {
   readonly store: Store;
   readonly clock: Clock;
@@ -67,6 +70,7 @@ export async function pruneSnapshots(
   const now = clock.now();
   const observation = await observeSnapshots(store, { ...request, now });
   refuseOldClock(observation, now);
+  refuseFarClock(observation, request, now);
   const plan = planPruning(observation, { ...request, now });
   const report = {
     source,
@@ -116,6 +120,8 @@ async function claimAndRemove(
   if (claims.own.size === 0) return undefined;
   await witness(request, observation, claims.written, { store, clock });
 
+  // A clock that was put forward meanwhile would end the time of everything at once.
+  await refuseSkew(store, clock.now());
   const now = clock.now();
   const again = await observeSnapshots(store, { ...request, now });
   const others = claimedByOthers(again, { pruning, now });
@@ -213,6 +219,35 @@ function refuseOldClock({ newestStoredAt }: Observation, now: Date): void {
   throw new LifeboatError(
     "store-clock-skew",
     `The store got a snapshot at ${newestStoredAt.toISOString()}, which this machine's clock calls the future: nothing was removed.`,
+  );
+}
+
+/**
+ * Where nothing but this machine's clock says that time went by since the newest sign of life, it alone must not decide
+ * that snapshots have ended. Any backup, check or word of a person after that is such a sign.
+ */
+function refuseFarClock(observation: Observation, { retention, calendar }: PruneRequest, now: Date): void {
+  const { snapshots, newestStoredAt, standings } = observation;
+  const signs = [
+    newestStoredAt,
+    standings.acceptedAt,
+    ...snapshots.flatMap(({ evidence }) =>
+      evidence.filter(({ isTrusted }) => isTrusted).map(({ time }) => time),
+    ),
+  ].flatMap((moment) => (moment === undefined || moment > now ? [] : moment.getTime()));
+  if (signs.length === 0) return;
+  const newest = Math.max(...signs);
+  if (now.getTime() - newest <= longestSilenceMs) return;
+  const removedAt = (moment: Date): number =>
+    planPruning(observation, { retention, calendar, now: moment }).decisions.filter(({ keep }) => !keep)
+      .length;
+  if (removedAt(now) <= removedAt(new Date(newest))) return;
+  throw new LifeboatError(
+    "store-clock-skew",
+    `This machine's clock says ${now.toISOString()}, but nothing in the store is newer than ${new Date(newest).toISOString()}: nothing was removed.`,
+    {
+      hint: `Check this machine's clock. If it is right, make a backup, or confirm with lifeboat unfreeze ${observation.source} --because "…"; then prune again.`,
+    },
   );
 }
 

@@ -10,6 +10,7 @@ import { slots } from "../system/slots.ts";
 import { asLifeboatError, LifeboatError } from "../errors.ts";
 import { openOptions, Rewraps } from "./rewraps.ts";
 import { recordedPack, wholeOf } from "./sealed-files.ts";
+import { rangeLimit } from "./whole-of.ts";
 
 export interface ObjectReading {
   readonly store: Store;
@@ -138,7 +139,8 @@ class OpenedPacks {
     const file = recordedPack(snapshot.source, recorded);
     return await openPack({
       pack: id,
-      readRange: async (offset, length) => await wholeOf(await store.read(file.key, { offset, length })),
+      readRange: async (offset, length) =>
+        await wholeOf(await store.read(file.key, { offset, length }), rangeLimit(file.key, length)),
       sealedLength: recorded.header.length + recorded.payload.length,
       identities,
       options: openOptions(store, file, identities, snapshot.recipients, this.#rewraps),

@@ -1,11 +1,11 @@
 /** Restores code and configuration into a folder: a bare repository, files, config, environment file, settings. */
-import { randomBytes } from "node:crypto";
 import { createWriteStream, existsSync } from "node:fs";
-import { chmod, lstat, mkdir, readdir, rename, rm } from "node:fs/promises";
+import { chmod, lstat, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { extractTar } from "../application/extract-tree.ts";
 import { cloneBundle } from "../application/git-repository.ts";
+import { clearLeftovers, replaceParts, stageIn } from "../application/replace-parts.ts";
 import { LifeboatError } from "../errors.ts";
 import { applicationOf, type Contents, type ContentsFile } from "../snapshot/contents.ts";
 import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
@@ -61,12 +61,15 @@ export async function restoreApplication(
   if (request.dryRun) return { snapshot, written, planHash, isDryRun: true, seconds: seconds() };
   requireConfirmation(request, replaced);
   if (!existsSync(folder)) await mkdir(folder, { mode: 0o700 });
-  const staged = join(request.folder, `.lifeboat-${randomBytes(6).toString("hex")}`);
-  await mkdir(staged, { mode: 0o700 });
+  await clearLeftovers(folder);
+  const staged = await stageIn(folder);
   try {
     await namingOthers(newestWhole, writeParts(staged, request, snapshot, contents, surroundings));
-    for (const name of replaced) await rm(join(request.folder, name), { recursive: true });
-    for (const { path } of written) await rename(join(staged, path), join(request.folder, path));
+    await replaceParts(
+      folder,
+      staged,
+      written.map(({ path }) => path),
+    );
   } finally {
     await rm(staged, { recursive: true, force: true });
   }

@@ -1,20 +1,24 @@
 /** The steps of a whole restore beside what exists: roles, a new database, its rows, the proof. */
 import { LifeboatError } from "../errors.ts";
 import { analyzeDatabase } from "../postgres/analyze.ts";
-import { type Sql, withClient } from "../postgres/client.ts";
+import { openClient, type Sql, withClient } from "../postgres/client.ts";
 import { type Connection, withDatabase } from "../postgres/connection.ts";
 import { readProperties } from "../postgres/database-properties.ts";
 import { loadArchives } from "../postgres/load.ts";
+import { loadConfined } from "../postgres/load-confined.ts";
 import { entriesWithout, type SkippedEntry } from "../postgres/missing-extensions.ts";
-import { createMissingRoles, planRoles, readTargetRoles } from "../postgres/missing-roles.ts";
+import { createMissingRoles, readTargetRoles } from "../postgres/missing-roles.ts";
 import { applyProperties, createDatabase, dropPublicSchema } from "../postgres/new-database.ts";
 import { type GlobalRoles, parseGlobals, withVerifiers } from "../postgres/restore-globals.ts";
+import { createLoader } from "../postgres/ordinary-loader.ts";
 import { newDatabaseName, type RestoreMark } from "../postgres/restore-names.ts";
 import { advanceSequences } from "../postgres/restore-sequences.ts";
 import { readPartToc } from "../postgres/restore-rows.ts";
 import { readPart } from "../postgres/restore-stream.ts";
-import type { ArchiveToc } from "../postgres/restore-toc.ts";
+import { giveToOwners } from "../postgres/superuser-owners.ts";
+import type { ArchiveToc, TocEntry } from "../postgres/restore-toc.ts";
 import { dropNewDatabase, findLeftovers, markDatabase } from "../postgres/swap.ts";
+import { entriesInUntrustedLanguages } from "../postgres/untrusted-languages.ts";
 import {
   type ContentsFile,
   databaseOf,
@@ -33,9 +37,11 @@ export async function createRoles(
   means: RestoreMeans,
 ): Promise<{ readonly created: readonly string[]; readonly findings: readonly Finding[] }> {
   const { choice } = plan.roles;
-  const rolesPlan = planRoles(databaseOf(means.contents).roles, await readTargetRoles(lock), choice);
-  const globals = choice === "as-backed-up" ? await readGlobals(means) : undefined;
-  return await createMissingRoles(lock, rolesPlan, globals);
+  const { roles, shared, server } = databaseOf(means.contents);
+  // Older backups have memberships in globals.sql alone.
+  const globals = choice === "as-backed-up" || shared === undefined ? await readGlobals(means) : undefined;
+  const backup = { major: server.major, roles, shared, memberships: globals?.memberships ?? [] };
+  return await createMissingRoles(lock, { choice, backup, globals });
 }
 
 async function readGlobals(means: RestoreMeans): Promise<GlobalRoles | undefined> {
@@ -72,12 +78,16 @@ export async function propertiesFor(
 /** The table of contents of the schema archive, and what of it this server cannot have. */
 export async function readSchemaToc(
   plan: RestorePlan,
-  { contents, source, tools }: RestoreMeans,
+  { contents, source, tools, confined = false }: RestoreMeans,
 ): Promise<{ readonly toc: ArchiveToc; readonly skipped: readonly SkippedEntry[] }> {
   const file = contents.files.find(({ role }) => role === "schema");
   if (file === undefined) throw new LifeboatError("snapshot-damaged", "The snapshot has no schema archive.");
   const toc = await readPartToc(source, tools, file.name);
-  return { toc, skipped: entriesWithout(toc, databaseOf(contents), plan.skippedExtensions) };
+  const skipped = entriesWithout(toc, databaseOf(contents), plan.skippedExtensions);
+  if (!confined) return { toc, skipped };
+  const known = new Set(skipped.map(({ entry }) => entry));
+  const untrusted = entriesInUntrustedLanguages(toc).filter(({ entry }) => !known.has(entry));
+  return { toc, skipped: [...skipped, ...untrusted] };
 }
 
 interface Copy {
@@ -85,6 +95,9 @@ interface Copy {
   readonly resumed: boolean;
   readonly findings: readonly Finding[];
   readonly seconds: Readonly<Record<string, number>>;
+  /** Of a confined restore: who reads it, and the superuser's session. */
+  readonly loader?: Connection;
+  readonly superuser?: Sql;
 }
 
 /** A verified copy of this very snapshot is used (and verified again); everything else that a kill left is dropped. */
@@ -106,18 +119,26 @@ export async function takeUpLeftover(
   return copy;
 }
 
+export interface LoadChoice {
+  readonly properties: DatabaseProperties;
+  readonly skipped: readonly SkippedEntry[];
+  /** What only a superuser may own, of owners that are none here. */
+  readonly ownerless: readonly TocEntry[];
+  readonly rolesCreated: ReadonlySet<string>;
+}
+
 export async function loadBeside(
   lock: Sql,
   plan: RestorePlan,
   means: RestoreMeans,
-  properties: DatabaseProperties,
-  skipped: readonly SkippedEntry[],
+  { properties, skipped, ownerless, rolesCreated }: LoadChoice,
 ): Promise<Copy> {
   const { contents, clock, logger, source, tools } = means;
   const database = databaseOf(contents);
   const name = newDatabaseName(plan.target.database, means.id);
-  const connection = withDatabase(means.target, name);
+  const owned = withDatabase(means.target, name);
   const roles = new Set((await readTargetRoles(lock)).keys());
+  let superuser: Sql | undefined;
   try {
     const created = await createDatabase(lock, {
       name,
@@ -127,10 +148,13 @@ export async function loadBeside(
       substituteLocale: plan.substituteLocale,
     });
     await markDatabase(lock, name, markOf(plan, "loading"));
+    superuser = means.confined === true ? await openClient(owned) : undefined;
+    const connection =
+      superuser === undefined ? owned : await createLoader(superuser, owned, powerfulRoles(database));
     const applied = await applyProperties(lock, name, properties, roles);
-    if (!hasPublicSchema(database)) await dropPublicSchema(connection);
+    if (!hasPublicSchema(database)) await dropPublicSchema(owned);
     const { jobs, skippedExtensions: missing } = plan;
-    const load = await loadArchives({
+    const options = {
       connection,
       source,
       files: contents.files,
@@ -138,18 +162,31 @@ export async function loadBeside(
       jobs,
       clock,
       logger,
-      ...(missing.length === 0 ? {} : { without: { missing, skipped, database } }),
-    });
+      ...(missing.length + skipped.length === 0 ? {} : { without: { missing, skipped, database } }),
+      ...(ownerless.length === 0 ? {} : { withoutOwner: new Set(ownerless.map(({ dumpId }) => dumpId)) }),
+    };
+    const load =
+      superuser === undefined
+        ? await loadArchives(options)
+        : await loadConfined({ ...options, superuser, database });
+    const left = new Set(skipped.map(({ entry }) => entry.dumpId));
+    const given = await giveToOwners(
+      connection,
+      ownerless.filter(({ dumpId }) => !left.has(dumpId)),
+      rolesCreated,
+    );
     const started = clock.elapsedMs();
     await settleSequences(connection, withoutSkipped(database, skipped).expected);
     await analyzeDatabase(connection, jobs);
     return {
       name,
       resumed: false,
-      findings: [...created, ...applied],
+      findings: [...created, ...applied, ...given],
       seconds: { ...load.seconds, analyze: (clock.elapsedMs() - started) / 1000 },
+      ...(superuser === undefined ? {} : { superuser, loader: connection }),
     };
   } catch (error) {
+    await superuser?.end().catch(() => {});
     await dropQuietly(lock, name, means.logger);
     throw error;
   }
@@ -165,6 +202,13 @@ function hasPublicSchema({ objects, extensions, notDumped }: DatabaseContents): 
   );
 }
 
+/** The source's superusers, and who is called as hosted servers call the next best. */
+function powerfulRoles({ roles }: DatabaseContents): readonly string[] {
+  return roles
+    .filter(({ name, attributes }) => name === "postgres" || /\bSUPERUSER\b/.test(attributes))
+    .map(({ name }) => name);
+}
+
 /** Sequences that two parts set in either order. */
 async function settleSequences(connection: Connection, database: DatabaseContents): Promise<void> {
   await withClient(connection, async (sql) => {
@@ -177,12 +221,12 @@ export async function prove(
   lock: Sql,
   plan: RestorePlan,
   { target, verifyRestored, clock, logger }: RestoreMeans,
-  name: string,
+  { name, loader, superuser }: Copy,
   skipped: readonly SkippedEntry[],
 ): Promise<{ readonly verdict: RestoreVerdict; readonly seconds: number }> {
   const started = clock.elapsedMs();
   try {
-    const verdict = await verifyRestored(withDatabase(target, name), skipped);
+    const verdict = await verifyRestored(loader ?? withDatabase(target, name), skipped, superuser);
     const accepted =
       verdict.verdict === "passed" || (verdict.verdict === "not-verified" && plan.acceptNotVerified);
     if (!accepted) throw notProven(verdict);
@@ -191,6 +235,9 @@ export async function prove(
   } catch (error) {
     await dropQuietly(lock, name, logger);
     throw error;
+  } finally {
+    // Before a database gets another name, everybody leaves it.
+    await superuser?.end().catch(() => {});
   }
 }
 

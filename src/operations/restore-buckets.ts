@@ -78,10 +78,10 @@ export async function restoreBuckets(
 ): Promise<BucketRestoreReport> {
   const { clock, logger, store } = surroundings;
   const startedMs = clock.elapsedMs();
-  const located = await locateSnapshot(store, wanted.source, wanted.choice);
+  const located = await locateSnapshot(store, wanted.source, wanted.choice, clock.now());
   const { newestWhole, snapshot, storeFindings } = located;
   for (const { sentence, remedy } of storeFindings) logger.warning(`${sentence} ${remedy}`);
-  await refuseForged(store, snapshot, { trust: wanted.trust ?? { signers: [] }, now: clock.now(), logger });
+  await refuseForged(store, located, { trust: wanted.trust ?? { signers: [] }, now: clock.now(), logger });
   requireBuckets(snapshot);
   requireWhole(located);
   const report = await namingOthers(newestWhole, restoreLocated(snapshot, wanted, surroundings));

@@ -4,7 +4,7 @@ import type { Sql } from "../postgres/client.ts";
 import { describeServer } from "../postgres/connection.ts";
 import { quoteIdentifier } from "../postgres/identifiers.ts";
 import { databaseOid } from "../postgres/restore-target.ts";
-import { lendSuperuser, refuseOrdinaryOwners, superuserOwners } from "../postgres/superuser-owners.ts";
+import { ownedByOrdinary, superuserOwned } from "../postgres/superuser-owners.ts";
 import { lockRestore, maintenanceConnection, swapDatabases, takeName } from "../postgres/swap.ts";
 import { restoreTables } from "../postgres/table-replace.ts";
 import { databaseOf } from "../snapshot/contents.ts";
@@ -88,19 +88,23 @@ async function restoreWhole(plan: RestorePlan, means: RestoreMeans, hooks: Hooks
   const { database } = plan.target;
   const server = await maintenanceConnection(means.target, database);
   const lock = await lockRestore(server, database);
-  let takeBack = (): Promise<void> => Promise.resolve();
   try {
     await checkTarget(lock, plan);
     const { toc, skipped } = await readSchemaToc(plan, means);
-    const owners = superuserOwners(toc);
-    await refuseOrdinaryOwners(lock, owners);
     const roles = await createRoles(lock, plan, means);
-    takeBack = await lendSuperuser(lock, owners, roles.created);
+    // A confined restore gives such objects away by itself, while nothing of the backup can run.
+    const ownerless = means.confined === true ? [] : await ownedByOrdinary(lock, superuserOwned(toc));
     const properties = await propertiesFor(lock, plan, means);
     if (plan.mode.kind === "new-database") await hooks.before();
     const copy =
-      (await takeUpLeftover(lock, plan, means)) ?? (await loadBeside(lock, plan, means, properties, skipped));
-    const proof = await prove(lock, plan, means, copy.name, skipped);
+      (await takeUpLeftover(lock, plan, means)) ??
+      (await loadBeside(lock, plan, means, {
+        properties,
+        skipped,
+        ownerless,
+        rolesCreated: new Set(roles.created),
+      }));
+    const proof = await prove(lock, plan, means, copy, skipped);
     const { verdict, seconds: verifySeconds } = proof;
     const started = means.clock.elapsedMs();
     const { connectionLimit, comment } = properties;
@@ -125,7 +129,6 @@ async function restoreWhole(plan: RestorePlan, means: RestoreMeans, hooks: Hooks
       seconds: { ...copy.seconds, verify: verifySeconds, swap },
     };
   } finally {
-    await takeBack().catch((cause: unknown) => means.logger.warning(asLifeboatError(cause).message));
     await lock.end().catch(() => {});
   }
 }

@@ -21,10 +21,17 @@ export interface RestoreMeans {
   readonly logger: Logger;
   readonly hooks?: RestoreHooks;
   readonly runHook: RunHook;
+  /**
+   * For throwaway servers only: nothing of the backup runs as a superuser, and what is written in languages that reach
+   * out of the database is left out.
+   */
+  readonly confined?: boolean;
   /** Compares the loaded database with the backup, but for what was skipped, before anything else sees it. */
   readonly verifyRestored: (
     connection: Connection,
     skipped: readonly SkippedEntry[],
+    /** Of a confined restore, whose `connection` is no superuser's: opened before anything of the backup was there. */
+    superuser?: Sql,
   ) => Promise<RestoreVerdict>;
   /** The same for chosen tables, inside the open transaction. */
   readonly verifyTables: (sql: Sql, tables: readonly TableContents[]) => Promise<readonly Finding[]>;

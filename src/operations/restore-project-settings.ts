@@ -30,6 +30,8 @@ import { rawPart } from "./check-application.ts";
 import { functionBodies, requireBodies } from "./function-bodies.ts";
 import { namingOthers } from "./locate-snapshot.ts";
 import { type ApplicationSurroundings, type ChosenApplication, openApplication } from "./open-application.ts";
+import { sizeLimits } from "../snapshot/size-limits.ts";
+import { wholeOf } from "./whole-of.ts";
 
 export interface ProjectRestoreRequest extends ChosenApplication {
   readonly api: ManagementApi;
@@ -74,7 +76,12 @@ export async function restoreProjectSettings(
       `Snapshot ${snapshot.id} holds no settings of a Supabase project.`,
     );
   }
-  const backup = readProjectSettings(await namingOthers(newestWhole, wholeOf(document)));
+  const backup = readProjectSettings(
+    await namingOthers(
+      newestWhole,
+      wholeOf(document, { document: "project-settings", maxBytes: sizeLimits.projectSettings }),
+    ),
+  );
   const diff = compareSettings(backup, await lookAt(api, backup));
   const planHash = hashOf(snapshot.id, api.project, diff.changes);
   requireAgreedPlan(request.planHash, planHash);
@@ -96,12 +103,6 @@ export async function restoreProjectSettings(
   }
   const done = diff.changes.length === 0 ? outcome : await judged(api, backup, outcome);
   return { ...common, done, seconds: seconds() };
-}
-
-async function wholeOf(raw: AsyncIterable<Uint8Array>): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of raw) chunks.push(chunk);
-  return Buffer.concat(chunks);
 }
 
 /** Bodies are fetched only where the bundle's hash does not say that they are the same. */

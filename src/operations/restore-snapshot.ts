@@ -32,11 +32,11 @@ export async function restoreSnapshot(
   const { clock, logger, store } = surroundings;
   const startedMs = clock.elapsedMs();
   await refuseHopelessConnection(wanted.request.target);
-  const located = await locateSnapshot(store, wanted.source, wanted.choice);
+  const located = await locateSnapshot(store, wanted.source, wanted.choice, clock.now());
   const { newestWhole, snapshot, storeFindings } = located;
   // What was passed over matters most to the person who restores: it may look like the newest backup.
   for (const { sentence, remedy } of storeFindings) logger.warning(`${sentence} ${remedy}`);
-  await refuseForged(store, snapshot, { trust: wanted.trust ?? { signers: [] }, now: clock.now(), logger });
+  await refuseForged(store, located, { trust: wanted.trust ?? { signers: [] }, now: clock.now(), logger });
   requireWhole(located);
   const report = await namingOthers(newestWhole, restoreLocated(snapshot, wanted, surroundings));
   return { ...report, seconds: (clock.elapsedMs() - startedMs) / 1000 };

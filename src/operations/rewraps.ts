@@ -11,6 +11,10 @@ import { headerBytes, isBoundTo, readRewrap, type RewrapJson } from "../snapshot
 import type { Extent } from "../snapshot/snapshot-json.ts";
 import type { Store } from "../store/store.ts";
 import { wholeOf } from "./whole-of.ts";
+import { tooLarge } from "../system/bounded.ts";
+import { sizeLimits } from "../snapshot/size-limits.ts";
+import { rangeLimit } from "./whole-of.ts";
+import { maxHeaderBytes } from "../seal/age-header.ts";
 
 /** A sealed file as a snapshot records it, wherever it lies. */
 export interface RecordedFile {
@@ -88,7 +92,10 @@ export class Rewraps {
       const number = rewrapOfKey(key)?.number ?? 0;
       last = Math.max(last, number);
       try {
-        const stored = await wholeOf(await this.#store.read(key));
+        const stored = await wholeOf(await this.#store.read(key), {
+          document: key,
+          maxBytes: sizeLimits.rewrap,
+        });
         rewraps.push({ key, number, rewrap: readRewrap(stored, { source: this.#source, id, key }) });
       } catch (cause) {
         const error = asLifeboatError(cause);
@@ -130,10 +137,22 @@ async function keyByRewrap(
   return undefined;
 }
 
+/** The stored header of a file; what claims to be longer than any header is not fetched. */
+export async function headerOf(store: Store, { key, name, header }: RecordedFile): Promise<Buffer> {
+  const { length } = header;
+  if (length > maxHeaderBytes)
+    throw tooLarge({ document: `header of ${name}`, maxBytes: maxHeaderBytes }, length);
+  return await wholeOf(await store.read(key, { offset: 0, length }), rangeLimit(key, length));
+}
+
 /** Whether a file key opens the stored payload. */
 export async function isKeyOf(store: Store, file: RecordedFile, fileKey: Uint8Array): Promise<boolean> {
   const range = { offset: file.header.length, length: payloadStartBytes };
-  return opensPayload(await wholeOf(await store.read(file.key, range)), file.payload.length, fileKey);
+  return opensPayload(
+    await wholeOf(await store.read(file.key, range), rangeLimit(file.key, range.length)),
+    file.payload.length,
+    fileKey,
+  );
 }
 
 /** For `.catch`: a header for others, or a forged one, leaves the older ones to try. */

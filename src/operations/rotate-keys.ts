@@ -24,7 +24,8 @@ import { slots } from "../system/slots.ts";
 import type { Finding } from "../verification/findings.ts";
 import { openOptions, Rewraps, type Shelf } from "./rewraps.ts";
 import { planRotation, type RotatedFile, type RotationPlan, type RotationUnit } from "./rotation-plan.ts";
-import { wholeOf } from "./whole-of.ts";
+import type { Trust } from "./vouched-documents.ts";
+import { headerOf } from "./rewraps.ts";
 
 export interface RotationRequest {
   readonly source: string;
@@ -33,6 +34,8 @@ export interface RotationRequest {
   readonly recipients: Recipients;
   /** Public keys that open indexes besides. */
   readonly indexRecipients: readonly string[];
+  /** No header of a snapshot that nobody vouches for is opened. Default: nobody must sign. */
+  readonly trust?: Trust;
   readonly dryRun: boolean;
   /** How long after a snapshot its rewraps are locked where the store locks; default: by its tiers. */
   readonly retentionDays?: number;
@@ -75,7 +78,7 @@ export async function rotateKeys(
   // A key of another class is refused before anything is read.
   const indexRecipients = request.recipients.with(request.indexRecipients);
   refuseReadOnly(store, request);
-  const plan = await planRotation(store, request.source, clock.now(), request.retentionDays);
+  const plan = await planRotation(store, request, clock.now());
   const findings: Finding[] = [...plan.findings];
   const numbers = { rewrapped: 0, skipped: 0, failed: 0 };
   const rotation: Rotation = {
@@ -168,7 +171,7 @@ async function rotateUnit(unit: RotationUnit, rotation: Rotation): Promise<UnitO
 
 /** The key inside a file's own header, which must be the one that was written, or inside an earlier rewrap. */
 async function fileKeyOf(file: RotatedFile, { store, identities, rewraps }: Rotation): Promise<Uint8Array> {
-  const header = await wholeOf(await store.read(file.key, { offset: 0, length: file.header.length }));
+  const header = await headerOf(store, file);
   if (createHash("sha256").update(header).digest("hex") !== file.header.sha256) {
     throw new LifeboatError("snapshot-damaged", `its header is not the one that was written.`);
   }

@@ -7,6 +7,8 @@ import type { Store } from "../store/store.ts";
 import type { Finding } from "../verification/findings.ts";
 import type { RecordedFile, RewrapPlace } from "./rewraps.ts";
 import { recordedFile, recordedPack } from "./sealed-files.ts";
+import type { Trust } from "./vouched-documents.ts";
+import { signatureMissing, snapshotVoucher } from "./vouched-snapshot.ts";
 
 /** One rewrap's worth: all files of a snapshot, or one pack. */
 export interface RotationUnit {
@@ -36,10 +38,14 @@ export interface RotationPlan {
 /** Newest first: should the work be interrupted, what is most likely to be needed has its new headers. */
 export async function planRotation(
   store: Store,
-  source: string,
+  {
+    source,
+    retentionDays,
+    trust = { signers: [] },
+  }: { readonly source: string; readonly retentionDays?: number; readonly trust?: Trust },
   now: Date,
-  retentionDays: number | undefined,
 ): Promise<RotationPlan> {
+  const vouchesFor = await snapshotVoucher(store, source, trust, now);
   const listing = await store.snapshots(source);
   const findings: Finding[] = listing.findings.map(({ code, sentence, remedy }) => ({
     level: "warning",
@@ -55,6 +61,7 @@ export async function planRotation(
     let snapshot: SnapshotJson;
     try {
       snapshot = readSnapshotJson(snapshotJson, { source, id });
+      if (!vouchesFor({ snapshot, bytes: snapshotJson })) throw signatureMissing(id);
     } catch (cause) {
       const { code, message, hint } = asLifeboatError(cause);
       findings.push({ level: "error", code, sentence: message, publicSentence: message, remedy: hint });

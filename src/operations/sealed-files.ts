@@ -10,12 +10,10 @@ import type { SealedFile, SharedPack, SnapshotJson } from "../snapshot/snapshot-
 import type { Store } from "../store/store.ts";
 import { openOptions, type RecordedFile, type RewrapPlace, Rewraps } from "./rewraps.ts";
 import { wholeOf } from "./whole-of.ts";
+import { sizeLimits } from "../snapshot/size-limits.ts";
 
 export type { RecordedFile };
 export { wholeOf };
-
-/** contents.json of a database with a hundred thousand tables stays far below this. */
-const maxContentsBytes = 1024 * 1024 * 1024;
 
 /**
  * The stored bytes of one file; throws `snapshot-damaged` naming it as soon as it is longer than recorded, and at its
@@ -119,10 +117,13 @@ export async function readSealedContents(
   identities: Identities,
 ): Promise<Contents> {
   const recorded = recordedFile(snapshot, fileNamed(snapshot, contentsName));
-  const sealed = await wholeOf(readSealed(store, recorded));
+  const sealed = await wholeOf(readSealed(store, recorded), {
+    document: recorded.name,
+    maxBytes: sizeLimits.sealedContents,
+  });
   const rewraps = new Rewraps(store, snapshot.source, snapshot.id);
   const options = openOptions(store, recorded, identities, snapshot.recipients, rewraps);
-  const document = await unsealDocument(sealed, identities, maxContentsBytes, options);
+  const document = await unsealDocument(sealed, identities, sizeLimits.contents, options);
   const contents = readContents(document, snapshot);
   const agree = (name: string): boolean => {
     const [inside, outside] = [contents.files, snapshot.files].map((files) =>

@@ -18,9 +18,13 @@ import type { Store } from "../store/store.ts";
 import { streamOf } from "../system/stream-of.ts";
 import type { Finding } from "../verification/findings.ts";
 import type { StorageBackupRequest, StorageSurroundings } from "./storage-backup.ts";
+import { agreeOnTime } from "./agree-on-time.ts";
 import { collectObjects } from "./collect-objects.ts";
 import { readSealed, wholeOf } from "./sealed-files.ts";
 import { indexRecipients } from "./storage-index.ts";
+import { parseJsonWithin } from "../system/bounded.ts";
+import { mostJsonValues, sizeLimits } from "../snapshot/size-limits.ts";
+import { listOf } from "../snapshot/list-of.ts";
 
 export interface ShardChoice {
   readonly number: number;
@@ -39,7 +43,7 @@ const shardSchema = z.looseObject({
   count,
   started: z.iso.datetime(),
   index: z.object({ header: extentSchema, payload: extentSchema }),
-  packs: z.array(sharedPack),
+  packs: listOf(sharedPack),
   numbers: z.looseObject({
     objects: count,
     rawBytes: count,
@@ -59,8 +63,6 @@ export interface ShardReport {
   readonly seconds: number;
 }
 
-/** Large enough for the names of ten thousand failed objects. */
-const maxShardBytes = 64 * 1024 * 1024;
 /** Shards are of no use once they are joined. */
 const shardDays = 1;
 
@@ -69,14 +71,14 @@ export async function backUpStorageShard(
   shard: ShardChoice,
   surroundings: StorageSurroundings,
 ): Promise<ShardReport> {
-  const { clock, store } = surroundings;
-  const startedMs = clock.elapsedMs();
-  const started = clock.now();
+  const { store } = surroundings;
+  const startedMs = surroundings.clock.elapsedMs();
+  const { clock, now: started, findings } = await agreeOnTime(surroundings.clock, store);
   const recipients = await shardRecipients(request);
   const id = newSnapshotId(started);
   const { source } = request;
   const lifetime = request.retentionDays === undefined ? undefined : { retentionDays: shardDays };
-  await using collection = await collectObjects({ ...request, started, shard }, surroundings);
+  await using collection = await collectObjects({ ...request, started, shard }, { ...surroundings, clock });
 
   const sealing = sealStream(compressStream(writeIndex({ source, id }, collection.entries)), recipients);
   const name: ShardName = { number: shard.number, count: shard.count, id };
@@ -102,7 +104,7 @@ export async function backUpStorageShard(
   await store.putStream(shardKey(source, shard.group, name, "contents"), streamOf(sealed.bytes), lifetime);
   return {
     shard: document,
-    findings: collection.findings(),
+    findings: [...findings, ...collection.findings()],
     seconds: (clock.elapsedMs() - startedMs) / 1000,
   };
 }
@@ -173,9 +175,9 @@ function requireOneChoice(shards: readonly Shard[], group: string): void {
 }
 
 async function readShard(store: Store, key: string, identities: Identities): Promise<Shard> {
-  const stored = await wholeOf(await store.read(key));
-  const document = await unsealDocument(stored, identities, maxShardBytes);
-  const read = shardSchema.safeParse(JSON.parse(Buffer.from(document).toString("utf8")));
+  const stored = await wholeOf(await store.read(key), { document: key, maxBytes: sizeLimits.sealedShard });
+  const document = await unsealDocument(stored, identities, sizeLimits.shard);
+  const read = shardSchema.safeParse(parseJsonWithin(document, mostJsonValues, key));
   if (read.success) return read.data;
   throw new LifeboatError("snapshot-damaged", `${key} is not the document of a shard.`, {
     cause: read.error,

@@ -1,4 +1,6 @@
 /** What every way of backing up buckets is asked for and answers: whole, as a shard, joined. */
+import type { LifeboatError } from "../errors.ts";
+import type { Expected } from "../policy/policy.ts";
 import type { Connection } from "../postgres/connection.ts";
 import type { Identities } from "../seal/identities.ts";
 import type { Recipients } from "../seal/recipients.ts";
@@ -10,6 +12,7 @@ import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
 import type { Finding } from "../verification/findings.ts";
+import type { Trust } from "./vouched-documents.ts";
 
 export interface StorageBackupRequest {
   readonly source: string;
@@ -18,6 +21,8 @@ export interface StorageBackupRequest {
   /** Opens indexes only: without one nothing can be carried, and the backup is a full one. */
   readonly indexIdentities: Identities | undefined;
   readonly signingKey: SigningKey | undefined;
+  /** Nothing is carried over from a snapshot that nobody vouches for. Default: nobody must sign. */
+  readonly trust?: Trust;
   readonly filter: ObjectFilter;
   readonly database: Connection | undefined;
   /** Objects fetched at once. */
@@ -28,6 +33,8 @@ export interface StorageBackupRequest {
   readonly rowsWithoutBytes: "fail" | "report";
   /** For stores that expire files by themselves. */
   readonly retentionDays?: number;
+  /** The least that it must have. */
+  readonly expect?: Expected;
   /** The ledger's end, which the snapshot remembers. */
   readonly seenLedger?: SeenLedger | undefined;
 }
@@ -47,6 +54,8 @@ export interface StorageBackupReport {
   readonly account: StorageAccount;
   readonly findings: readonly Finding[];
   readonly seconds: number;
+  /** It is stored, but has less than was expected. */
+  readonly error?: LifeboatError;
 }
 
 export interface StorageAccount {

@@ -10,8 +10,11 @@ import { readSnapshotJson, type SnapshotJson } from "../snapshot/snapshot-json.t
 import { readIndex, writeIndex } from "../storage/index-file.ts";
 import type { StoredObject } from "../storage/objects.ts";
 import type { Draft, Store } from "../store/store.ts";
+import type { Clock } from "../system/clock.ts";
 import type { Finding } from "../verification/findings.ts";
 import { fileNamed, unsealFile } from "./sealed-files.ts";
+import type { Trust } from "./vouched-documents.ts";
+import { signatureMissing, snapshotVoucher } from "./vouched-snapshot.ts";
 
 /** More than any line can have: 1 MiB of user metadata, and names. */
 const maxLineBytes = 2 * 1024 * 1024;
@@ -69,20 +72,25 @@ export interface PreviousIndex {
 }
 
 /**
- * The newest snapshot, whole or not, whose index can be read to its end; undefined where there is none. A key that does
+ * The newest snapshot that somebody vouches for, whole or not, whose index can be read to its end; undefined where there is none. A key that does
  * not open it is an error: the next backup would silently be a full one for ever.
  */
 export async function previousIndex(
-  surroundings: { readonly store: Store; readonly zstd: string | undefined },
+  surroundings: { readonly store: Store; readonly zstd: string | undefined; readonly clock: Clock },
   source: string,
   identities: Identities,
+  trust: Trust = { signers: [] },
 ): Promise<{ readonly previous: PreviousIndex | undefined; readonly findings: readonly Finding[] }> {
   const findings: Finding[] = [];
-  const { snapshots } = await surroundings.store.snapshots(source);
+  const { store, clock } = surroundings;
+  const vouchesFor = await snapshotVoucher(store, source, trust, clock.now());
+  const { snapshots } = await store.snapshots(source);
   for (const { id, snapshotJson } of snapshots.toReversed()) {
     try {
       const snapshot = readSnapshotJson(snapshotJson, { source, id });
       if (snapshot.kind !== "storage") throw wrongKind(snapshot);
+      // Its index could name a pack that holds other bytes, and this backup would vouch for them.
+      if (!vouchesFor({ snapshot, bytes: snapshotJson })) throw signatureMissing(id);
       const reading = indexOf(surroundings, snapshot, identities);
       while ((await reading.next()).done !== true);
       return { previous: { snapshot, entries: () => indexOf(surroundings, snapshot, identities) }, findings };

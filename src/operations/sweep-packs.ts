@@ -13,6 +13,7 @@ import type { Clock } from "../system/clock.ts";
 import { deleteRewraps } from "./rewraps.ts";
 import { wholeOf } from "./sealed-files.ts";
 import { surveyPacks } from "./shared-packs.ts";
+import { sizeLimits } from "../snapshot/size-limits.ts";
 
 /** Between the mark and the deletion, and between a pack's making and its mark: longer than any backup runs. */
 export const packPatienceMs = 48 * 3600 * 1000;
@@ -82,7 +83,13 @@ async function usedPacks(store: Store, source: string): Promise<ReadonlySet<stri
 }
 
 async function markedAt(store: Store, key: string): Promise<number> {
-  const mark = markSchema.safeParse(JSON.parse((await wholeOf(await store.read(key))).toString("utf8")));
+  const mark = markSchema.safeParse(
+    JSON.parse(
+      (await wholeOf(await store.read(key), { document: key, maxBytes: sizeLimits.document })).toString(
+        "utf8",
+      ),
+    ),
+  );
   if (!mark.success) throw new LifeboatError("snapshot-damaged", `The mark ${key} cannot be read.`);
   return Date.parse(mark.data.markedAt);
 }

@@ -12,7 +12,7 @@ import { keyRotationFindings } from "../policy/key-rotation.ts";
 import { type Contents, databaseOf } from "../snapshot/contents.ts";
 import { contentsName, evidenceKey } from "../snapshot/keys.ts";
 import { selfHashOf } from "../snapshot/self-hash.ts";
-import { isSignedBy, parseSigners, writeSignedDocument } from "../snapshot/signed-document.ts";
+import { parseSigners, writeSignedDocument } from "../snapshot/signed-document.ts";
 import type { SigningKey } from "../snapshot/signature.ts";
 import type { Actor } from "../snapshot/tombstone.ts";
 import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
@@ -22,12 +22,15 @@ import type { Logger } from "../system/logger.ts";
 import { judge } from "../verification/compare-database.ts";
 import { type ComponentVerdict, type Finding, type Verdict, worstVerdict } from "../verification/findings.ts";
 import { levels, type VerifyLevel } from "../verification/levels.ts";
+import { leftOutComponent } from "../verification/not-backed-up.ts";
 import { applyWaivers } from "../verification/waivers.ts";
+import { agreeOnTime, agreedClock } from "./agree-on-time.ts";
 import { checkApplication } from "./check-application.ts";
 import { checkHistory, type HistoryCheck } from "./check-history.ts";
 import { keyUsesOf } from "./key-uses.ts";
 import { asFinding } from "./observe-snapshots.ts";
 import { checkRestoredBuckets, checkUnsealedBuckets } from "./check-buckets.ts";
+import type { IsolationMeans } from "./isolate-contents.ts";
 import { checkRewraps } from "./check-rewraps.ts";
 import { checkRestored, type DrillExtras } from "./check-restored.ts";
 import { checkStored, checkStoredPacks, damageFinding } from "./check-stored.ts";
@@ -35,6 +38,7 @@ import { checkUnsealed } from "./check-unsealed.ts";
 import { locateSnapshot, requireWhole, type SnapshotChoice } from "./locate-snapshot.ts";
 import { fileNamed, readSealedContents } from "./sealed-files.ts";
 import { type PhaseSeconds, Stopwatch } from "./stopwatch.ts";
+import { checkSignature, contentsTrusted } from "./vouched-snapshot.ts";
 
 export { levels, type VerifyLevel };
 
@@ -64,14 +68,15 @@ export interface VerifyRequest {
   readonly checks?: readonly SqlCheck[];
   /** Goes as deep as a drill does. */
   readonly drill?: DrillExtras | undefined;
+  /** Whoever wrote the contents may do in a throwaway server what its superuser may. Default: may not. */
+  readonly trustContents?: boolean | undefined;
 }
 
-export interface VerifySurroundings {
+export interface VerifySurroundings extends IsolationMeans {
   readonly store: Store;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly zstd: string | undefined;
-  readonly temporaryFolder: string;
   readonly signal: AbortSignal;
   readonly lifeboatVersion: string;
   clientTools(major: number): Promise<ClientTools>;
@@ -112,26 +117,19 @@ export async function examineSnapshot(
   request: VerifyRequest,
   surroundings: VerifySurroundings,
 ): Promise<Examination> {
-  const { clock, logger, store } = surroundings;
+  const { store } = surroundings;
+  const { clock, findings } = await agreeOnTime(surroundings.clock, store);
   const startedMs = clock.elapsedMs();
   const watch = new Stopwatch(clock);
-  const located = await watch.time("find", () => locateSnapshot(store, request.source, request.choice));
-  requireWhole(located);
-  const { snapshot, bytes, storeFindings } = located;
-  const components: ComponentVerdict[] = checkSignature(snapshot.id, bytes, request.signer);
-  const stored = await watch.time("download", () => checkStored(store, snapshot));
-  logger.info(`stored: ${stored.checked} files, ${stored.verdict}.`);
-  components.push(stored);
-  const packs = await watch.time("download", () => checkStoredPacks(store, snapshot));
-  if (packs.checked > 0) components.push(packs);
-  const rewraps = await checkRewraps(
-    store,
-    snapshot,
-    request.level === "stored" ? undefined : request.identities,
+  const located = await watch.time("find", () =>
+    locateSnapshot(store, request.source, request.choice, clock.now()),
   );
-  if (rewraps.checked > 0) components.push(rewraps);
-  if (request.level !== "stored" && stored.verdict === "passed" && packs.verdict === "passed") {
-    components.push(...(await checkInside(snapshot, request, { ...surroundings, watch })));
+  requireWhole(located);
+  const { snapshot, storeFindings } = located;
+  const components: ComponentVerdict[] = checkSignature(located, signersOf(request.signer));
+  // What nobody vouches for may hold anything, so it is neither opened nor run.
+  if (verdictOf(components) !== "failed") {
+    components.push(...(await checkVouched(snapshot, request, { ...surroundings, watch })));
   }
   const judged = applyWaivers(components, request.waive);
   const trust = { signers: signersOf(request.signer), ledger: request.ledger };
@@ -144,6 +142,8 @@ export async function examineSnapshot(
     components: judged,
     findings: [
       ...(request.findings ?? []),
+      ...findings,
+      ...(request.level === "restored" && !isVouchedFor(request) ? [contentsTrusted(snapshot.id)] : []),
       ...storeFindings.map(asFinding),
       ...history.findings,
       ...keyFindings(history, request.rotateKeysMs, clock.now()),
@@ -155,6 +155,27 @@ export async function examineSnapshot(
 }
 
 type Means = VerifySurroundings & { readonly watch: Stopwatch };
+
+async function checkVouched(
+  snapshot: SnapshotJson,
+  request: VerifyRequest,
+  surroundings: Means,
+): Promise<readonly ComponentVerdict[]> {
+  const { store, logger, watch } = surroundings;
+  const stored = await watch.time("download", () => checkStored(store, snapshot));
+  logger.info(`stored: ${stored.checked} files, ${stored.verdict}.`);
+  const packs = await watch.time("download", () => checkStoredPacks(store, snapshot));
+  const identities = request.level === "stored" ? undefined : request.identities;
+  const rewraps = await checkRewraps(store, snapshot, identities);
+  const outside = [stored, ...[packs, rewraps].filter(({ checked }) => checked > 0)];
+  if (request.level === "stored" || stored.verdict !== "passed" || packs.verdict !== "passed") return outside;
+  return [...outside, ...(await checkInside(snapshot, request, surroundings))];
+}
+
+/** A drill chose it because somebody vouches for it, although not by this request's signer. */
+function isVouchedFor({ signer, drill }: VerifyRequest): boolean {
+  return signer !== undefined || drill?.isVouchedFor === true;
+}
 
 /** A snapshot that may be forged says nothing of our keys. */
 function keyFindings(
@@ -172,7 +193,7 @@ async function checkInside(
   request: VerifyRequest,
   surroundings: Means,
 ): Promise<readonly ComponentVerdict[]> {
-  const { identities } = request;
+  const { identities, trustContents } = request;
   const { watch } = surroundings;
   if (identities === undefined) {
     throw new LifeboatError("input-invalid", `Level ${request.level} needs the key that opens the backup.`, {
@@ -189,7 +210,7 @@ async function checkInside(
   if (snapshot.kind === "application") {
     const level = request.level === "restored" ? "restored" : "unsealed";
     return await watch.time(level === "restored" ? "restore" : "unseal", () =>
-      checkApplication(snapshot, contents, identities, level, surroundings),
+      checkApplication(snapshot, contents, identities, level, { ...surroundings, trustContents }),
     );
   }
   const major = await serverMajor(contents, request);
@@ -197,8 +218,9 @@ async function checkInside(
   const unsealed = await watch.time("unseal", () =>
     checkUnsealed(snapshot, contents, identities, { ...surroundings, tools }),
   );
+  const leftOut = leftOutComponent(databaseOf(contents));
   surroundings.logger.info(`unsealed: ${contents.files.length} archives, ${verdictOf(unsealed)}.`);
-  if (request.level === "unsealed" || verdictOf(unsealed) === "failed") return unsealed;
+  if (request.level === "unsealed" || verdictOf(unsealed) === "failed") return [...unsealed, ...leftOut];
   const restored = await checkRestored(
     snapshot,
     contents,
@@ -206,7 +228,7 @@ async function checkInside(
     { ...surroundings, tools },
   );
   surroundings.logger.info(`restored: ${restored.length} components, ${verdictOf(restored)}.`);
-  return [...unsealed, ...restored];
+  return [...unsealed, ...restored, ...leftOut];
 }
 
 async function checkBuckets(
@@ -230,25 +252,13 @@ async function serverMajor(contents: Contents, { server }: VerifyRequest): Promi
   return (await withClient(server, inspectServer)).major;
 }
 
-function checkSignature(id: string, bytes: Uint8Array, signer: string | undefined): ComponentVerdict[] {
-  if (signer === undefined) return [];
-  if (isSignedBy(bytes, signersOf(signer))) return [judge("signature", 1, [])];
-  const sentence = `Snapshot ${id} does not carry a signature by the given key.`;
-  const remedy =
-    "Recipients are public, so anybody could have sealed it: treat it as forged until proven otherwise.";
-  return [
-    judge("signature", 1, [
-      { level: "error", code: "signature-missing", sentence, publicSentence: sentence, remedy },
-    ]),
-  ];
-}
-
 function signersOf(signer: string | undefined): readonly string[] {
   return signer === undefined ? [] : parseSigners(signer);
 }
 
 function verdictOf(components: readonly ComponentVerdict[]): Verdict {
-  return worstVerdict(components.map(({ verdict }) => verdict));
+  const required = components.filter(({ isRequired = true }) => isRequired);
+  return worstVerdict(required.map(({ verdict }) => verdict));
 }
 
 function overall(level: VerifyLevel, components: readonly ComponentVerdict[]): Verdict {
@@ -264,7 +274,7 @@ async function keepEvidence(
   { store, clock, lifeboatVersion }: VerifySurroundings,
 ): Promise<void> {
   const { snapshot } = report;
-  const moment = clock.now();
+  const moment = (await agreedClock(clock, store)).now();
   const evidence = {
     evidenceVersion: 1,
     act: "verify",

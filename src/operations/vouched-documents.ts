@@ -11,6 +11,7 @@ import { isSnapshotId } from "../snapshot/ids.ts";
 import { evidenceOfSource, holdPrefix, tombstonePrefix } from "../snapshot/keys.ts";
 import type { Evidence } from "../snapshot/observed.ts";
 import { isSignedBy, readSignedDocument, type Signers } from "../snapshot/signed-document.ts";
+import { sizeLimits } from "../snapshot/size-limits.ts";
 import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
 import { type Tombstone, tombstoneSchema } from "../snapshot/tombstone.ts";
 import type { Store, StoreFinding } from "../store/store.ts";
@@ -48,12 +49,11 @@ export async function readEvidence(
   vouch: Vouch,
 ): Promise<EvidenceReading> {
   const prefix = evidenceOfSource(source);
-  const keys = (await store.files(prefix))
-    .map(({ key }) => key)
-    .filter((key) => documents.has(idIn(key, prefix)));
+  const files = (await store.files(prefix)).filter(({ key }) => documents.has(idIn(key, prefix)));
+  const storedAt = new Map(files.map((file) => [file.key, file.storedAt]));
   const of = new Map<string, Evidence[]>();
   const count = { unsigned: 0, untrusted: 0 };
-  for (const { key, bytes } of await readFiles(store, keys)) {
+  for (const { key, bytes } of await readFiles(store, [...storedAt.keys()])) {
     const document = readSignedDocument(bytes, evidenceSchema);
     const id = idIn(key, prefix);
     if (document?.snapshot !== id || document.source !== source) continue;
@@ -61,8 +61,12 @@ export async function readEvidence(
     const isTrusted = vouch(bytes, document.sha256);
     if (!isTrusted) count.untrusted += 1;
     if (document["signature"] === undefined) count.unsigned += 1;
-    const { level, verdict, time } = document;
-    of.set(id, [...(of.get(id) ?? []), { level, verdict, time: new Date(time), isTrusted }]);
+    const { level, verdict } = document;
+    // Nothing is written later than it is stored: a clock that was ahead must not outrank every later check.
+    const time = new Date(
+      Math.min(Date.parse(document.time), storedAt.get(key)?.getTime() ?? Number.POSITIVE_INFINITY),
+    );
+    of.set(id, [...(of.get(id) ?? []), { level, verdict, time, isTrusted }]);
   }
   return { of, ...count };
 }
@@ -119,7 +123,10 @@ export async function readFiles(
   const work = async (): Promise<void> => {
     for (let key = waiting.shift(); key !== undefined; key = waiting.shift()) {
       try {
-        files.push({ key, bytes: await wholeOf(await store.read(key)) });
+        files.push({
+          key,
+          bytes: await wholeOf(await store.read(key), { document: key, maxBytes: sizeLimits.document }),
+        });
       } catch (cause) {
         // Expired since it was listed.
         if (asLifeboatError(cause).code !== "store-object-missing") throw cause;

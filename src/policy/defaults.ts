@@ -83,6 +83,7 @@ export function policyFrom(read: Sections): Policy {
     verify: {
       restoreMs: verify?.restore ?? 7 * dayMs,
       waive: verify?.waive ?? [],
+      trustContents: verify?.["trust-contents"] ?? false,
       checks: (verify?.checks ?? []).map(({ name, source, sql, expect }) => ({
         name,
         sql,
@@ -133,6 +134,7 @@ function sourceFrom(name: string, source: ReadSource, retention: Retention): Pol
     everyMs,
     rpoMs: source.rpo ?? everyMs,
     rtoMs: source.rto ?? sourceDefaults[source.type].rtoMs,
+    ...given("expect", source.expect),
   };
   switch (source.type) {
     case "postgres":

@@ -24,6 +24,8 @@ export interface Policy {
     /** Components and `extension:NAME` that may stay unproven (src/verification/waivers.ts). */
     readonly waive: readonly string[];
     readonly checks: readonly SqlCheck[];
+    /** Whether contents run with the job's own rights where they cannot be isolated. */
+    readonly trustContents: boolean;
   };
   readonly drills: { readonly restorationMs: number; readonly ofAgeMs: number; readonly disasterMs: number };
   readonly restore: {
@@ -67,8 +69,12 @@ export interface S3Settings {
 export const lockModes = ["none", "governance", "compliance"] as const;
 export type LockMode = (typeof lockModes)[number];
 
+/** The least that a backup of a source must have. */
+export type Expected = Readonly<Partial<Record<"tables" | "rows" | "objects", number | undefined>>>;
+
 interface SourceObjectives {
   readonly name: string;
+  readonly expect?: Expected;
   readonly everyMs: number;
   readonly rpoMs: number;
   readonly rtoMs: number;

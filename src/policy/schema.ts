@@ -54,11 +54,19 @@ export const sourceDefaults = {
 const objectivesOf = (type: keyof typeof sourceDefaults) =>
   sourceObjectives(sourceDefaults[type].everyMs, sourceDefaults[type].rtoMs);
 
+const least = z.int().min(1).optional();
+const expectOf = <K extends "tables" | "rows" | "objects">(...measures: readonly K[]) =>
+  z
+    .strictObject(Object.fromEntries(measures.map((measure) => [measure, least])) as Record<K, typeof least>)
+    .optional()
+    .meta({ description: "The least that a backup must have; one with less is kept, but its step fails." });
+
 export const sourceShapes = {
   postgres: z.strictObject({
     type: z.literal("postgres"),
     url: secret.meta({ description: "The postgresql:// URL." }),
     ...objectivesOf("postgres"),
+    expect: expectOf("tables", "rows", "objects"),
     jobs: z.int().min(1).max(16).optional().meta({ description: "Connections at once." }),
     supabase: z
       .boolean()
@@ -83,6 +91,7 @@ export const sourceShapes = {
       .optional()
       .meta({ description: "Lists the objects by SQL, all at one moment, instead of by the Storage API." }),
     ...objectivesOf("supabase-storage"),
+    expect: expectOf("objects"),
     include: optionalWords.meta({ description: "Globs on `bucket/name`. Default: everything." }),
     exclude: optionalWords.meta({ description: "Globs on `bucket/name`, after `include`." }),
     "at-once": z
@@ -110,6 +119,7 @@ export const sourceShapes = {
       .optional()
       .meta(described("Whether a push to the default branch is backed up at once.", true)),
     ...objectivesOf("application"),
+    expect: expectOf("objects"),
   }),
 } as const;
 
@@ -229,6 +239,15 @@ export const sections = {
         .optional()
         .meta(described("How often a backup is restored into a throwaway server and compared.", "7d")),
       waive: optionalWords.meta({ description: "Components or `extension:NAME` that may stay unproven." }),
+      "trust-contents": z
+        .boolean()
+        .optional()
+        .meta(
+          described(
+            "Execute a backup's contents even where they cannot be isolated: true only if you trust whoever could change the source.",
+            false,
+          ),
+        ),
       checks: z
         .array(
           z.strictObject({

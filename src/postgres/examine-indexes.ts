@@ -17,8 +17,12 @@ export interface ExaminedIndexes {
 /** The oids below are PostgreSQL's own objects. */
 const firstNormalOid = 16_384;
 
-/** Leaves the extension behind: for databases that are dropped afterwards. Throws `amcheck-missing` where there is none. */
-export async function examineIndexes(sql: Sql): Promise<ExaminedIndexes> {
+/**
+ * Leaves the extension behind: for databases that are dropped afterwards. Throws `amcheck-missing` where there is none.
+ * `superuser` makes the extension where `sql` may not; the check itself, which evaluates what indexes are made of, is
+ * `sql`'s.
+ */
+export async function examineIndexes(sql: Sql, superuser?: Sql): Promise<ExaminedIndexes> {
   const { rows } = await sql.query<{ oid: string; name: string; kind: string; is_valid: string }>(`
     select i.indexrelid::text as oid, i.indexrelid::pg_catalog.regclass::text as name, m.amname as kind,
       i.indisvalid and i.indisready as is_valid
@@ -30,7 +34,7 @@ export async function examineIndexes(sql: Sql): Promise<ExaminedIndexes> {
   const trees = rows.filter(({ kind, is_valid }) => kind === "btree" && is_valid === "t");
   const damaged: { index: string; problem: string }[] = [];
   const unexamined: { index: string; problem: string }[] = [];
-  const check = trees.length === 0 ? "" : await checkFunction(sql);
+  const check = trees.length === 0 ? "" : await checkFunction(sql, superuser);
   for (const { oid, name } of trees) {
     try {
       await sql.query(`select ${check}($1::pg_catalog.regclass, true)`, [oid]);
@@ -51,7 +55,8 @@ export async function examineIndexes(sql: Sql): Promise<ExaminedIndexes> {
 }
 
 /** Qualified name of bt_index_check: where the backup has the extension, it is there already. */
-async function checkFunction(sql: Sql): Promise<string> {
+async function checkFunction(asker: Sql, superuser: Sql | undefined): Promise<string> {
+  const sql = superuser ?? asker;
   const there = await sql.query<{ schema: string }>(`
     select n.nspname as schema from pg_catalog.pg_extension e
     join pg_catalog.pg_namespace n on n.oid = e.extnamespace where e.extname = 'amcheck'`);
@@ -67,5 +72,12 @@ async function checkFunction(sql: Sql): Promise<string> {
       });
     }
   }
-  return `${quoteIdentifier(schema)}.bt_index_check`;
+  const check = `${quoteIdentifier(schema)}.bt_index_check`;
+  if (superuser !== undefined) {
+    const { rows } = await asker.query<{ name: string }>("select current_user as name");
+    const name = quoteIdentifier(rows[0]?.name ?? "");
+    await sql.query(`grant usage on schema ${quoteIdentifier(schema)} to ${name}`);
+    await sql.query(`grant execute on function ${check}(pg_catalog.regclass, boolean) to ${name}`);
+  }
+  return check;
 }

@@ -62,6 +62,15 @@ function hasIpv6Route(): boolean {
   );
 }
 
+/** The server's own clock, asked now. */
+export async function serverTime(sql: Sql): Promise<Date | undefined> {
+  const { rows } = await sql.query<{ ms: string }>(
+    "select pg_catalog.floor(extract(epoch from pg_catalog.clock_timestamp()) * 1000)::text as ms",
+  );
+  const ms = Number(rows[0]?.ms);
+  return Number.isNaN(ms) ? undefined : new Date(ms);
+}
+
 /** Asks the server who it is and whether this role may read everything. */
 export async function inspectServer(sql: Sql): Promise<ServerFacts> {
   const { rows } = await sql.query<Record<string, string>>(`

@@ -1,11 +1,18 @@
 /**
  * Installs what is missing of PostgreSQL in one major version: client tools, server programs, packaged extensions.
- * By the distribution's own packages first, then by PGDG's, whose script is part of postgresql-common.
+ * By the distribution's own packages first, then by PGDG's: its script and the one key that may sign there (`Signed-By`)
+ * are part of postgresql-common, which the distribution has signed.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { LifeboatError } from "../errors.ts";
 import type { Logger } from "../system/logger.ts";
+import {
+  bubblewrapPath,
+  findIsolation,
+  type Isolation,
+  type NoIsolation,
+} from "../system/sandbox/isolation.ts";
 import { type ClientTools, findClientTools } from "./client-tools.ts";
 
 const pgdgScript = "/usr/share/postgresql-common/pgdg/apt.postgresql.org.sh";
@@ -15,14 +22,14 @@ export interface PackageInstaller {
   mayInstall(): Promise<boolean>;
   /** Runs one command as root and returns whether it succeeded; its output goes to the log. */
   runAsRoot(program: string, args: readonly string[]): Promise<boolean>;
-  /** Packages kept from an earlier run, checked against the distribution's signed hashes before use. */
-  readonly cache?: PackageCache;
 }
 
-export interface PackageCache {
-  restore(packageName: string): Promise<void>;
-  save(packageName: string): Promise<void>;
-}
+/** Whatever the machine's own configuration allows: no package without a signed index. */
+const signedOnly = [
+  ...["-o", "APT::Get::AllowUnauthenticated=false"],
+  ...["-o", "Acquire::AllowInsecureRepositories=false"],
+  ...["-o", "Acquire::AllowDowngradeToInsecureRepositories=false"],
+];
 
 export interface InstallChoices {
   /** A folder that a person named: then nothing is installed. */
@@ -79,20 +86,29 @@ export async function installExtensions(
   }
 }
 
+/** What runs a backup's contents isolated, installed where it is missing and may be. */
+export async function ensureIsolation(
+  temporaryFolder: string,
+  choices: InstallChoices,
+): Promise<Isolation | NoIsolation> {
+  if (process.platform === "linux" && bubblewrapPath() === undefined) await install("bubblewrap", choices);
+  return await findIsolation(temporaryFolder);
+}
+
 async function install(packageName: string, { installer, logger }: InstallChoices): Promise<boolean> {
   if (installer === undefined || !existsSync("/usr/bin/apt-get") || !(await installer.mayInstall()))
     return false;
   logger.info(`Installing the package ${packageName}, which is missing.`);
   const aptInstall = (name: string): Promise<boolean> =>
-    installer.runAsRoot("apt-get", ["install", "-y", "--no-install-recommends", name]);
-  await installer.cache?.restore(packageName);
-  await installer.runAsRoot("apt-get", ["update"]);
+    installer.runAsRoot("apt-get", [...signedOnly, "install", "-y", "--no-install-recommends", name]);
+  // What lies in apt's archives is used if it has the right size: it is fetched anew, and then compared with the index.
+  await installer.runAsRoot("apt-get", ["clean"]);
+  await installer.runAsRoot("apt-get", [...signedOnly, "update"]);
   if (!(await aptInstall(packageName))) {
     await aptInstall("postgresql-common");
     await installer.runAsRoot(pgdgScript, ["-y"]);
-    if (!(await aptInstall(packageName))) return false;
+    return await aptInstall(packageName);
   }
-  await installer.cache?.save(packageName);
   return true;
 }
 

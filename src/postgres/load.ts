@@ -12,7 +12,8 @@ import { exitedWell, type RunningTool, startTool, toolFailed } from "../system/p
 import type { Connection } from "./connection.ts";
 import { libpqEnvironment } from "./libpq.ts";
 import { rowsWithout, type SkippedEntry } from "./missing-extensions.ts";
-import { postDataStages } from "./post-data-stages.ts";
+import { ownerStages } from "./owner-stages.ts";
+import { entriesOf, postDataStages } from "./post-data-stages.ts";
 import { readPartToc } from "./restore-rows.ts";
 import { type ArchiveToc, readArchiveToc, type TocEntry } from "./restore-toc.ts";
 import { feedPart, type PartSource, type RestoreTools, writePart } from "./restore-stream.ts";
@@ -33,6 +34,8 @@ export interface LoadOptions {
   readonly memoryFolder?: string;
   /** What the server lacks, and what is left out for it. */
   readonly without?: Without;
+  /** Dump ids of entries that come without their owner; `giveToOwners` has the reason. */
+  readonly withoutOwner?: ReadonlySet<number>;
 }
 
 export interface Without {
@@ -81,26 +84,41 @@ export function restoreEnvironment(connection: Connection): Record<string, strin
   return { ...environment, PGOPTIONS: `${environment["PGOPTIONS"] ?? ""} ${overruled}`.trim() };
 }
 
-function onlySchema(files: readonly ContentsFile[]): ContentsFile {
+export function onlySchema(files: readonly ContentsFile[]): ContentsFile {
   const [schema, ...others] = files.filter((file) => file.role === "schema");
   if (schema !== undefined && others.length === 0) return schema;
   throw new LifeboatError("snapshot-damaged", "The snapshot does not have exactly one schema archive.");
 }
 
 // `--dbname=` without a name takes PGDATABASE: argv is public, a database's name need not be.
-const alwaysGiven = ["--dbname=", "--no-password", "--exit-on-error"];
+export const alwaysGiven = ["--dbname=", "--no-password", "--exit-on-error"];
 
-async function streamSchema(options: LoadOptions, name: string, section: string): Promise<void> {
-  const { source, tools } = options;
+async function streamSchema(
+  options: LoadOptions,
+  name: string,
+  section: "pre-data" | "post-data",
+): Promise<void> {
+  const { source, tools, withoutOwner } = options;
+  const feed = (restore: RunningTool): Promise<void> =>
+    feedPart({ source, name, zstd: tools.zstd }, restore, { stopsEarly: true });
+  if (withoutOwner !== undefined) {
+    const toc = withoutSkipped(options, await readPartToc(source, tools, name));
+    for (const { entries, withOwner } of ownerStages(entriesOf(toc, section), withoutOwner)) {
+      await restoreStreamed(options, [...alwaysGiven, ...ownerArguments(withOwner)], entries, feed);
+    }
+    return;
+  }
   const args = [...alwaysGiven, `--section=${section}`];
   const kept = await keptOfPart(options, name, (toc) => skippedOf(options, toc));
-  await restoreStreamed(options, args, kept, (restore) =>
-    feedPart({ source, name, zstd: tools.zstd }, restore, { stopsEarly: true }),
-  );
+  await restoreStreamed(options, args, kept, feed);
+}
+
+function ownerArguments(withOwner: boolean): readonly string[] {
+  return withOwner ? [] : ["--no-owner"];
 }
 
 /** pg_restore fed by a stream; `kept` names the only entries to restore. */
-async function restoreStreamed(
+export async function restoreStreamed(
   { connection, tools }: LoadOptions,
   args: readonly string[],
   kept: readonly TocEntry[] | undefined,
@@ -124,7 +142,7 @@ async function restoreStreamed(
 }
 
 /** The entries of a part to restore, where some must be left out; undefined where all are restored. */
-async function keptOfPart(
+export async function keptOfPart(
   { source, tools, without }: LoadOptions,
   name: string,
   leaveOut: (toc: ArchiveToc) => readonly TocEntry[],
@@ -135,14 +153,16 @@ async function keptOfPart(
   return left.size === 0 ? undefined : toc.entries.filter((entry) => !left.has(entry));
 }
 
-function skippedOf({ without }: LoadOptions, toc: ArchiveToc): readonly TocEntry[] {
+export function skippedOf({ without }: LoadOptions, toc: ArchiveToc): readonly TocEntry[] {
   const ids = new Set(without?.skipped.map(({ entry }) => entry.dumpId));
   return toc.entries.filter(({ dumpId }) => ids.has(dumpId));
 }
 
 async function restorePreData(options: LoadOptions, fd: number): Promise<void> {
   const section = ["--section=pre-data"];
-  if (options.without === undefined) await restoreSchema(options, fd, section);
+  if (options.withoutOwner !== undefined) {
+    await restoreStages(options, fd, entriesOf(await keptToc(options, fd), "pre-data"), []);
+  } else if (options.without === undefined) await restoreSchema(options, fd, section);
   else await restoreListed(options, fd, (await keptToc(options, fd)).entries, section);
 }
 
@@ -151,22 +171,39 @@ async function restorePostData(options: LoadOptions, fd: number): Promise<void> 
   const toc = await keptToc(options, fd);
   const stages = postDataStages(toc);
   const whole = ["--section=post-data", jobs];
-  if (stages.length === 0 && options.without === undefined) await restoreSchema(options, fd, whole);
+  if (stages.length === 0 && options.withoutOwner !== undefined) {
+    await restoreStages(options, fd, entriesOf(toc, "post-data"), [jobs]);
+  } else if (stages.length === 0 && options.without === undefined) await restoreSchema(options, fd, whole);
   else if (stages.length === 0) await restoreListed(options, fd, toc.entries, whole);
-  for (const { entries, atOnce } of stages) await restoreListed(options, fd, entries, atOnce ? [jobs] : []);
+  for (const { entries, atOnce } of stages) await restoreStages(options, fd, entries, atOnce ? [jobs] : []);
+}
+
+async function restoreStages(
+  options: LoadOptions,
+  fd: number,
+  chosen: readonly TocEntry[],
+  args: readonly string[],
+): Promise<void> {
+  for (const { entries, withOwner } of ownerStages(chosen, options.withoutOwner ?? new Set())) {
+    await restoreListed(options, fd, entries, [...args, ...ownerArguments(withOwner)]);
+  }
 }
 
 /** The table of contents of the archive in memory, without what is left out. */
-async function keptToc(options: LoadOptions, fd: number): Promise<ArchiveToc> {
+export async function keptToc(options: LoadOptions, fd: number): Promise<ArchiveToc> {
   const { size } = await promisify(fstat)(fd);
   const { buffer } = await promisify(read)(fd, Buffer.alloc(size), 0, size, 0);
   const toc = readArchiveToc(buffer);
   if (toc === undefined) throw new LifeboatError("snapshot-damaged", "The schema archive is cut short.");
+  return withoutSkipped(options, toc);
+}
+
+function withoutSkipped(options: LoadOptions, toc: ArchiveToc): ArchiveToc {
   const left = new Set(skippedOf(options, toc));
   return { ...toc, entries: toc.entries.filter((entry) => !left.has(entry)) };
 }
 
-async function restoreListed(
+export async function restoreListed(
   options: LoadOptions,
   fd: number,
   entries: readonly TocEntry[],
@@ -200,7 +237,7 @@ async function restoreSchema(
 }
 
 /** At most `jobs` at once, largest first; the first failure ends the others, and is the one reported. */
-async function loadParts(options: LoadOptions, parts: readonly ContentsFile[]): Promise<void> {
+export async function loadParts(options: LoadOptions, parts: readonly ContentsFile[]): Promise<void> {
   const abort = new AbortController();
   const waiting = [...parts];
   let failure: { readonly cause: unknown } | undefined;
@@ -232,7 +269,7 @@ async function loadPart(options: LoadOptions, part: ContentsFile, signal: AbortS
  * The schema archive in memory, where `pg_restore --jobs` can read it from the start more than once: a file in
  * tmpfs that has no name any more. undefined where there is no such folder or no room (then it is streamed twice).
  */
-async function holdInMemory(options: LoadOptions, name: string): Promise<number | undefined> {
+export async function holdInMemory(options: LoadOptions, name: string): Promise<number | undefined> {
   const { source, tools } = options;
   const fd = await openUnnamed(options.memoryFolder ?? memoryFolder).catch(() => undefined);
   if (fd === undefined) return undefined;

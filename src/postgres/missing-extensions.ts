@@ -7,7 +7,7 @@ import type { ArchiveToc, TocEntry } from "./restore-toc.ts";
 
 export interface SkippedEntry {
   readonly entry: TocEntry;
-  /** The extension that is missing. */
+  /** The extension that is missing, or `language:` and an untrusted language. */
   readonly extension: string;
 }
 
@@ -24,6 +24,12 @@ export function entriesWithout(
     const extension = entry.kind === "EXTENSION" ? nameIn(missing, entry.tag) : aboutMember(entry, memberOf);
     if (extension !== undefined) because.set(entry.dumpId, extension);
   }
+  return dependentsOf(toc, because);
+}
+
+/** Those of `roots` (numbers of entries, and why they are left out), and what needs them at any distance. */
+export function dependentsOf(toc: ArchiveToc, roots: ReadonlyMap<number, string>): readonly SkippedEntry[] {
+  const because = new Map(roots);
   for (let before = -1; before !== because.size;) {
     before = because.size;
     for (const entry of toc.entries) {

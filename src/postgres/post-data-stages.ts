@@ -13,9 +13,14 @@ export interface PostDataStage {
 
 /** In order; empty where the archive attaches no indexes, and everything may run at once. */
 export function postDataStages(toc: ArchiveToc): readonly PostDataStage[] {
-  const entries = postDataOf(toc);
+  const entries = entriesOf(toc, "post-data");
+  return entries.some(({ kind }) => kind === "INDEX ATTACH") ? stagesOf(entries) : [];
+}
+
+/** The same of chosen entries; one stage where nothing is attached. */
+export function stagesOf(entries: readonly TocEntry[]): readonly PostDataStage[] {
   const attaching = entries.filter(({ kind }) => kind === "INDEX ATTACH");
-  if (attaching.length === 0) return [];
+  if (attaching.length === 0) return [{ entries, atOnce: true }];
   const late = dependents(entries, attaching);
   const stages = [
     { entries: entries.filter((entry) => !late.has(entry) && entry.kind !== "INDEX ATTACH"), atOnce: true },
@@ -26,16 +31,16 @@ export function postDataStages(toc: ArchiveToc): readonly PostDataStage[] {
 }
 
 /** As pg_restore counts: comments, labels and privileges are of no section and belong to that of the entry before. */
-function postDataOf({ entries }: ArchiveToc): readonly TocEntry[] {
+export function entriesOf({ entries }: ArchiveToc, wanted: TocEntry["section"]): readonly TocEntry[] {
   let current: TocEntry["section"] = "pre-data";
   return entries.filter(({ section }) => {
     if (section !== "none") current = section;
-    return current === "post-data";
+    return current === wanted;
   });
 }
 
 /** What needs one of `roots`, at any distance (a foreign key needs the whole index of the table it points to). */
-function dependents(entries: readonly TocEntry[], roots: readonly TocEntry[]): ReadonlySet<TocEntry> {
+export function dependents(entries: readonly TocEntry[], roots: readonly TocEntry[]): ReadonlySet<TocEntry> {
   const known = new Set(roots.map(({ dumpId }) => dumpId));
   const found = new Set<TocEntry>();
   for (let before = -1; before !== found.size;) {

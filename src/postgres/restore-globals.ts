@@ -3,6 +3,7 @@
  * known shape is ignored, so nothing that a source's owner wrote into a name or setting can become a statement.
  */
 
+import type { MembershipContents } from "../snapshot/shared-contents.ts";
 import { roleVerifier } from "../snapshot/supabase-contents.ts";
 
 export interface GlobalRole {
@@ -14,15 +15,9 @@ export interface GlobalRole {
   readonly validUntil?: string;
 }
 
-export interface GlobalMembership {
-  readonly role: string;
-  readonly member: string;
-  readonly adminOption: boolean;
-}
-
 export interface GlobalRoles {
   readonly roles: ReadonlyMap<string, GlobalRole>;
-  readonly memberships: readonly GlobalMembership[];
+  readonly memberships: readonly MembershipContents[];
 }
 
 const name = String.raw`("(?:[^"]|"")+"|[a-z_][a-z0-9_$]*)`;
@@ -39,7 +34,7 @@ const verifierShape =
 
 export function parseGlobals(sql: string): GlobalRoles {
   const roles = new Map<string, GlobalRole>();
-  const memberships: GlobalMembership[] = [];
+  const memberships: MembershipContents[] = [];
   for (const line of sql.split("\n")) {
     const altered = alterRole.exec(line);
     const options = altered?.[2] === undefined ? undefined : parseOptions(altered[2]);
@@ -49,11 +44,20 @@ export function parseGlobals(sql: string): GlobalRoles {
       memberships.push({
         role: unquote(granted[1]),
         member: unquote(granted[2]),
-        adminOption: /ADMIN (?:OPTION|TRUE)/.test(granted[3] ?? ""),
+        grantor: granted[4] === undefined ? null : unquote(granted[4]),
+        admin: /ADMIN (?:OPTION|TRUE)/.test(granted[3] ?? ""),
+        ...since16(granted[3] ?? ""),
       });
     }
   }
   return { roles, memberships };
+}
+
+/** pg_dumpall spells INHERIT out since 16, and SET only where it is false. */
+function since16(options: string): Pick<MembershipContents, "inherit" | "set"> {
+  const inherit = /INHERIT (TRUE|OPTION|FALSE)/.exec(options)?.[1];
+  if (inherit === undefined) return { inherit: null, set: null };
+  return { inherit: inherit !== "FALSE", set: !/SET FALSE/.test(options) };
 }
 
 /** With the verifiers of the part `role-verifiers`; a line that is not one is ignored, as in globals.sql. */

@@ -6,6 +6,7 @@ import { quoteIdentifier, quoteLiteral } from "./identifiers.ts";
 export interface AclItem {
   /** "" is PUBLIC. */
   readonly grantee: string;
+  readonly grantor: string;
   readonly privileges: readonly { readonly name: string; readonly grantOption: boolean }[];
 }
 
@@ -14,36 +15,54 @@ const databasePrivileges: Readonly<Record<string, string>> = { C: "create", c: "
 /** Reads `datacl`'s text, items like `app=Tc/owner` in array braces. */
 export function parseDatabaseAcl(acl: string): readonly AclItem[] {
   return parseTextArray(acl).map((item) => {
-    const match = /^("(?:[^"]|"")*"|[^="]*)=([CcT*]*)\//s.exec(item);
-    if (match?.[1] === undefined || match[2] === undefined) throw unreadable();
-    const grantee = match[1].startsWith('"') ? match[1].slice(1, -1).replaceAll('""', '"') : match[1];
+    const match = /^("(?:[^"]|"")*"|[^="]*)=([CcT*]*)\/("(?:[^"]|"")*"|[^"]+)$/s.exec(item);
+    if (match?.[1] === undefined || match[2] === undefined || match[3] === undefined) throw unreadable();
+    const [grantee, grantor] = [unquoted(match[1]), unquoted(match[3])];
     const privileges = [...match[2].matchAll(/([CcT])(\*?)/g)].map(([, letter, star]) => ({
       name: databasePrivileges[letter ?? ""] ?? "",
       grantOption: star === "*",
     }));
-    return { grantee, privileges };
+    return { grantee, grantor, privileges };
   });
 }
 
-/** Statements that give the database exactly the rights of `properties`; grants to unknown roles are left out. */
+function unquoted(role: string): string {
+  return role.startsWith('"') ? role.slice(1, -1).replaceAll('""', '"') : role;
+}
+
+/**
+ * Statements that give the database exactly the rights of `properties`, each in its grantor's name; grants to unknown
+ * roles, and by them, are left out. Several statements of one text run together or not at all.
+ */
 export function aclStatements(
   name: string,
-  { acl }: DatabaseProperties,
+  { acl, owner }: DatabaseProperties,
   roles: ReadonlySet<string>,
 ): { readonly statements: string[]; readonly unknownRoles: readonly string[] } {
   if (acl === null) return { statements: [], unknownRoles: [] };
   const database = quoteIdentifier(name);
+  const items = parseDatabaseAcl(acl);
   const statements = [`revoke all on database ${database} from public`];
+  // An owner who gave up a right of his own; a database is made with all of them.
+  const kept = items.find((item) => item.grantee === owner && item.grantor === owner)?.privileges ?? [];
+  const given = Object.values(databasePrivileges).filter((word) => !kept.some((one) => one.name === word));
+  if (given.length > 0 && roles.has(owner)) {
+    statements.push(`revoke ${given.join(", ")} on database ${database} from ${quoteIdentifier(owner)}`);
+  }
   const unknownRoles: string[] = [];
-  for (const { grantee, privileges } of parseDatabaseAcl(acl)) {
-    if (grantee !== "" && !roles.has(grantee)) {
-      unknownRoles.push(grantee);
+  for (const { grantee, grantor, privileges } of items) {
+    const unknown = [grantee, grantor].find((role) => role !== "" && role !== owner && !roles.has(role));
+    if (unknown !== undefined || (grantee === owner && !roles.has(owner))) {
+      unknownRoles.push(unknown ?? grantee);
       continue;
     }
     const to = grantee === "" ? "public" : quoteIdentifier(grantee);
     for (const { name: privilege, grantOption } of privileges) {
       const option = grantOption ? " with grant option" : "";
-      statements.push(`grant ${privilege} on database ${database} to ${to}${option}`);
+      const grant = `grant ${privilege} on database ${database} to ${to}${option}`;
+      statements.push(
+        grantor === owner ? grant : `set role ${quoteIdentifier(grantor)}; ${grant}; reset role`,
+      );
     }
   }
   return { statements, unknownRoles };

@@ -17,15 +17,17 @@ export type Answer =
 /**
  * Asks each query in a read-only transaction of its own, as a role made for it that is dropped afterwards: no superuser,
  * a member of pg_read_all_data only. It bypasses row security, because a policy that hides rows would change the
- * answers. Throws `restricted-role-refused` where the server lets nobody make or use such a role.
+ * answers. Throws `restricted-role-refused` where the server lets nobody make or use such a role. `superuser` makes it
+ * where `connection` is of a role that may not.
  */
 export async function askRestricted(
   connection: Connection,
   queries: readonly string[],
+  superuser?: Sql,
 ): Promise<readonly Answer[]> {
   const role = `lifeboat_check_${randomBytes(6).toString("hex")}`;
   const password = randomBytes(24).toString("hex");
-  return await withClient(connection, async (sql) => {
+  const asked = async (sql: Sql): Promise<readonly Answer[]> => {
     try {
       await createRole(sql, { role, password, database: connection.database });
       const asker = await openClient({ ...connection, user: role, password }).catch(refused);
@@ -39,7 +41,8 @@ export async function askRestricted(
     } finally {
       await dropRole(sql, role);
     }
-  });
+  };
+  return superuser === undefined ? await withClient(connection, asked) : await asked(superuser);
 }
 
 async function createRole(

@@ -1,8 +1,9 @@
 /** Folders of throwaway servers: named after the process that owns them, swept once that process is gone. */
-import { readdir, readFile, readlink, rm } from "node:fs/promises";
+import { lstat, readdir, readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "../system/logger.ts";
+import { endLeftoverSandbox, removeRoom } from "../system/sandbox/leftovers.ts";
 
 /** Owner's pid and start time stand in the name, so that there is no instant at which a folder has no owner. */
 const shape = /^lb-(\d+)-(\d+)-[0-9a-f]+$/;
@@ -17,9 +18,10 @@ export async function sweepThrowawayFolders(parent: string, logger: Logger): Pro
     const match = shape.exec(name);
     if (match === null || (await lives(Number(match[1]), match[2] ?? ""))) continue;
     const folder = join(parent, name);
+    await endLeftoverSandbox(folder);
     await endServer(join(folder, "data"));
     // Somebody else's leftover in a shared folder is theirs to remove.
-    const swept = await rm(folder, { recursive: true, force: true }).then(
+    const swept = await removeRoom(folder).then(
       () => true,
       () => false,
     );
@@ -28,7 +30,10 @@ export async function sweepThrowawayFolders(parent: string, logger: Logger): Pro
 }
 
 async function endServer(data: string): Promise<void> {
-  const pid = Number((await readFile(join(data, "postmaster.pid"), "utf8").catch(() => "")).split("\n")[0]);
+  const file = join(data, "postmaster.pid");
+  // A backup's SQL could have put a pipe there, whose reading would never end.
+  if (!(await lstat(file).catch(() => undefined))?.isFile()) return;
+  const pid = Number((await readFile(file, "utf8").catch(() => "")).split("\n")[0]);
   if (!Number.isInteger(pid) || pid <= 1) return;
   // The file may be older than the machine's last start: only a process that works in this very folder is ours.
   for (

@@ -2,19 +2,20 @@
  * A PostgreSQL server that lives for one check: in a 0700 folder of its own, reachable only through a socket inside
  * that folder, gone with us. Its folder's name says who owns it, so that the next start sweeps what a kill left.
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
-import { chown, type FileHandle, mkdir, open, readFile, rm } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { asLifeboatError, LifeboatError } from "../errors.ts";
 import type { Clock } from "../system/clock.ts";
-import { childEnvironment } from "../system/environment.ts";
 import type { Logger } from "../system/logger.ts";
 import { runTool } from "../system/process.ts";
+import type { Isolation } from "../system/sandbox/isolation.ts";
+import type { SandboxLimits } from "../system/sandbox/limits.ts";
 import { openClient } from "./client.ts";
 import type { Connection } from "./connection.ts";
+import { isolatedPlace, ordinaryPlace, type ThrowawayPlace } from "./throwaway-place.ts";
 import { folderNameOfThisProcess, sweepThrowawayFolders } from "./throwaway-server-folders.ts";
 
 export interface ThrowawayOptions {
@@ -25,6 +26,11 @@ export interface ThrowawayOptions {
   /** The cluster's encoding and locale; a restored database brings its own. Default UTF8 and C. */
   readonly encoding?: string;
   readonly locale?: string;
+  /** The first role, a superuser. Default `postgres`. */
+  readonly superuser?: string;
+  /** How to keep it away from everything else. Absent: it runs with our own rights, for contents that are trusted. */
+  readonly isolation?: Isolation | undefined;
+  readonly limits?: Partial<SandboxLimits>;
   /** Existing folder in which the server's own is made; short, because a socket's path has at most 107 bytes. */
   readonly folder: string;
   /** More lines of postgresql.conf. */
@@ -42,11 +48,6 @@ export interface ThrowawayServer extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-interface Account {
-  readonly uid: number;
-  readonly gid: number;
-}
-
 const port = 5432;
 const socketName = `.s.PGSQL.${port}`;
 const maxSocketPathBytes = 107;
@@ -55,7 +56,6 @@ const startTimeoutMs = 60_000;
 /** Nothing here must survive a power failure, so nothing waits for a disk. */
 const fastAndPrivate: Readonly<Record<string, string>> = {
   listen_addresses: "",
-  unix_socket_permissions: "0700",
   // Parallel workers would otherwise put rows into /dev/shm, outside of the folder that is removed.
   dynamic_shared_memory_type: "mmap",
   fsync: "off",
@@ -63,6 +63,11 @@ const fastAndPrivate: Readonly<Record<string, string>> = {
   synchronous_commit: "off",
   wal_level: "minimal",
   max_wal_senders: "0",
+  archive_mode: "off",
+  archive_command: "",
+  shared_preload_libraries: "",
+  // Nothing that a backup describes may begin to run by itself.
+  max_logical_replication_workers: "0",
   max_wal_size: "1GB",
   autovacuum: "off",
   max_connections: "50",
@@ -70,28 +75,11 @@ const fastAndPrivate: Readonly<Record<string, string>> = {
   log_min_messages: "warning",
 };
 
-/**
- * PostgreSQL does not die with its parent, and a SIGKILL leaves nobody else to stop it: a background shell waits for
- * the end of our pipe, stops the server (which took over the shell's own pid) and removes what it held.
- */
-const watchdog = `
-trap '' HUP INT TERM
-exec 3<&0
-(
-  while read -r line <&3; do :; done
-  kill -QUIT $$ 2>/dev/null
-  tries=0
-  while [ -e "$LIFEBOAT_FOLDER/data/postmaster.pid" ] && [ $tries -lt 100 ]; do sleep 0.1; tries=$((tries+1)); done
-  rm -rf "$LIFEBOAT_FOLDER"/*
-) &
-exec "$@" 3<&- </dev/null
-`;
-
 export async function startThrowawayServer(options: ThrowawayOptions): Promise<ThrowawayServer> {
   await sweepThrowawayFolders(options.folder, options.logger);
   await checkMajor(options);
   const folder = join(options.folder, await folderNameOfThisProcess(randomBytes(3).toString("hex")));
-  if (Buffer.byteLength(join(folder, socketName)) > maxSocketPathBytes) {
+  if (Buffer.byteLength(join(folder, "inside", socketName)) > maxSocketPathBytes) {
     throw new LifeboatError(
       "input-invalid",
       `The temporary folder "${options.folder}" has too long a path.`,
@@ -100,14 +88,16 @@ export async function startThrowawayServer(options: ThrowawayOptions): Promise<T
       },
     );
   }
-  const account = await unprivilegedAccount();
   await mkdir(folder, { mode: 0o700 });
+  const { isolation, limits } = options;
+  let place: ThrowawayPlace | undefined;
   try {
-    if (account !== undefined) await chown(folder, account.uid, account.gid);
-    await initialise(options, folder, account);
-    return await start(options, folder, account);
+    place =
+      isolation === undefined ? await ordinaryPlace(folder) : await isolatedPlace(isolation, folder, limits);
+    await initialise(options, place);
+    return await start(options, folder, place);
   } catch (error) {
-    await rm(folder, { recursive: true, force: true });
+    await (place?.remove() ?? rm(folder, { recursive: true, force: true }));
     throw error;
   }
 }
@@ -122,10 +112,10 @@ async function checkMajor({ binDir, major }: ThrowawayOptions): Promise<void> {
   );
 }
 
-async function initialise(options: ThrowawayOptions, folder: string, account?: Account): Promise<void> {
+async function initialise(options: ThrowawayOptions, place: ThrowawayPlace): Promise<void> {
   const args = [
-    `--pgdata=${join(folder, "data")}`,
-    "--username=postgres",
+    `--pgdata=${join(place.own, "data")}`,
+    `--username=${options.superuser ?? "postgres"}`,
     "--auth-local=trust",
     "--auth-host=reject",
     `--encoding=${options.encoding ?? "UTF8"}`,
@@ -133,7 +123,7 @@ async function initialise(options: ThrowawayOptions, folder: string, account?: A
     "--no-sync",
   ];
   try {
-    await runTool({ program: join(options.binDir, "initdb"), args, cwd: folder, ...account });
+    await place.run(join(options.binDir, "initdb"), args);
   } catch (cause) {
     const { inside = "" } = asLifeboatError(cause);
     throw new LifeboatError("throwaway-server-failed", "A throwaway PostgreSQL could not be initialised.", {
@@ -146,22 +136,34 @@ async function initialise(options: ThrowawayOptions, folder: string, account?: A
 async function start(
   options: ThrowawayOptions,
   folder: string,
-  account: Account | undefined,
+  place: ThrowawayPlace,
 ): Promise<ThrowawayServer> {
-  // Held open: when the server ends, the watchdog removes the file at once.
+  // Held open: when the server ends, its watchdog removes the file at once.
   const log = await open(join(folder, "log"), "wx+", 0o600);
-  const child = await spawnServer(options, folder, log.fd, account);
+  const settings = {
+    ...fastAndPrivate,
+    unix_socket_permissions: place.socketMode,
+    unix_socket_directories: place.own,
+    ...options.settings,
+  };
+  const child = await place.start(
+    join(options.binDir, "postgres"),
+    [
+      ...["-D", join(place.own, "data"), "-p", String(port)],
+      ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
+    ],
+    log.fd,
+  );
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const stop = onlyOnce(async () => {
-    child.kill("SIGQUIT");
-    child.stdin?.destroy();
+    place.end(child);
     await exited;
-    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+    await place.remove();
   });
   const connection: Connection = {
-    host: folder,
+    host: place.socketFolder,
     port,
-    user: "postgres",
+    user: options.superuser ?? "postgres",
     database: "postgres",
     sslMode: "disable",
     sslModeChosen: true,
@@ -181,34 +183,6 @@ async function start(
   }
   options.logger.debug(`A throwaway PostgreSQL ${options.major} runs in ${folder}.`);
   return { connection, major: options.major, folder, stop, [Symbol.asyncDispose]: stop };
-}
-
-/** In a session of its own: a Ctrl-C meant for us must not reach the server before we have ended our work with it. */
-async function spawnServer(
-  options: ThrowawayOptions,
-  folder: string,
-  log: number,
-  account: Account | undefined,
-): Promise<ChildProcess> {
-  const settings = { ...fastAndPrivate, unix_socket_directories: folder, ...options.settings };
-  const child = spawn(
-    "/bin/sh",
-    [
-      ...["-c", watchdog, "lifeboat-watchdog"],
-      ...[join(options.binDir, "postgres"), "-D", join(folder, "data"), "-p", String(port)],
-      ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
-    ],
-    {
-      env: childEnvironment({ LIFEBOAT_FOLDER: folder }),
-      stdio: ["pipe", log, log],
-      cwd: folder,
-      detached: true,
-      ...account,
-    },
-  );
-  child.stdin?.on("error", () => {});
-  await once(child, "spawn");
-  return child;
 }
 
 async function lastWords(log: FileHandle): Promise<string> {
@@ -232,22 +206,6 @@ async function ready(connection: Connection, child: ChildProcess, clock: Clock):
     }
     await delay(50);
   }
-}
-
-/** PostgreSQL refuses to run as root: an account for it, or undefined where we are not root. */
-async function unprivilegedAccount(): Promise<Account | undefined> {
-  if (process.getuid?.() !== 0) return undefined;
-  const passwd = await readFile("/etc/passwd", "utf8");
-  for (const name of ["postgres", "nobody"]) {
-    const fields = passwd
-      .split("\n")
-      .find((line) => line.startsWith(`${name}:`))
-      ?.split(":");
-    if (fields !== undefined) return { uid: Number(fields[2]), gid: Number(fields[3]) };
-  }
-  throw new LifeboatError("throwaway-server-failed", "PostgreSQL does not run as root.", {
-    hint: "Add a user called postgres, or run as a user that is not root.",
-  });
 }
 
 function onlyOnce(work: () => Promise<void>): () => Promise<void> {

@@ -1,51 +1,65 @@
-/** Which root certificates a connection trusts. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+/** How a session of our own is encrypted: the same answer as libpq's for the same URL. */
+import { isIP } from "node:net";
+import { type ConnectionOptions, createSecureContext } from "node:tls";
 import { LifeboatError } from "../errors.ts";
-import { isSupabaseHost, supabaseRootCertificates } from "../supabase/root-certificates.ts";
-import type { Connection } from "./connection.ts";
+import { certificateNames, matchesName } from "./certificate-name.ts";
+import type { Connection, Endpoint } from "./connection.ts";
+import { readTlsFiles, tlsFiles } from "./tls-files.ts";
 
-const systemBundles = [
-  "/etc/ssl/certs/ca-certificates.crt",
-  "/etc/pki/tls/certs/ca-bundle.crt",
-  "/etc/ssl/ca-bundle.pem",
-  "/etc/ssl/cert.pem",
-];
+export const wrongName = "LIFEBOAT_CERTIFICATE_NAME";
 
-/** PEM text to verify the server with: the URL's own file, Supabase's roots for its hosts, else the system's. */
-export function rootCertificates(connection: Connection): string {
-  if (bringsItsOwn(connection)) return supabaseRootCertificates;
-  const path = rootFile(connection);
-  if (existsSync(path)) return readFileSync(path, "utf8");
-  throw new LifeboatError("input-invalid", `The root certificates "${path}" do not exist.`, {
-    hint: "Correct sslrootcert in the database URL, or install the system's ca-certificates.",
-  });
+/** Ways to try, in order: true is encrypted. Sockets are never encrypted, whatever the mode. */
+export function encryptionsToTry({ sslMode }: Connection, { host }: Endpoint): readonly boolean[] {
+  if (host.startsWith("/")) return [false];
+  switch (sslMode) {
+    case "disable":
+      return [false];
+    case "allow":
+      return [false, true];
+    case "prefer":
+      return [true, false];
+    case "require":
+    case "verify-ca":
+    case "verify-full":
+      return [true];
+  }
 }
 
-/** The same as a file, for PostgreSQL's own programs. */
-export function rootCertificatesFile(connection: Connection): string {
-  return bringsItsOwn(connection) ? supabaseFile() : rootFile(connection);
+/** Like libpq, every mode that encrypts verifies the chain where there are root certificates. */
+export function tlsOptions(connection: Connection, { host }: Endpoint): ConnectionOptions {
+  const { tls = {}, sslMode } = connection;
+  const files = tlsFiles(connection);
+  const material = readTlsFiles(files);
+  refuseUnusable(material);
+  return {
+    ...material,
+    rejectUnauthorized: files.root !== undefined,
+    checkServerIdentity: (_name, certificate) => {
+      if (sslMode !== "verify-full") return undefined;
+      const names = certificateNames(certificate);
+      if (matchesName(host, names)) return undefined;
+      const others = [...names.dns, ...names.addresses];
+      const made = others.length > 0 ? others.join(", ") : (names.commonName ?? "nobody");
+      return Object.assign(new Error(made), { code: wrongName });
+    },
+    minVersion: tls.minVersion ?? "TLSv1.2",
+    ...(tls.maxVersion === undefined ? {} : { maxVersion: tls.maxVersion }),
+    ...(tls.hidesName === true || isIP(host) !== 0 ? {} : { servername: host }),
+  };
 }
 
-function bringsItsOwn({ host, sslRootCert }: Connection): boolean {
-  return sslRootCert === undefined && isSupabaseHost(host);
-}
-
-function rootFile({ sslRootCert }: Connection): string {
-  return (
-    sslRootCert ?? systemBundles.find((path) => existsSync(path)) ?? "/etc/ssl/certs/ca-certificates.crt"
-  );
-}
-
-let writtenFile: string | undefined;
-
-/** Written once a process, into a folder that nobody else can have prepared, and removed with the process. */
-function supabaseFile(): string {
-  if (writtenFile !== undefined) return writtenFile;
-  const folder = mkdtempSync(join(tmpdir(), "lifeboat-roots-"));
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
-  writtenFile = join(folder, "supabase.pem");
-  writeFileSync(writtenFile, supabaseRootCertificates, { mode: 0o600 });
-  return writtenFile;
+/** Named before a server is asked; on the way there it would look like the server's fault. */
+function refuseUnusable(material: ConnectionOptions): void {
+  try {
+    createSecureContext(material);
+  } catch (cause) {
+    throw new LifeboatError(
+      "input-invalid",
+      `The certificate files of the database URL cannot be used: ${(cause as Error).message}.`,
+      {
+        cause,
+        hint: "sslrootcert, sslcert, sslkey and sslcrl take PEM files; the key needs to fit the certificate.",
+      },
+    );
+  }
 }

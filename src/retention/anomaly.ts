@@ -13,7 +13,7 @@ export interface AnomalyInput {
   readonly acceptedAt?: Date;
 }
 
-/** Codes: `anomaly-shrunk`, `anomaly-incompressible`, `anomaly-replaced`. */
+/** Codes: `anomaly-shrunk`, `anomaly-incompressible`, `anomaly-replaced`, `anomaly-another-database`. */
 export interface Anomaly extends Finding {
   /** Id of the snapshot that differs. */
   readonly snapshot: string;
@@ -28,12 +28,21 @@ const replacedAbove = 0.3;
 /** Below this headers and rounding make the ratio. */
 const smallestForRatio = 100_000;
 
-const measures = [
-  { name: "rows", of: (totals: SnapshotTotals) => totals.rows, unit: "rows" },
-  { name: "rawBytes", of: (totals: SnapshotTotals) => totals.rawBytes, unit: "bytes before compression" },
-  { name: "tables", of: (totals: SnapshotTotals) => totals.tables, unit: "tables" },
-  { name: "objects", of: (totals: SnapshotTotals) => totals.objects, unit: "objects" },
-] as const;
+interface Measure {
+  readonly of: (totals: SnapshotTotals) => number;
+  readonly unit: string;
+  /** A smaller number says nothing when it halves: three rows become one on any day. */
+  readonly smallest: number;
+  /** Nor a smaller one when nothing is left. */
+  readonly smallestToZero: number;
+}
+
+const measures: readonly Measure[] = [
+  { of: ({ rows }) => rows, unit: "rows", smallest: 20, smallestToZero: 5 },
+  { of: ({ rawBytes }) => rawBytes, unit: "bytes before compression", smallest: 100_000, smallestToZero: 1 },
+  { of: ({ tables }) => tables, unit: "tables", smallest: 4, smallestToZero: 1 },
+  { of: ({ objects }) => objects, unit: "objects", smallest: 20, smallestToZero: 5 },
+];
 
 /**
  * Every snapshot since the last acceptance that differs too much from those before it, oldest first. Where there is
@@ -53,6 +62,7 @@ export function anomaliesOf(input: AnomalyInput): readonly Anomaly[] {
         ),
         ...incompressible(snapshot, before),
         ...replaced(snapshot, before.at(-1)),
+        ...ofAnotherDatabase(snapshot, before.at(-1)),
       );
     }
     for (const window of largest) window.add(snapshot);
@@ -80,20 +90,24 @@ function comparable({ snapshots, now, acceptedAt }: AnomalyInput): readonly Obse
 
 function shrunk(
   snapshot: ObservedSnapshot,
-  { of, unit }: (typeof measures)[number],
+  measure: Measure,
   before: readonly ObservedSnapshot[],
   largest: number | undefined,
 ): readonly Anomaly[] {
+  const { of, unit } = measure;
   const value = of(snapshot.totals);
   const middle = median(before.map(({ totals }) => of(totals)));
-  if (middle !== undefined && value < middle * shrunkBelow) {
-    const measure = `the median of the last ${before.length}`;
-    return [shrunkTo(snapshot, value, unit, middle, measure)];
+  if (middle !== undefined && isDrop(value, middle, measure)) {
+    return [shrunkTo(snapshot, value, unit, middle, `the median of the last ${before.length}`)];
   }
-  if (largest !== undefined && value < largest * shrunkBelow) {
+  if (largest !== undefined && isDrop(value, largest, measure)) {
     return [shrunkTo(snapshot, value, unit, largest, "the largest kept of the last 90 days")];
   }
   return [];
+}
+
+function isDrop(value: number, reference: number, { smallest, smallestToZero }: Measure): boolean {
+  return value < reference * shrunkBelow && reference >= (value === 0 ? smallestToZero : smallest);
 }
 
 function shrunkTo(
@@ -126,6 +140,15 @@ function replaced(snapshot: ObservedSnapshot, previous: ObservedSnapshot | undef
   const share = percent(objectsChanged / objects);
   const sentence = `${snapshot.id} has ${objectsChanged} of ${objects} objects (${share}) replaced or gone at once.`;
   return [anomaly("anomaly-replaced", snapshot.id, sentence)];
+}
+
+function ofAnotherDatabase(
+  { id, origin }: ObservedSnapshot,
+  previous: ObservedSnapshot | undefined,
+): readonly Anomaly[] {
+  if (origin === undefined || previous?.origin === undefined || origin === previous.origin) return [];
+  const sentence = `${id} was taken of another database or server than ${previous.id} before it.`;
+  return [anomaly("anomaly-another-database", id, sentence)];
 }
 
 function anomaly(code: string, snapshot: string, sentence: string): Anomaly {

@@ -6,7 +6,7 @@
 import { LifeboatError } from "../errors.ts";
 import { durationRule, formatDuration, parseDuration } from "../duration.ts";
 import { nearestWord } from "../near-miss.ts";
-import type { Secrets } from "./secrets.ts";
+import { mayHoldSecret, type Secrets } from "./secrets.ts";
 
 /** Where values come from: the runner's environment, or the flags of a command line. */
 export interface InputSource {
@@ -95,7 +95,9 @@ function createReader(source: InputSource, secrets: Secrets, problems: string[])
   const optionally = <T>(name: string, parse: (text: string) => T): T | undefined => {
     const text = present(() => source.get(name));
     if (text === undefined) return undefined;
-    return attempt(`${source.describe(name)} is ${quote(text)}`, () => parse(text));
+    if (!mayHoldSecret(text)) return attempt(`${source.describe(name)} is ${quote(text)}`, () => parse(text));
+    secrets.add(text);
+    return attempt(`${source.describe(name)} has a value that may hold a secret`, () => parse(text));
   };
   const optionalSecret = <T>(name: string, parse: (text: string) => T): T | undefined => {
     const text = present(() => source.secret(name));

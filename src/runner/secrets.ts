@@ -15,6 +15,7 @@ export interface Secrets {
 }
 
 const shortestMask = 8;
+const shortestPiece = 4;
 
 const everydayWords = new Set(
   (
@@ -53,9 +54,17 @@ export function holdsPassword(text: string): boolean {
   return passwordsIn(text).length > 0;
 }
 
+/** Whether an ordinary input looks like one that somebody put a password, key or token into; then it is not shown. */
+export function mayHoldSecret(value: string): boolean {
+  if (holdsPassword(value)) return true;
+  return /:\/\/[^/]*:[^/]*[^\d/]|:\/\/.*@|[?&][^=]*(?:key|secret|token|password|credential)[^=]*=/i.test(
+    value,
+  );
+}
+
 function masksOf(value: string): Set<string> {
   const neighbours = ordinaryPartsOf(value);
-  const masks = new Set<string>();
+  const masks = new Set<string>(splitPasswordOf(value.trim(), neighbours));
   for (const part of [value.trim(), ...linesOf(value), ...passwordsIn(value)]) {
     for (const form of [part, decoded(part)]) {
       if (!isDistinctive(form, neighbours)) continue;
@@ -89,6 +98,20 @@ function passwordsIn(value: string): string[] {
   if (inAuthority !== undefined) found.push(inAuthority);
   if (URL.canParse(value.trim())) found.push(new URL(value.trim()).password);
   return found.filter((password) => password !== "");
+}
+
+/**
+ * The pieces of a password that an unencoded character splits: each program takes another one for the host. Nothing
+ * runs with such a URL, so short ones may be masked too.
+ */
+function splitPasswordOf(value: string, neighbours: ReadonlySet<string>): readonly string[] {
+  const password = urlShape.exec(value)?.[2] ?? "";
+  if (!/[@/?#%\s[\]]/.test(password)) return [];
+  const pieces = [password, ...password.split(/[@/?#%\s[\]&=:]+/)];
+  return pieces.filter((piece) => {
+    const word = piece.toLowerCase();
+    return piece.length >= shortestPiece && !everydayWords.has(word) && !neighbours.has(piece);
+  });
 }
 
 /** User, host and database: a password that equals one of them cannot be masked without starring it. */

@@ -59,7 +59,8 @@ export function decompressFrames(frames: Uint8Array, maxBytes: number): Uint8Arr
     left -= part.length;
     decoded.push(part);
   }
-  return Buffer.concat(decoded);
+  const [only] = decoded;
+  return decoded.length === 1 && only !== undefined ? only : Buffer.concat(decoded);
 }
 
 function decompressFrame(frame: Uint8Array, left: number, maxBytes: number): Uint8Array {

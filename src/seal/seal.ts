@@ -7,7 +7,8 @@ import { makeHeader, openHeader, type OpenOptions, splitHeader } from "./age-hea
 import { decryptPayload, encryptChunks, nonceBytes, payloadKey } from "./age-payload.ts";
 import type { Identities } from "./identities.ts";
 import type { Recipients } from "./recipients.ts";
-import { compressFrame, decompressFrames } from "./node-zstd.ts";
+import { compressFrame } from "./node-zstd.ts";
+import { decompressStream } from "./zstd.ts";
 
 export interface SealedExtents {
   /** The age header, replaced by rotation. */
@@ -98,7 +99,9 @@ export async function unsealDocument(
   maxBytes: number,
   options: OpenOptions = {},
 ): Promise<Uint8Array> {
-  return decompressFrames(await collect(unsealStream(streamOf(stored), identities, options)), maxBytes);
+  // Piece by piece: a whole frame at once takes several times its size.
+  const opened = unsealStream(streamOf(stored), identities, options);
+  return await collect(decompressStream(opened, { maxBytes }));
 }
 
 async function collect(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {

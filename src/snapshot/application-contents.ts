@@ -1,19 +1,20 @@
 /** The application half of contents.json: what code, files and settings a snapshot holds. */
 import { z } from "zod";
 import { projectContents } from "./project-settings.ts";
+import { listOf } from "./list-of.ts";
 
 const count = z.int().nonnegative();
 
 const tree = z.looseObject({
   /** As they were asked for. */
-  paths: z.array(z.string()),
+  paths: listOf(z.string()),
   files: count,
   folders: count,
   links: count,
   /** Bytes of files. */
   bytes: count,
   /** Sockets, pipes and devices. */
-  skipped: z.array(z.string()),
+  skipped: listOf(z.string()),
 });
 
 export const applicationContents = z.looseObject({
@@ -21,7 +22,7 @@ export const applicationContents = z.looseObject({
     .looseObject({
       head: z.string(),
       headRef: z.string().exactOptional(),
-      refs: z.array(z.looseObject({ name: z.string(), object: z.string() })),
+      refs: listOf(z.looseObject({ name: z.string(), object: z.string() })),
       newestCommit: z.string(),
       usesLfs: z.boolean(),
     })
@@ -32,8 +33,8 @@ export const applicationContents = z.looseObject({
   environment: z.looseObject({ bytes: count }).exactOptional(),
   settings: z
     .looseObject({
-      kinds: z.array(z.string()),
-      unreadable: z.array(z.looseObject({ kind: z.string(), status: z.int() })),
+      kinds: listOf(z.string()),
+      unreadable: listOf(z.looseObject({ kind: z.string(), status: z.int() })),
     })
     .exactOptional(),
   /** Of a Supabase project. */

@@ -6,8 +6,12 @@ import { z } from "zod";
 import { LifeboatError } from "../errors.ts";
 import { type ApplicationContents, applicationContents } from "./application-contents.ts";
 import { isSnapshotId } from "./ids.ts";
+import { sharedContents } from "./shared-contents.ts";
 import { type StorageContents, storageContents } from "./storage-contents.ts";
 import { supabaseContents } from "./supabase-contents.ts";
+import { parseJsonWithin, tooLarge } from "../system/bounded.ts";
+import { mostJsonValues, sizeLimits } from "./size-limits.ts";
+import { listOf } from "./list-of.ts";
 
 const extent = z.looseObject({ length: z.int().nonnegative(), sha256: z.string() });
 const count = z.int().nonnegative();
@@ -29,7 +33,7 @@ const table = z.looseObject({
   /** SQL condition (with WHERE) of an extension's configuration table: only these rows are backed up. */
   extensionCondition: z.string().optional(),
   /** Columns whose values are stored (generated ones are not), in no promised order. */
-  columns: z.array(z.string()),
+  columns: listOf(z.string()),
   /** Bytes on disk when the backup planned its parts. */
   bytes: count,
   /** Exact, own rows only; absent for partitioned roots, materialized views and foreign tables. */
@@ -39,6 +43,8 @@ const table = z.looseObject({
   part: z.string().optional(),
   /** Why the rows are in no part. */
   notBackedUp: z.string().optional(),
+  /** An extension's own table that has rows, all of which are left out. */
+  hasRowsLeftOut: z.boolean().optional(),
 });
 
 const sequence = z.looseObject({
@@ -83,7 +89,7 @@ const databaseProperties = z.looseObject({
   connectionLimit: z.int(),
   acl: z.string().nullable(),
   /** `ALTER DATABASE … SET`, also per role: `role` is "" for all. */
-  settings: z.array(z.looseObject({ role: z.string(), setting: z.string() })),
+  settings: listOf(z.looseObject({ role: z.string(), setting: z.string() })),
 });
 
 const databaseContents = z.looseObject({
@@ -92,24 +98,28 @@ const databaseContents = z.looseObject({
   client: z.looseObject({ version: z.string() }),
   /** The snapshot's moment: server time (RFC 3339) and write-ahead log position (absent where unreadable). */
   moment: z.looseObject({ time: z.string(), lsn: z.string().optional() }),
-  extensions: z.array(
+  extensions: listOf(
     z.looseObject({
       name: z.string(),
       version: z.string(),
       schema: z.string(),
       /** What belongs to it, each name once; `schema` is "" for schemas and the like. Archives grant rights on them. */
-      members: z.array(z.looseObject({ schema: z.string(), name: z.string() })).optional(),
+      members: listOf(z.looseObject({ schema: z.string(), name: z.string() })).optional(),
     }),
   ),
-  roles: z.array(role),
-  tables: z.array(table),
-  sequences: z.array(sequence),
-  objects: z.array(catalogObject),
+  roles: listOf(role),
+  /** Absent in backups that were made before these were recorded. */
+  shared: sharedContents.optional(),
+  tables: listOf(table),
+  sequences: listOf(sequence),
+  objects: listOf(catalogObject),
   /** Absent in snapshots of before 2026-12. */
-  notDumped: z.array(notDumped).optional(),
+  notDumped: listOf(notDumped).optional(),
   largeObjects: z.looseObject({ count, hash: contentHash.optional() }),
   /** Why there are no hashes, where some were wanted: a known answer that was wrong, an encoding. */
   hashesNotVerified: z.string().optional(),
+  /** Databases of the same server that are not in this backup. */
+  otherDatabases: count.optional(),
   /** Present for a Supabase database only. */
   supabase: supabaseContents.optional(),
 });
@@ -135,7 +145,7 @@ const contentsSchema = z.looseObject({
   formatVersion: z.literal(1),
   id: z.string().refine(isSnapshotId),
   source: z.string(),
-  files: z.array(
+  files: listOf(
     z.looseObject({
       name: z.string(),
       role: z.enum(partRoles),
@@ -160,7 +170,11 @@ export type CatalogObject = z.infer<typeof catalogObject>;
 export type ContentsFile = Contents["files"][number];
 
 export function writeContents(contents: Contents): Uint8Array {
-  return Buffer.from(`${JSON.stringify(contents, null, 1)}\n`);
+  const bytes = Buffer.from(`${JSON.stringify(contents, null, 1)}\n`);
+  // What nobody could read afterwards must not be taken for a backup.
+  const limit = { document: `contents.json of ${contents.id}`, maxBytes: sizeLimits.contents };
+  if (bytes.length > limit.maxBytes) throw tooLarge(limit, bytes.length);
+  return bytes;
 }
 
 /** Reads unsealed contents; throws `snapshot-damaged` unless they belong to the expected snapshot. */
@@ -172,8 +186,9 @@ export function readContents(
     new LifeboatError("snapshot-damaged", `contents.json of ${expected.id} ${why}.`, { cause });
   let parsed: unknown;
   try {
-    parsed = JSON.parse(Buffer.from(document).toString("utf8"));
+    parsed = parseJsonWithin(document, mostJsonValues, `contents.json of ${expected.id}`);
   } catch (cause) {
+    if (cause instanceof LifeboatError) throw cause;
     throw damaged("is not JSON", cause);
   }
   const result = contentsSchema.safeParse(parsed);

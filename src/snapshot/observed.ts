@@ -27,6 +27,8 @@ export interface ObservedSnapshot {
    * New objects do not count.
    */
   readonly objectsChanged?: number;
+  /** Which database it is of, as a fingerprint; absent where that is not known. */
+  readonly origin?: string;
   readonly evidence: readonly Evidence[];
   /** False: its signature is missing or wrong where one is demanded, so it may be a forgery. */
   readonly isTrusted: boolean;
@@ -63,6 +65,7 @@ export function observedSnapshot(snapshot: SnapshotJson, around: Surroundings = 
     ...(snapshot.totals.objectsChanged === undefined
       ? {}
       : { objectsChanged: snapshot.totals.objectsChanged }),
+    ...(snapshot.origin === undefined ? {} : { origin: snapshot.origin }),
     ...withDefaults(around),
   };
 }

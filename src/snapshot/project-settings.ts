@@ -1,6 +1,7 @@
 /** project-settings.json, a sealed part of an application snapshot: what Supabase's Management API says of a project. */
 import { z } from "zod";
 import { LifeboatError } from "../errors.ts";
+import { listOf } from "./list-of.ts";
 
 const count = z.int().nonnegative();
 
@@ -23,14 +24,14 @@ export const projectSettings = z.looseObject({
   /** By setting, as the API answered; some answers hold secrets. */
   settings: z.record(z.string(), z.unknown()),
   /** Settings that the project does not have (404). */
-  absent: z.array(z.string()),
+  absent: listOf(z.string()),
   /** What the token may not read, or the API refuses. */
-  unreadable: z.array(z.looseObject({ setting: z.string(), status: z.int() })),
-  functions: z.array(functionBody),
+  unreadable: listOf(z.looseObject({ setting: z.string(), status: z.int() })),
+  functions: listOf(functionBody),
   /** Functions whose bodies could not be read. */
-  withoutBody: z.array(z.looseObject({ slug: z.string(), status: z.int() })),
+  withoutBody: listOf(z.looseObject({ slug: z.string(), status: z.int() })),
   /** Secrets of which the API returns no value, but a digest. */
-  notReturned: z.array(z.looseObject({ setting: z.string(), name: z.string() })),
+  notReturned: listOf(z.looseObject({ setting: z.string(), name: z.string() })),
 });
 
 export type ProjectSettings = z.infer<typeof projectSettings>;
@@ -39,10 +40,10 @@ export type FunctionBody = ProjectSettings["functions"][number];
 /** What contents.json repeats of it. */
 export const projectContents = z.looseObject({
   project: z.string(),
-  settings: z.array(z.string()),
-  absent: z.array(z.string()),
-  unreadable: z.array(z.looseObject({ setting: z.string(), status: z.int() })),
-  functions: z.array(functionBody),
+  settings: listOf(z.string()),
+  absent: listOf(z.string()),
+  unreadable: listOf(z.looseObject({ setting: z.string(), status: z.int() })),
+  functions: listOf(functionBody),
   withoutBody: count,
   notReturned: count,
 });

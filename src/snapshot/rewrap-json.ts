@@ -10,6 +10,7 @@ import { isSnapshotId } from "./ids.ts";
 import { isFileName, isPackFileName } from "./keys.ts";
 import { selfHashHolds, withSelfHash } from "./self-hash.ts";
 import { type Extent, extentSchema } from "./snapshot-json.ts";
+import { listOf } from "./list-of.ts";
 
 export const rewrapFormatVersion = 1;
 
@@ -19,7 +20,7 @@ const rewrappedFile = z.looseObject({
   payload: extentSchema,
   header: extentSchema.extend({ base64: z.base64() }),
   /** Fingerprints of those whom this header opens for. */
-  recipients: z.array(z.string()).min(1),
+  recipients: listOf(z.string()).refine(({ length }) => length > 0),
 });
 
 const rewrapSchema = z.looseObject({
@@ -29,7 +30,7 @@ const rewrapSchema = z.looseObject({
   id: z.string().refine(isSnapshotId),
   time: z.iso.datetime(),
   versions: z.looseObject({ lifeboat: z.string() }),
-  files: z.array(rewrappedFile).min(1),
+  files: listOf(rewrappedFile).refine(({ length }) => length > 0),
   sha256: z.string(),
 });
 

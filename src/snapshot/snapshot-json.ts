@@ -5,6 +5,9 @@ import { isSnapshotId } from "./ids.ts";
 import { isFileName, isSourceName } from "./keys.ts";
 import { selfHashHolds, withSelfHash } from "./self-hash.ts";
 import { type SigningKey, signatureOf } from "./signature.ts";
+import { parseJsonWithin } from "../system/bounded.ts";
+import { mostJsonValues } from "./size-limits.ts";
+import { listOf } from "./list-of.ts";
 
 export const formatVersion = 1;
 export const tiers = ["hourly", "daily", "weekly", "monthly", "yearly"] as const;
@@ -44,7 +47,7 @@ export const seenHead = z.looseObject({
   id: z.string().refine(isSnapshotId),
   /** The last line of its snapshot.json. */
   sha256: hex64,
-  tiers: z.array(z.enum(tiers)),
+  tiers: listOf(z.enum(tiers)),
   /** When the store would remove it by itself; absent where it never does. */
   expires: moment.exactOptional(),
 });
@@ -55,10 +58,18 @@ export type SeenHead = z.infer<typeof seenHead>;
 export const seenLedger = z.looseObject({
   /** A branch, or a store's address. */
   place: z.string(),
-  last: z.array(z.looseObject({ sha256: hex64, time: moment })),
+  last: listOf(z.looseObject({ sha256: hex64, time: moment })),
 });
 
 export type SeenLedger = z.infer<typeof seenLedger>;
+
+/** What each clock said when the backup began; `times` and the id are by the one that they agreed on. */
+const readClocks = z.looseObject({
+  runner: moment,
+  server: moment.exactOptional(),
+  api: moment.exactOptional(),
+  store: moment.exactOptional(),
+});
 
 // Loose objects: fields that a later minor version adds must survive a round trip through this one.
 const snapshotSchema = z.looseObject({
@@ -68,7 +79,7 @@ const snapshotSchema = z.looseObject({
   kind: z.enum(["database", "storage", "application"]),
   /** `incomplete`: safe but not whole; neither restore nor prune takes it for whole. */
   state: z.enum(["whole", "incomplete"]),
-  tiers: z.array(z.enum(tiers)),
+  tiers: listOf(z.enum(tiers)),
   times: z.looseObject({ started: moment, snapshot: moment, finished: moment }),
   versions: z.looseObject({
     lifeboat: z.string(),
@@ -76,7 +87,7 @@ const snapshotSchema = z.looseObject({
     client: z.string().optional(),
   }),
   /** Fingerprints (src/seal/recipients.ts), not the recipients themselves. */
-  recipients: z.array(z.string()),
+  recipients: listOf(z.string()),
   totals: z.looseObject({
     tables: bytes,
     rows: bytes,
@@ -87,14 +98,17 @@ const snapshotSchema = z.looseObject({
     objectsChanged: bytes.exactOptional(),
   }),
   /** Files beside the snapshot that it shares with others: those of storage snapshots. */
-  packs: z.array(sharedPack),
+  packs: listOf(sharedPack),
   /** Ids of the newest snapshots that this one saw: the history's graph. */
-  heads: z.array(z.string().refine(isSnapshotId)),
+  heads: listOf(z.string().refine(isSnapshotId)),
   /** The same heads, with what proves them; those that could not be read are missing here. */
-  seen: z.array(seenHead).exactOptional(),
+  seen: listOf(seenHead).exactOptional(),
   /** What proves that the ledger had these records; absent where none was kept or it could not be read. */
   ledger: seenLedger.exactOptional(),
-  files: z.array(sealedFile).min(1),
+  clocks: readClocks.exactOptional(),
+  /** Tells one database from another without naming it; absent where the role may not ask (src/postgres/left-out.ts). */
+  origin: z.string().exactOptional(),
+  files: listOf(sealedFile).refine(({ length }) => length > 0),
   signature: z.string().optional(),
   sha256: hex64,
 });
@@ -148,7 +162,7 @@ function parse(
   damaged: (why: string, cause?: unknown) => LifeboatError,
 ): Record<string, unknown> {
   try {
-    const document: unknown = JSON.parse(Buffer.from(stored).toString("utf8"));
+    const document = parseJsonWithin(stored, mostJsonValues, "snapshot.json");
     if (typeof document === "object" && document !== null) return document as Record<string, unknown>;
   } catch (cause) {
     throw damaged("is not JSON", cause);

@@ -1,5 +1,6 @@
 /** What contents.json says of a Supabase database beyond any PostgreSQL database. */
 import { z } from "zod";
+import { listOf } from "./list-of.ts";
 
 const count = z.int().nonnegative();
 
@@ -7,7 +8,7 @@ const publicationTable = z.looseObject({
   schema: z.string(),
   name: z.string(),
   /** null: all columns. */
-  columns: z.array(z.string()).nullable(),
+  columns: listOf(z.string()).nullable(),
   /** SQL condition, without WHERE; null: all rows. */
   where: z.string().nullable(),
 });
@@ -22,8 +23,8 @@ const publication = z.looseObject({
   truncate: z.boolean(),
   viaRoot: z.boolean(),
   /** FOR TABLES IN SCHEMA. */
-  schemas: z.array(z.string()),
-  tables: z.array(publicationTable),
+  schemas: listOf(z.string()),
+  tables: listOf(publicationTable),
 });
 
 const cronJob = z.looseObject({
@@ -61,18 +62,18 @@ export const supabaseContents = z.looseObject({
   generation: z.string(),
   /** `direct`, `session-pooler` or `other`. */
   connection: z.string(),
-  components: z.array(z.string()),
+  components: listOf(z.string()),
   /** How many migrations each service has applied, and its newest one. */
   migrations: z.looseObject({
     auth: migrationHead.optional(),
     storage: migrationHead.optional(),
     realtime: migrationHead.optional(),
   }),
-  memberships: z.array(z.looseObject({ role: z.string(), member: z.string(), admin: z.boolean() })),
+  memberships: listOf(z.looseObject({ role: z.string(), member: z.string(), admin: z.boolean() })),
   /** `ALTER ROLE … SET` for all databases, as `name=value`; those of the database are in its properties. */
-  roleSettings: z.array(z.looseObject({ role: z.string(), setting: z.string() })),
-  publications: z.array(publication),
-  cronJobs: z.array(cronJob),
+  roleSettings: listOf(z.looseObject({ role: z.string(), setting: z.string() })),
+  publications: listOf(publication),
+  cronJobs: listOf(cronJob),
   /** How many secrets the vault holds; null: unreadable. */
   vaultSecrets: count.nullable(),
   /** They are in the part `vault`, decrypted. */
@@ -80,7 +81,7 @@ export const supabaseContents = z.looseObject({
   /** Passwords of roles, as verifiers, are in the part `role-verifiers`. */
   verifiers: z.boolean(),
   /** `schema` null: for all schemas. */
-  defaultAcls: z.array(
+  defaultAcls: listOf(
     z.looseObject({
       role: z.string(),
       schema: z.string().nullable(),

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { LifeboatError } from "../errors.ts";
 import { isSnapshotId } from "../snapshot/ids.ts";
+import { beginningBytes, sizeLimits } from "../snapshot/size-limits.ts";
 import { isSourceName, snapshotJsonName, sourcePrefix } from "../snapshot/keys.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
@@ -21,9 +22,6 @@ export interface DirectoryStoreSettings {
   readonly clock: Clock;
   readonly logger: Logger;
 }
-
-/** A snapshot.json longer than this is damaged anyway; its beginning is enough to say so. */
-const longestSnapshotJson = 32 * 1024 * 1024;
 
 export function directoryStore({ path: root, clock, logger }: DirectoryStoreSettings): Store {
   return {
@@ -57,6 +55,7 @@ export function directoryStore({ path: root, clock, logger }: DirectoryStoreSett
       await checkRoot(root, constants.R_OK | constants.W_OK);
       await deleteFile(root, key);
     },
+    serverTime: async () => await clock.ofFolder?.(root),
   };
 }
 
@@ -119,7 +118,7 @@ async function readCommitPoint(folder: string, id: string): Promise<ListedSnapsh
   if (file === undefined) return undefined;
   try {
     const { mtime, size } = await file.stat();
-    const buffer = Buffer.alloc(Math.min(size, longestSnapshotJson));
+    const buffer = Buffer.alloc(size > sizeLimits.snapshotJson ? beginningBytes : size);
     const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
     return { id, snapshotJson: buffer.subarray(0, bytesRead), storedAt: mtime };
   } finally {

@@ -26,12 +26,13 @@ const spelling = "Write s3://bucket/prefix, and options like ?region=eu-central-
 const mebibyte = 1024 * 1024;
 
 export function parseS3Address(text: string): S3Address {
+  // No bucket, prefix or option has these; a key that somebody wrote in front of the bucket may be cut anywhere.
+  if (text.includes("@") || /^s3:\/\/(?!arn:)[^/?]*:/i.test(text)) {
+    throw invalid("Keys do not belong into an address: it is shown in logs.", credentialsCure);
+  }
   const [, place = "", query = ""] = /^s3:\/\/([^?#]*)(?:\?([^#]*))?$/.exec(text) ?? [];
   if (place === "") {
     throw invalid(text.includes("#") ? 'An address has no "#".' : "The name of the bucket is missing.");
-  }
-  if (place.includes("@")) {
-    throw invalid("Keys do not belong into an address: it is shown in logs.", credentialsCure);
   }
   const [bucket = "", ...segments] = place.replace(/\/+$/, "").split("/");
   const values = optionsOf(query);

@@ -90,6 +90,7 @@ export function s3Requests(settings: S3RequestSettings): S3Requests {
         try {
           return await once(request, new AbortController(), work);
         } catch (thrown) {
+          if (attempt === 1 && wasSkewed(thrown)) continue;
           const { code } = refusal(thrown, request, bucket);
           if (code !== "store-temporary" || attempt === tries) throw thrown;
           await sleep(firstWaitMs * 2 ** (attempt - 1) * (0.5 + Math.random() / 2));
@@ -152,6 +153,12 @@ function dated(handler: NodeHttpHandler, onDate: (date: Date) => void): NodeHttp
     return answer;
   };
   return handler;
+}
+
+/** A signature was refused for its date; the SDK has learned the store's from that answer. */
+function wasSkewed(thrown: unknown): boolean {
+  const { $metadata } = thrown as { $metadata?: { clockSkewCorrected?: boolean } };
+  return $metadata?.clockSkewCorrected === true;
 }
 
 /** Whether waiting may help. */

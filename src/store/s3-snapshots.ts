@@ -1,6 +1,7 @@
 /** The snapshots of a bucket: those whose snapshot.json is there, and what looks like one but must not count. */
 import { LifeboatError } from "../errors.ts";
 import { isSnapshotId } from "../snapshot/ids.ts";
+import { beginningBytes, sizeLimits } from "../snapshot/size-limits.ts";
 import { isSourceName, snapshotJsonKey, snapshotPrefix, sourcePrefix } from "../snapshot/keys.ts";
 import type { S3Downloads } from "./s3-download.ts";
 import { abandonedDrafts, draftMark } from "./s3-draft.ts";
@@ -16,7 +17,6 @@ interface Tools {
 
 const readsAtOnce = 16;
 /** A snapshot.json longer than this is damaged anyway; its beginning is enough to say so. */
-const longestSnapshotJson = 32 * 1024 * 1024;
 
 export async function listSources({ files, listing }: Tools): Promise<readonly string[]> {
   const sources: string[] = [];
@@ -59,11 +59,18 @@ async function readCommitPoint(
   try {
     const { bytes, storedAt } = await downloads.open(snapshotJsonKey(source, id), {
       offset: 0,
-      length: longestSnapshotJson,
+      length: sizeLimits.snapshotJson + 1,
     });
     const chunks: Uint8Array[] = [];
     for await (const chunk of bytes) chunks.push(chunk);
-    return { id, snapshotJson: Buffer.concat(chunks), storedAt };
+    const snapshotJson = Buffer.concat(chunks);
+    // Its beginning is enough to say that it is damaged.
+    const isTooLong = snapshotJson.length > sizeLimits.snapshotJson;
+    return {
+      id,
+      snapshotJson: isTooLong ? snapshotJson.subarray(0, beginningBytes) : snapshotJson,
+      storedAt,
+    };
   } catch (thrown) {
     if (!(thrown instanceof LifeboatError)) throw thrown;
     if (thrown.code === "store-object-missing") return undefined;

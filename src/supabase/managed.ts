@@ -65,7 +65,10 @@ export function isPlatformPublication(name: string): boolean {
   return /^supabase_realtime_messages_publication/.test(name);
 }
 
-/** The part of a role's or database's settings that the platform lets `postgres` change for its own roles. */
-export function mayBeSetForPlatformRole(setting: string): boolean {
-  return /^(?:pgaudit\.|pgrst\.|session_replication_role=|statement_timeout=|track_io_timing=)/.test(setting);
+/** The platform's roles whose settings it lets `postgres` change; which of them, the server decides. */
+const settableRoles: ReadonlySet<string> = new Set(["anon", "authenticated", "authenticator", "postgres"]);
+
+/** Libraries are the platform's own: another release may lack one, and nobody could log in. */
+export function mayBeSetForPlatformRole(role: string, setting: string): boolean {
+  return settableRoles.has(role) && !setting.startsWith("session_preload_libraries=");
 }

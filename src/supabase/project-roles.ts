@@ -2,6 +2,7 @@
 import type { Sql } from "../postgres/client.ts";
 import { quoteIdentifier, quoteLiteral } from "../postgres/identifiers.ts";
 import { readTargetRoles } from "../postgres/missing-roles.ts";
+import { differenceOf } from "../postgres/role-differences.ts";
 import type { GlobalRole, GlobalRoles } from "../postgres/restore-globals.ts";
 import { settingStatement } from "../postgres/restore-properties.ts";
 import type { DatabaseContents } from "../snapshot/contents.ts";
@@ -9,6 +10,7 @@ import { attempt } from "./attempt.ts";
 import type { RunElevated } from "./elevated.ts";
 import { mayBeSetForPlatformRole } from "./managed.ts";
 import { isPlatformRole } from "./platform-roles.ts";
+import type { Finding } from "../verification/findings.ts";
 import type { ProjectTally } from "./project-report.ts";
 
 export interface RoleSource {
@@ -23,21 +25,23 @@ export interface RoleRunner {
   readonly runElevated: RunElevated;
 }
 
-/** Names of the roles that were created. Existing ones keep their attributes. */
+/** Names of the roles that were created. Existing ones keep their attributes, and differences are told. */
 export async function restoreRoles(
   { sql, runElevated }: RoleRunner,
   { backup, globals, verifiers }: RoleSource,
   tally: ProjectTally,
-): Promise<readonly string[]> {
+): Promise<{ readonly created: readonly string[]; readonly findings: readonly Finding[] }> {
   const here = await readTargetRoles(sql);
   const created: string[] = [];
-  for (const { name } of backup.roles) {
+  const findings: Finding[] = [];
+  for (const { name, attributes } of backup.roles) {
     if (isPlatformRole(name)) {
       tally.add("roles", "kept", { name, reason: "the platform makes and keeps its own" });
       continue;
     }
     if (here.has(name)) {
       tally.add("roles", "kept", { name, reason: "exists; its attributes were not changed" });
+      findings.push(...differenceOf({ name, attributes }, here.get(name)));
       continue;
     }
     const verifier = verifiers.get(name);
@@ -51,7 +55,7 @@ export async function restoreRoles(
       tally.add("roles", "person", { name, reason: "created without a password: the backup has none" });
     } else tally.add("roles", "restored");
   }
-  return created;
+  return { created, findings };
 }
 
 /** What stock PostgreSQL leaves to a superuser; supautils gives all but the first. */
@@ -84,43 +88,12 @@ async function createRole(
   return refusal;
 }
 
-export async function restoreMemberships(
-  { sql, runElevated }: RoleRunner,
-  { backup, globals }: RoleSource,
-  tally: ProjectTally,
-): Promise<void> {
-  const { rows } = await sql.query<{ role: string; member: string; admin: string }>(
-    `select r.rolname as role, m.rolname as member, pg_catalog.bool_or(a.admin_option) as admin
-       from pg_catalog.pg_auth_members a join pg_catalog.pg_roles r on r.oid = a.roleid
-       join pg_catalog.pg_roles m on m.oid = a.member group by 1, 2`,
-  );
-  const wanted =
-    backup.supabase?.memberships ??
-    globals.memberships.map(({ role, member, adminOption }) => ({ role, member, admin: adminOption }));
-  for (const { role, member, admin } of wanted) {
-    const name = `${role} to ${member}`;
-    const here = rows.find((row) => row.role === role && row.member === member);
-    if (isPlatformRole(role) && isPlatformRole(member)) {
-      tally.add("memberships", "kept", { name, reason: "the platform makes and keeps its own" });
-    } else if (here !== undefined && (!admin || here.admin === "t")) {
-      tally.add("memberships", "kept", { name, reason: "exists" });
-    } else {
-      const option = admin ? " with admin option" : "";
-      const statement = `grant ${quoteIdentifier(role)} to ${quoteIdentifier(member)}${option}`;
-      let server = await attempt(sql, () => sql.query(statement));
-      // A role that supautils made in a superuser's name.
-      if (server !== undefined) server = await attempt(sql, () => runElevated(sql, statement));
-      if (server === undefined) tally.add("memberships", "restored");
-      else tally.add("memberships", "person", { name, reason: "the target refused it", server });
-    }
-  }
-}
-
 /** Settings of roles and of the database; a value may be a secret, so only the setting's name is ever told. */
 export async function restoreSettings(
   sql: Sql,
   database: string,
   backup: DatabaseContents,
+  created: ReadonlySet<string>,
   tally: ProjectTally,
 ): Promise<void> {
   const { rows } = await sql.query<{ role: string; setting: string; own: string }>(
@@ -141,8 +114,10 @@ export async function restoreSettings(
       (row) => row.role === role && row.setting === setting && (row.own === "t") === own,
     );
     if (same) tally.add(kind, "kept", { name, reason: "set already" });
-    else if (role !== "" && isPlatformRole(role) && !own && !mayBeSetForPlatformRole(setting)) {
+    else if (role !== "" && isPlatformRole(role) && !own && !mayBeSetForPlatformRole(role, setting)) {
       tally.add(kind, "kept", { name, reason: "the platform sets it for its own role" });
+    } else if (role !== "" && !isPlatformRole(role) && !own && roles.has(role) && !created.has(role)) {
+      tally.add(kind, "person", { name, reason: "the role exists, and roles that exist are never altered" });
     } else if (role !== "" && !roles.has(role)) {
       tally.add(kind, "person", { name, reason: "the role does not exist here" });
     } else {

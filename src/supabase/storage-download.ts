@@ -9,6 +9,8 @@ import { objectInfo } from "./storage-info.ts";
 import { objectPath } from "./storage-paths.ts";
 import type { StorageTransport, StreamedAnswer } from "./storage-transport.ts";
 import { TemporaryFailure } from "./watched-request.ts";
+import { bytesWithin } from "../system/bounded.ts";
+import { sizeLimits } from "../snapshot/size-limits.ts";
 
 export interface ObjectBody extends AsyncDisposable {
   /** Bytes that will come. */
@@ -162,10 +164,9 @@ class Download {
       answer.close();
       throw this.#readFailed("bytes that were re-encoded on the way");
     }
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of answer.body) chunks.push(chunk);
-    answer.close();
-    const failure = parseFailure(answer.status, Buffer.concat(chunks).toString("utf8"));
+    const limit = { document: "that the Storage API answered", maxBytes: sizeLimits.answer };
+    const words = await bytesWithin(answer.body, limit).finally(() => answer.close());
+    const failure = parseFailure(answer.status, words.toString("utf8"));
     if (failure.status === 412 || failure.status === 416) throw this.#changed();
     if (!isMissingObject(failure)) {
       throw failureError(

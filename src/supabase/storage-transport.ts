@@ -11,6 +11,8 @@ import { streamOf } from "../system/stream-of.ts";
 import { type StorageConnection, storageHeaders } from "./storage-connection.ts";
 import { isOverload, isPassing, parseFailure } from "./storage-failures.ts";
 import { retryAfter, TemporaryFailure, waitBefore, Watch, watched } from "./watched-request.ts";
+import { bytesWithin } from "../system/bounded.ts";
+import { sizeLimits } from "../snapshot/size-limits.ts";
 
 export interface StorageOptions {
   readonly logger: Logger;
@@ -102,9 +104,8 @@ export class StorageTransport {
   async wholeOnce(request: StorageRequest): Promise<WholeAnswer> {
     const answer = await this.stream(request);
     try {
-      const chunks: Uint8Array[] = [];
-      for await (const chunk of answer.body) chunks.push(chunk);
-      const bytes = Buffer.concat(chunks);
+      const limit = { document: "that the Storage API answered", maxBytes: sizeLimits.answer };
+      const bytes = await bytesWithin(answer.body, limit);
       refuseHalfJson(answer, bytes);
       return { status: answer.status, headers: answer.headers, bytes };
     } finally {

@@ -15,6 +15,8 @@ export interface ToolCommand {
   readonly cwd?: string;
   readonly uid?: number;
   readonly gid?: number;
+  /** In a session of its own, which a terminal's Ctrl-C does not reach. */
+  readonly detached?: boolean;
 }
 
 export interface ToolExit {
@@ -42,6 +44,7 @@ export async function startTool(command: ToolCommand, stdio: StdioOptions): Prom
     ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
     ...(command.uid === undefined ? {} : { uid: command.uid }),
     ...(command.gid === undefined ? {} : { gid: command.gid }),
+    ...(command.detached === undefined ? {} : { detached: command.detached }),
   });
   let stderr = "";
   child.stderr?.setEncoding("utf8").on("data", (text: string) => {

@@ -18,6 +18,8 @@ export interface ComponentVerdict {
   readonly verdict: Verdict;
   readonly checked: number;
   readonly findings: readonly Finding[];
+  /** False: it is told, but the verdict of the snapshot does not depend on it. Default true. */
+  readonly isRequired?: boolean;
 }
 
 /** The worst of several verdicts: failed before not-verified before passed. Nothing checked is never passed. */

@@ -4,6 +4,7 @@
  */
 import { quoteQualified } from "../postgres/identifiers.ts";
 import type { SkippedEntry } from "../postgres/missing-extensions.ts";
+import { languageMark } from "../postgres/untrusted-languages.ts";
 import type { CatalogObject, DatabaseContents, TableContents } from "../snapshot/contents.ts";
 import type { ComponentVerdict, Finding } from "./findings.ts";
 
@@ -54,13 +55,32 @@ export function leftOutFindings(
   component: ComponentVerdict["component"],
   left: Reduced["left"],
 ): readonly Finding[] {
-  return [...(left.get(component) ?? [])].map(([extension, count]) => ({
+  return [...(left.get(component) ?? [])].map(([extension, count]) => {
+    if (extension.startsWith(languageMark))
+      return untrusted(component, extension.slice(languageMark.length), count);
+    return lacking(component, extension, count);
+  });
+}
+
+function lacking(component: string, extension: string, count: number): Finding {
+  return {
     level: "warning",
     code: "extension-dependents-skipped",
     sentence: `Extension ${extension} is not available here; ${count} of the component ${component} need it and were not restored.`,
     publicSentence: "extension dependents skipped (the name is in the sealed report)",
     remedy: "Verify where the extension is available, or waive it by name: extension:NAME.",
-  }));
+  };
+}
+
+function untrusted(component: string, language: string, count: number): Finding {
+  return {
+    level: "warning",
+    code: "language-dependents-skipped",
+    sentence: `Language ${language} is not trusted: its functions can do what the server can. ${count} of the component ${component} need them and were not restored.`,
+    publicSentence: "functions in an untrusted language skipped (the name is in the sealed report)",
+    remedy:
+      "Set trust-contents if you trust whoever can write to the source, or waive the language by name: language:NAME.",
+  };
 }
 
 /** Kinds that belong to a relation or a publication, which their identity names first. */

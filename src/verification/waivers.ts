@@ -2,7 +2,7 @@
 import type { ComponentVerdict, Finding } from "./findings.ts";
 
 /**
- * A waiver is a component's name (`large-objects`) or `extension:NAME`. It turns not-verified into passed, never
+ * A waiver is a component's name (`large-objects`), `extension:NAME` or `language:NAME`. It turns not-verified into passed, never
  * failed: what is known to be wrong cannot be waived.
  */
 export function applyWaivers(
@@ -23,11 +23,13 @@ export function applyWaivers(
 }
 
 function isWaived({ component }: ComponentVerdict, finding: Finding, waive: readonly string[]): boolean {
-  if (finding.level !== "warning") return false;
+  // What did not run at all is not waived by a name: `trust-contents` lets it run.
+  if (finding.level !== "warning" || component === "isolation") return false;
   return waive.some((waiver) => {
-    const extension = /^extension:(.+)$/.exec(waiver)?.[1];
-    if (extension === undefined) return waiver === component;
-    return finding.code.startsWith("extension-") && finding.sentence.startsWith(`Extension ${extension} `);
+    const [, kind, name] = /^(extension|language):(.+)$/.exec(waiver) ?? [];
+    if (kind === undefined) return waiver === component;
+    const word = kind === "extension" ? "Extension" : "Language";
+    return finding.code.startsWith(`${kind}-`) && finding.sentence.startsWith(`${word} ${name ?? ""} `);
   });
 }
 

@@ -103,7 +103,10 @@ for (const major of await majorsWithClients([15, 17])) {
         const told = trip.verified.components.flatMap(({ findings }) => findings.map(({ code }) => code));
         expect(told.filter((code) => code.endsWith("-not-dumped")).toSorted()).toEqual(notes);
         if (database === "shape_4") {
-          const schemas = await server.sql(`${database} again`, "select from pg_namespace where nspname = 'public'");
+          const schemas = await server.sql(
+            `${database} again`,
+            "select from pg_namespace where nspname = 'public'",
+          );
           expect(schemas).toEqual([]);
         }
         const { source, target } = await dumpsOfBoth(trip, major);

@@ -17,7 +17,8 @@ export type BuiltAction =
   | "restore"
   | "rotate-keys"
   | "storage-backup"
-  | "verify";
+  | "verify"
+  | "witness";
 
 export interface BuiltBundle {
   /** `actions/<name>/main.js`, to be started as the runner does. */

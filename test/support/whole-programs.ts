@@ -1,6 +1,6 @@
 /** One folder with the programs of clients and server, as packages put them: downloads come apart. */
 import { existsSync } from "node:fs";
-import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { clientBinDir, type Major, serverBinDir } from "./postgres-programs.ts";
 
@@ -17,13 +17,11 @@ export async function wholeBinDir(major: Major, folder: string): Promise<string>
   await mkdir(binDir);
   // The server runs as another user where the tests run as root.
   await chmod(binDir, 0o755);
-  const from = [
-    ...clients.map((name) => [name, client] as const),
-    ...servers.map((name) => [name, server] as const),
-  ];
-  for (const [name, place] of from) {
-    // By its own path each finds its libraries and its companions.
-    await writeFile(join(binDir, name), `#!/bin/sh\nexec '${join(place, name)}' "$@"\n`, { mode: 0o755 });
+  // By its own path each finds its libraries and its companions.
+  for (const name of clients) {
+    await writeFile(join(binDir, name), `#!/bin/sh\nexec '${join(client, name)}' "$@"\n`, { mode: 0o755 });
   }
+  // As links, so that an isolated server sees the folder where they really lie.
+  for (const name of servers) await symlink(join(server, name), join(binDir, name));
   return binDir;
 }

@@ -18,7 +18,9 @@ export function reportApplicationBackup(report: ApplicationBackupReport, store: 
       "sealed-bytes": String(sealedBytes),
     },
     summary: [
-      `## ✅ Backed up "${snapshot.source}"`,
+      report.error === undefined
+        ? `## ✅ Backed up "${snapshot.source}"`
+        : `## ❌ Stored, but less than expected: "${snapshot.source}"`,
       table([
         ["Snapshot", `\`${snapshot.id}\``],
         ["Moment", snapshot.times.snapshot],
@@ -42,6 +44,7 @@ export function reportApplicationBackup(report: ApplicationBackupReport, store: 
       store,
       numbers: { refs, files: objects, rawBytes, sealedBytes, ...projectNumbers(contents.project), seconds },
     },
+    ...(report.error === undefined ? {} : { error: report.error }),
   };
 }
 

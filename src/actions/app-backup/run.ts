@@ -33,7 +33,7 @@ export async function appBackup(runner: Runner): Promise<ActionResult> {
       runner.logger[level === "info" ? "info" : "warning"](`${publicSentence} ${remedy}`);
     const result = reportApplicationBackup({ ...report, findings }, surroundings.store.address);
     const { id: snapshot } = report.snapshot;
-    const copied = await copyAfterBackup(inputs.source, copies, surroundings);
+    const copied = await copyAfterBackup(inputs, copies, surroundings, ledger);
     return doneBackup(withCopies(result, copied, snapshot), { snapshot, findings, copied, copies });
   });
 }

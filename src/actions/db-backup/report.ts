@@ -15,7 +15,9 @@ export function reportBackup(report: DatabaseBackupReport, store: string): Actio
       "sealed-bytes": String(sealedBytes),
     },
     summary: [
-      `## ✅ Backed up "${snapshot.source}"`,
+      report.error === undefined
+        ? `## ✅ Backed up "${snapshot.source}"`
+        : `## ❌ Stored, but less than expected: "${snapshot.source}"`,
       table([
         ["Snapshot", `\`${snapshot.id}\``],
         ["Moment", snapshot.times.snapshot],
@@ -38,5 +40,6 @@ export function reportBackup(report: DatabaseBackupReport, store: string): Actio
       store,
       numbers: { tables, rows, rawBytes, sealedBytes, seconds },
     },
+    ...(report.error === undefined ? {} : { error: report.error }),
   };
 }

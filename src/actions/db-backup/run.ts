@@ -29,7 +29,7 @@ export async function dbBackup(runner: Runner): Promise<ActionResult> {
     for (const finding of findings) runner.logger.warning(`${finding.publicSentence} ${finding.remedy}`);
     const result = reportBackup({ ...report, findings }, surroundings.store.address);
     const { id: snapshot } = report.snapshot;
-    const copied = await copyAfterBackup(inputs.source, copies, surroundings);
+    const copied = await copyAfterBackup(inputs, copies, surroundings, ledger);
     return doneBackup(withCopies(result, copied, snapshot), { snapshot, findings, copied, copies });
   });
 }

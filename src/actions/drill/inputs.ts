@@ -27,6 +27,8 @@ export interface DrillPolicy {
 }
 
 export interface DrillInputs extends TrustInputs {
+  /** Where entries for the ledger\'s branch are left instead of being appended. */
+  readonly ledgerFile: string | undefined;
   readonly kind: DrillKind;
   readonly store: StoreInputs;
   /** Empty: the only source that the store has. */
@@ -38,6 +40,8 @@ export interface DrillInputs extends TrustInputs {
   readonly waive: readonly string[];
   readonly checks: readonly SqlCheck[];
   readonly server: Connection | undefined;
+  /** Runs contents that cannot be isolated all the same. */
+  readonly trustContents: boolean;
   readonly postgresBin: string | undefined;
   readonly jobs: number;
   /** File that the report is written into. */
@@ -80,6 +84,7 @@ export function drillInputs(read: InputReader, kind: DrillKind, named: DrillPoli
     kind,
     signer: witness.signer ?? signersText(policy),
     ledger: witness.ledger,
+    ledgerFile: read.optional.string("ledger-file"),
     signingKey: signingKeyInput(read, named),
     store: storeInputs(read, policy),
     sources: drilledSources(read, policy, kind),
@@ -89,6 +94,7 @@ export function drillInputs(read: InputReader, kind: DrillKind, named: DrillPoli
     waive: read.optional.list("waive") ?? policy?.verify.waive ?? [],
     checks: policy?.verify.checks ?? [],
     server: read.optional.secret("server-url", (text) => parseConnection(text, "server URL")),
+    trustContents: read.optional.boolean("trust-contents") ?? policy?.verify.trustContents ?? false,
     postgresBin: read.optional.string("postgres-bin"),
     jobs: read.integer("jobs", { min: 1, max: 16 }, 2),
     report: read.optional.string("report"),

@@ -9,7 +9,7 @@ import { renderDrill } from "../../operations/render-drill.ts";
 import { parseRecipients } from "../../seal/recipients.ts";
 import type { Actor } from "../../snapshot/tombstone.ts";
 import type { Surroundings } from "../surroundings.ts";
-import { type GitHubPlace, trustOf } from "../trust-inputs.ts";
+import { type GitHubPlace, handingOn, trustOf } from "../trust-inputs.ts";
 import type { DrillInputs } from "./inputs.ts";
 
 export interface Drilling {
@@ -25,11 +25,13 @@ export async function performDrill(
 ): Promise<DrillReport> {
   const { store, clock } = surroundings;
   const own = inputs.recipients.length > 0 ? inputs.recipients : await inputs.identities.recipients();
+  const trust = trustOf(inputs, [], { store, clock, github });
+  const ledger = handingOn(trust.ledger, inputs.ledger, inputs.ledgerFile);
   const request: DrillRequest = {
     ...inputs,
     sources: inputs.sources.length > 0 ? inputs.sources : [{ name: await onlySource(store, undefined) }],
     recipients: own.length === 0 ? undefined : parseRecipients(own),
-    trust: trustOf(inputs, [], { store, clock, github }),
+    trust: { ...trust, ledger },
     by,
     commit,
   };

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { LifeboatError } from "../../errors.ts";
 import { planDrills } from "../../operations/plan-drills.ts";
 import type { ActionResult, Runner } from "../../runner/run-action.ts";
@@ -15,8 +15,10 @@ export async function drill(runner: Runner): Promise<ActionResult> {
   const inputs = runner.readInputs((read) => drillInputs(read, mode, policy));
   const { context } = runner;
   const report = inputs.report === undefined ? undefined : join(context.workspace, inputs.report);
+  const { workspace } = context;
+  const ledgerFile = inputs.ledgerFile === undefined ? undefined : resolve(workspace, inputs.ledgerFile);
   const done = await performDrill(
-    { ...inputs, report },
+    { ...inputs, report, ledgerFile },
     {
       github: githubOf(context, inputs.store.token),
       by: actorOfRun(context),

@@ -15,13 +15,13 @@ export async function rotateKeys(runner: Runner): Promise<ActionResult> {
   const source = await onlySource(surroundings.store, inputs.source);
   runner.about({ source });
   const { store } = surroundings;
-  const { ledger } = trustOf(inputs.trust, [], {
+  const trust = trustOf(inputs.trust, [], {
     ...surroundings,
     github: githubOf(runner.context, inputs.store.token),
   });
   const act = actOfRun("rotate-keys", { source, store }, runner.context);
-  return await witnessed(inputs.dryRun ? undefined : ledger, act, surroundings, async () => {
-    const report = await rotate({ ...inputs, source }, surroundings);
+  return await witnessed(inputs.dryRun ? undefined : trust.ledger, act, surroundings, async () => {
+    const report = await rotate({ ...inputs, source, trust }, surroundings);
     return { result: reportRotation(report, store.address), findings: report.findings };
   });
 }

@@ -8,7 +8,7 @@ import { findingsList, megabytes, table } from "../markdown.ts";
 export function reportStorageBackup(report: StorageBackupReport, store: string): ActionResult {
   const { snapshot, account, seconds } = report;
   const { objects, rawBytes, sealedBytes } = snapshot.totals;
-  const error = incompleteError(report);
+  const error = incompleteError(report) ?? report.error;
   return {
     outputs: {
       snapshot: snapshot.id,
@@ -20,9 +20,11 @@ export function reportStorageBackup(report: StorageBackupReport, store: string):
       "sealed-bytes": String(sealedBytes),
     },
     summary: [
-      error === undefined
-        ? `## ✅ Backed up buckets of "${snapshot.source}"`
-        : `## ❌ Incomplete: ${account.failed} of ${account.failed + objects} objects of "${snapshot.source}" could not be read`,
+      snapshot.state === "whole" && error !== undefined
+        ? `## ❌ Stored, but less than expected: buckets of "${snapshot.source}"`
+        : error === undefined
+          ? `## ✅ Backed up buckets of "${snapshot.source}"`
+          : `## ❌ Incomplete: ${account.failed} of ${account.failed + objects} objects of "${snapshot.source}" could not be read`,
       table([
         ["Snapshot", `\`${snapshot.id}\` (${snapshot.state})`],
         ["Moment", snapshot.times.snapshot],

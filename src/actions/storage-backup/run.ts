@@ -8,7 +8,7 @@ import { copyAfterBackup, doneBackup, openCopies, inputFindings, withCopies } fr
 import { withBackedUpApi } from "../project.ts";
 import { choosePolicySource } from "../policy-source.ts";
 import { policyMeans, runnerSurroundings } from "../surroundings.ts";
-import { backupLedger, githubOf } from "../trust-inputs.ts";
+import { backupLedger, backupTrustOf, githubOf } from "../trust-inputs.ts";
 import { actOfRun, witnessed } from "../witnessed.ts";
 import { storageBackupInputs } from "./inputs.ts";
 import { reportShard, reportStorageBackup } from "./report.ts";
@@ -29,16 +29,17 @@ export async function storageBackup(runner: Runner): Promise<ActionResult> {
     { source: inputs.source, store: surroundings.store },
     runner.context,
   );
+  const trust = backupTrustOf(inputs, ledger);
   if (part.kind === "shard") {
     const means = withBackedUpApi(surroundings, inputs.connection, inputs);
     return await witnessed(ledger, { ...act, act: "storage-backup-shard" }, surroundings, async () => {
-      const report = warned(await backUpStorageShard(inputs, part.shard, means), runner);
+      const report = warned(await backUpStorageShard({ ...inputs, trust }, part.shard, means), runner);
       return { result: reportShard(report, address), findings: report.findings };
     });
   }
   const copies = openCopies(inputs.copyTo, surroundings);
   return await witnessed(ledger, act, surroundings, async () => {
-    const request = { ...inputs, seenLedger: await endOfLedger(ledger, runner.logger) };
+    const request = { ...inputs, trust, seenLedger: await endOfLedger(ledger, runner.logger) };
     const report =
       part.kind === "join"
         ? await joinStorageShards(request, part.group, surroundings)
@@ -46,7 +47,7 @@ export async function storageBackup(runner: Runner): Promise<ActionResult> {
     const findings = [...inputFindings(inputs), ...report.findings];
     const result = reportStorageBackup(warned({ ...report, findings }, runner), address);
     const { id: snapshot } = report.snapshot;
-    const copied = await copyAfterBackup(inputs.source, copies, surroundings);
+    const copied = await copyAfterBackup(inputs, copies, surroundings, ledger);
     return doneBackup(withCopies(result, copied, snapshot), { snapshot, findings, copied, copies });
   });
 }

@@ -14,6 +14,8 @@ import { storeInputs, type StoreInputs } from "../surroundings.ts";
 
 export interface VerifyInputs extends Pick<TrustInputs, "signer" | "signingKey"> {
   readonly ledgerPlace: LedgerPlace;
+  /** Where entries for the ledger's branch are left instead of being appended. */
+  readonly ledgerFile: string | undefined;
   readonly store: StoreInputs;
   readonly source: string | undefined;
   readonly choice: SnapshotChoice;
@@ -29,6 +31,8 @@ export interface VerifyInputs extends Pick<TrustInputs, "signer" | "signingKey">
   readonly findings: readonly Finding[];
   /** Where `restored` restores to, instead of a throwaway server. */
   readonly server: Connection | undefined;
+  /** Runs contents that cannot be isolated all the same. */
+  readonly trustContents: boolean;
   readonly postgresBin: string | undefined;
   readonly jobs: number;
 }
@@ -49,6 +53,7 @@ export function verifyInputs(read: InputReader, chosen?: ChosenSource): VerifyIn
     signer,
     signingKey,
     ledgerPlace: ledger,
+    ledgerFile: read.optional.string("ledger-file"),
     store: storeInputs(read, policy),
     source: read.optional.parsed("source", parseSource) ?? chosen?.source.name,
     choice: snapshotChoice(read),
@@ -59,6 +64,7 @@ export function verifyInputs(read: InputReader, chosen?: ChosenSource): VerifyIn
     rotateKeysMs: policy?.keys.rotateMs,
     findings: chosen?.waived ?? [],
     server: read.optional.secret("server-url", (text) => parseConnection(text, "server URL")),
+    trustContents: read.optional.boolean("trust-contents") ?? policy?.verify.trustContents ?? false,
     postgresBin: read.optional.string("postgres-bin"),
     jobs: read.integer("jobs", { min: 1, max: 16 }, 2),
   };

@@ -1,9 +1,10 @@
+import { resolve } from "node:path";
 import { onlySource } from "../../operations/list-snapshots.ts";
 import { verifySnapshot } from "../../operations/verify-snapshot.ts";
 import type { ActionResult, Runner } from "../../runner/run-action.ts";
 import { chooseAnyPolicySource } from "../policy-source.ts";
 import { policyMeans, runnerSurroundings } from "../surroundings.ts";
-import { githubOf, verificationLedger } from "../trust-inputs.ts";
+import { githubOf, handingOn, verificationLedger } from "../trust-inputs.ts";
 import { actOfRun, witnessingFailure } from "../witnessed.ts";
 import { verifyInputs } from "./inputs.ts";
 import { reportVerification } from "./report.ts";
@@ -15,7 +16,9 @@ export async function verify(runner: Runner): Promise<ActionResult> {
   const source = await onlySource(surroundings.store, inputs.source);
   runner.about({ source });
   const github = githubOf(runner.context, inputs.store.token);
-  const ledger = verificationLedger(inputs, { ...surroundings, github });
+  const { ledgerPlace, ledgerFile } = inputs;
+  const file = ledgerFile === undefined ? undefined : resolve(runner.context.workspace, ledgerFile);
+  const ledger = handingOn(verificationLedger(inputs, { ...surroundings, github }), ledgerPlace, file);
   const { store } = surroundings;
   const act = actOfRun("verify", { source, store }, runner.context);
   const { by, commit } = act;

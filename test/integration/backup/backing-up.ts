@@ -14,6 +14,7 @@ import {
   type VerifyReport,
   type VerifyRequest,
   verifySnapshot,
+  type VerifySurroundings,
 } from "../../../src/operations/verify-snapshot.ts";
 import { type ClientTools, findClientTools } from "../../../src/postgres/client-tools.ts";
 import { type Connection, parseConnection } from "../../../src/postgres/connection.ts";
@@ -26,6 +27,7 @@ import type { Store } from "../../../src/store/store.ts";
 import { systemClock } from "../../../src/system/clock.ts";
 import { silentLogger } from "../../../src/system/logger.ts";
 import { clientBinDir, type Major, type TestServer } from "../../support/servers.ts";
+import { wholeBinDir } from "../../support/whole-programs.ts";
 
 /** What one test file backs up into, with the only key that opens it. */
 export interface Safe extends AsyncDisposable {
@@ -98,6 +100,7 @@ export function verify(
   safe: Safe,
   id: string,
   request: Partial<VerifyRequest> & Pick<VerifyRequest, "level">,
+  surroundings: Partial<VerifySurroundings> = {},
 ): Promise<VerifyReport> {
   return verifySnapshot(
     {
@@ -121,14 +124,30 @@ export function verify(
       clientTools: toolsOf,
       serverPrograms: () => Promise.resolve(),
       extensionPackages: () => Promise.resolve(),
+      ...surroundings,
     },
   );
+}
+
+/** In a throwaway server of the snapshot's own major, whatever folders its programs come from. */
+export function verifyThrownAway(
+  safe: Safe,
+  id: string,
+  request: Partial<VerifyRequest> = {},
+): Promise<VerifyReport> {
+  const clientTools = async (major: number): Promise<ClientTools> => {
+    const tools = await findClientTools(major, await wholeBinDir(major as Major, safe.folder));
+    if (tools === undefined) throw new Error(`There are no programs of PostgreSQL ${major}.`);
+    return tools;
+  };
+  return verify(safe, id, { level: "restored", ...request }, { clientTools });
 }
 
 export function restore(
   safe: Safe,
   id: string,
   request: Omit<RestoreRequest, "jobs">,
+  clientTools: (major: number) => Promise<ClientTools> = toolsOf,
 ): Promise<SnapshotRestoreReport> {
   return restoreSnapshot(
     {
@@ -146,7 +165,7 @@ export function restore(
       logger: silentLogger,
       zstd: "zstd",
       runHook: () => Promise.resolve(),
-      clientTools: toolsOf,
+      clientTools,
     },
   );
 }

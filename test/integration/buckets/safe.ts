@@ -98,7 +98,9 @@ export async function newBucketSafe(options: StorageServerOptions = {}): Promise
   const indexIdentities = parseIdentities(index.fileText);
   const recipients = parseRecipients([own.recipient]);
   await mkdir(join(folder, "store"));
-  const store = directoryStore({ path: join(folder, "store"), clock: systemClock, logger: silentLogger });
+  // Without the disk's own time: clocks of tests stand at moments of their own.
+  const clock: Clock = { now: () => systemClock.now(), elapsedMs: () => systemClock.elapsedMs() };
+  const store = directoryStore({ path: join(folder, "store"), clock, logger: silentLogger });
   const api = apiOf(server);
   const common = {
     api,

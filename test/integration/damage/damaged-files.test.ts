@@ -56,7 +56,7 @@ describe.skipIf(major === undefined)("a stored snapshot", () => {
 
   /** What `stored` says about the newest snapshot: the codes and the sentences of its findings. */
   async function found(): Promise<string> {
-    const { snapshot } = await locateSnapshot(reference.store, source, { kind: "latest" });
+    const { snapshot } = await locateSnapshot(reference.store, source, { kind: "latest" }, new Date());
     return await complaints(snapshot);
   }
 
@@ -68,7 +68,7 @@ describe.skipIf(major === undefined)("a stored snapshot", () => {
 
   /** The commit point itself is bad: refused by name, and the newest whole one is named, never taken. */
   async function expectRefused(why: RegExp, whole: string | undefined = older): Promise<void> {
-    const located = locateSnapshot(reference.store, source, { kind: "latest" });
+    const located = locateSnapshot(reference.store, source, { kind: "latest" }, new Date());
     await expect(located).rejects.toMatchObject({
       code: "snapshot-damaged",
       exitCode: 3,
@@ -115,7 +115,7 @@ describe.skipIf(major === undefined)("a stored snapshot", () => {
   });
 
   test("with any byte of a sealed file changed is bad, and the file named", async () => {
-    const { snapshot } = await locateSnapshot(reference.store, source, { kind: "latest" });
+    const { snapshot } = await locateSnapshot(reference.store, source, { kind: "latest" }, new Date());
     const lengths = await Promise.all(files.map(async (name) => (await stat(path(name))).size));
     const total = lengths.reduce((sum, length) => sum + length);
     let flips = 0;
@@ -239,7 +239,7 @@ describe.skipIf(major === undefined)("a stored snapshot", () => {
       }
       await swap(path(name), path(name, older));
       expect(await found()).toContain(`${name} of ${newest}`);
-      const earlier = await locateSnapshot(reference.store, source, { kind: "id", id: older });
+      const earlier = await locateSnapshot(reference.store, source, { kind: "id", id: older }, new Date());
       expect(await complaints(earlier.snapshot)).toContain(`${name} of ${older}`);
       if (index === 0) await expectCommandsFail(3, name);
       await swap(path(name), path(name, older));
@@ -271,7 +271,9 @@ describe.skipIf(major === undefined)("a stored snapshot", () => {
     const elsewhere = join(reference.folder, "snapshots/other");
     await mkdir(elsewhere);
     await rename(reference.at(newest), join(elsewhere, newest));
-    await expect(locateSnapshot(reference.store, "other", { kind: "latest" })).rejects.toMatchObject({
+    await expect(
+      locateSnapshot(reference.store, "other", { kind: "latest" }, new Date()),
+    ).rejects.toMatchObject({
       code: "snapshot-damaged",
       message: expect.stringContaining('of source "database"') as string,
     });
@@ -293,7 +295,9 @@ describe.skipIf(major === undefined)("a stored snapshot", () => {
   test("of a newer format cannot be checked, which is exit code 4 and no damage", async () => {
     const newer = changedDocument((document) => ({ ...document, formatVersion: 2, tiers: "all of them" }));
     await whileChanged(path(snapshotJsonName), newer, async () => {
-      await expect(locateSnapshot(reference.store, source, { kind: "latest" })).rejects.toMatchObject({
+      await expect(
+        locateSnapshot(reference.store, source, { kind: "latest" }, new Date()),
+      ).rejects.toMatchObject({
         code: "snapshot-too-new",
         exitCode: 4,
       });
@@ -314,7 +318,7 @@ describe.skipIf(major === undefined)("a stored snapshot", () => {
       expect(stored.toString()).toContain(sha256);
       expect(documentOf(writeSnapshotJson(read))).toEqual(documentOf(stored));
     });
-    const { snapshot } = await locateSnapshot(reference.store, source, { kind: "latest" });
+    const { snapshot } = await locateSnapshot(reference.store, source, { kind: "latest" }, new Date());
     const contents = await readSealedContents(reference.store, snapshot, reference.identities);
     const document = {
       ...contents,

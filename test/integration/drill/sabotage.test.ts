@@ -141,7 +141,10 @@ describe.skipIf(majors.length === 0).each(majors)("PostgreSQL %i", (major) => {
     const validity = (valid: boolean): string =>
       `update pg_catalog.pg_index set indisvalid = ${valid} where indexrelid = pg_catalog.to_regclass('shop.orders_by_customer')`;
     const { source } = await backUpOf(`${mischief(validity(false))}; ${validity(true)}`);
-    const report = await drillOf(source);
+    // Catalogs are changed by superusers only, and nothing of a backup is one: the restore itself is refused.
+    const confined = await drillOf(source);
+    expect(confined.verdict).toBe("not-verified");
+    const report = await drillOf(source, { trustContents: true });
     expect(report.verdict).toBe("failed");
     expect(troubles(report)).toEqual([
       expect.stringMatching(

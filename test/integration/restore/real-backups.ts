@@ -6,7 +6,8 @@ import { type Connection, withDatabase } from "../../../src/postgres/connection.
 import { type Sql, withClient } from "../../../src/postgres/client.ts";
 import { quoteIdentifier, quoteQualified } from "../../../src/postgres/identifiers.ts";
 import { libpqEnvironment } from "../../../src/postgres/libpq.ts";
-import { readProperties } from "../../../src/postgres/database-properties.ts";
+import { readProperties, readRoles } from "../../../src/postgres/database-properties.ts";
+import { readShared } from "../../../src/postgres/read-shared.ts";
 import type { PartSource } from "../../../src/postgres/restore-stream.ts";
 import { startThrowawayServer, type ThrowawayServer } from "../../../src/postgres/throwaway-server.ts";
 import { type Contents, partRoles } from "../../../src/snapshot/contents.ts";
@@ -160,19 +161,14 @@ async function readDatabase(sql: Sql, name: string, own: readonly string[]): Pro
     `select schemaname as schema, sequencename as name, last_value as last, increment_by as increment
        from pg_catalog.pg_sequences`,
   );
-  const roles = await sql.query<{ name: string; login: string }>(
-    "select rolname as name, rolcanlogin as login from pg_catalog.pg_roles",
-  );
   return {
     properties,
     server: { version: "15.18", major: 15 },
     client: { version: "15.18" },
     moment: { time: "2026-11-23T03:12:07Z" },
     extensions: [],
-    roles: roles.rows.map((role) => ({
-      name: role.name,
-      attributes: role.login === "t" ? "LOGIN" : "NOLOGIN",
-    })),
+    roles: [...(await readRoles(sql))],
+    shared: await readShared(sql, 15),
     tables: tables.rows.map((row) => {
       const qualified = quoteQualified(row["schema"] ?? "", row["name"] ?? "");
       const part = own.indexOf(qualified);

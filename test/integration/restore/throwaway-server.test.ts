@@ -61,25 +61,36 @@ test("another major version than wanted, and too long a path, are refused", asyn
   });
 });
 
-test("our own SIGKILL ends the server and its data; the next start removes the rest, and nobody else's", async () => {
-  const owner = spawn(process.execPath, [join(import.meta.dirname, "throwaway-process.ts"), folder], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const [output] = (await once(owner.stdout, "data")) as [Buffer];
-  const server = JSON.parse(output.toString()) as { folder: string; pid: number };
-  owner.kill("SIGKILL");
-  await once(owner, "exit");
-  while ((await readdir(server.folder)).length > 0) await delay(50);
-  await mkdir(join(folder, "lb-1-0-abcdef"));
-  await mkdir(join(folder, "lb-not-ours"));
-  await using next = await startThrowawayServer(options());
-  const left = await readdir(folder);
-  expect(left).not.toContain(server.folder.split("/").at(-1));
-  expect(left.toSorted()).toEqual(["lb-1-0-abcdef", "lb-not-ours", next.folder.split("/").at(-1)].toSorted());
-});
+const places = ["ordinary", "isolated"];
 
-test("a server whose watchdog was killed too is ended by the next start", async () => {
-  const owner = spawn(process.execPath, [join(import.meta.dirname, "throwaway-process.ts"), folder], {
+test.each(places)(
+  "our SIGKILL ends the %s server and its data; the next start removes the rest",
+  async (where) => {
+    const owner = spawn(
+      process.execPath,
+      [join(import.meta.dirname, "throwaway-process.ts"), folder, where],
+      {
+        stdio: ["ignore", "pipe", "inherit"],
+      },
+    );
+    const [output] = (await once(owner.stdout, "data")) as [Buffer];
+    const server = JSON.parse(output.toString()) as { folder: string; pid: number };
+    owner.kill("SIGKILL");
+    await once(owner, "exit");
+    while ((await readdir(server.folder)).length > 0) await delay(50);
+    await mkdir(join(folder, "lb-1-0-abcdef"));
+    await mkdir(join(folder, "lb-not-ours"));
+    await using next = await startThrowawayServer(options());
+    const left = await readdir(folder);
+    expect(left).not.toContain(server.folder.split("/").at(-1));
+    expect(left.toSorted()).toEqual(
+      ["lb-1-0-abcdef", "lb-not-ours", next.folder.split("/").at(-1)].toSorted(),
+    );
+  },
+);
+
+test.each(places)("an %s server whose watchdog was killed too is ended by the next start", async (where) => {
+  const owner = spawn(process.execPath, [join(import.meta.dirname, "throwaway-process.ts"), folder, where], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const [output] = (await once(owner.stdout, "data")) as [Buffer];
@@ -90,4 +101,5 @@ test("a server whose watchdog was killed too is ended by the next start", async 
   expect((await readdir(server.folder)).length).toBeGreaterThan(0);
   await using next = await startThrowawayServer(options());
   expect(await readdir(folder)).toEqual([next.folder.split("/").at(-1)]);
+  expect(() => process.kill(server.pid, 0)).toThrow("ESRCH");
 });

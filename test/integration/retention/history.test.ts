@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { storeLedger } from "../../../src/ledger/ledger.ts";
 import { refuseForged } from "../../../src/operations/check-history.ts";
 import { unfreeze } from "../../../src/operations/hold-snapshot.ts";
+import { locateSnapshot } from "../../../src/operations/locate-snapshot.ts";
 import { observeSnapshots } from "../../../src/operations/observe-snapshots.ts";
 import type { Trust } from "../../../src/operations/vouched-documents.ts";
 import type { SnapshotJson } from "../../../src/snapshot/snapshot-json.ts";
@@ -109,7 +110,11 @@ test("a forgery sealed to our public key is named, counts for nothing, and canno
   expect(report).toMatchObject({ removed: [], error: { code: "history-broken" } });
   const { trust, clock } = s;
   await expect(
-    refuseForged(s.place.store, forged, { trust, now: clock.now(), logger: silentLogger }),
+    refuseForged(
+      s.place.store,
+      await locateSnapshot(s.place.store, source, { kind: "id", id: forged.id }, clock.now()),
+      { trust, now: clock.now(), logger: silentLogger },
+    ),
   ).rejects.toMatchObject({ code: "history-broken" });
   // Another key's signature is none.
   const stranger = await backUp(s.place.store, s.clock.now(), { key: newSigningKey().key });

@@ -91,7 +91,7 @@ async function changeSome(): Promise<void> {
 /** Ids of what `list` shows; anything but whole snapshots fails the test. */
 async function snapshots(): Promise<readonly string[]> {
   const store = openStore(project.store, { clock: systemClock, logger: silentLogger });
-  const { snapshots: all, findings } = await listSnapshots(store, "storage");
+  const { snapshots: all, findings } = await listSnapshots(store, "storage", new Date());
   expect(all.filter(({ problem, snapshot }) => problem ?? snapshot?.state !== "whole")).toEqual([]);
   expect(findings.filter(({ code }) => code !== "unfinished-draft")).toEqual([]);
   return all.map(({ id }) => id);

@@ -159,7 +159,7 @@ describe.skipIf(major === undefined)("a backup that meets SIGKILL", () => {
   /** Ids of what `list` shows; anything but whole snapshots fails the test. */
   async function wholeSnapshots(): Promise<readonly string[]> {
     const store = openStore(storeAddress(place), { clock: systemClock, logger: silentLogger });
-    const { snapshots, findings } = await listSnapshots(store, "database");
+    const { snapshots, findings } = await listSnapshots(store, "database", new Date());
     expect(snapshots.filter(({ problem, snapshot }) => problem ?? snapshot?.state !== "whole")).toEqual([]);
     expect(findings.filter(({ code }) => code !== "unfinished-draft")).toEqual([]);
     return snapshots.map(({ id }) => id);

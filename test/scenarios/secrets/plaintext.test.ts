@@ -119,7 +119,7 @@ describe.skipIf(major === undefined)("what can be seen from outside", () => {
   test("and yet all of it is in the backup", async () => {
     const surroundings = { clock: systemClock, logger: silentLogger };
     const opened = openStore(stores()["directory"]!, surroundings);
-    const { snapshot } = await locateSnapshot(opened, "database", { kind: "latest" });
+    const { snapshot } = await locateSnapshot(opened, "database", { kind: "latest" }, new Date());
     const identities = parseIdentities(keys.fileText);
     const contents = await readSealedContents(opened, snapshot, identities);
     const found = new Map<string, number>();

@@ -30,12 +30,22 @@ describe.skipIf(major === undefined)("drills", () => {
     hospital.hoursAgo(24 * 30);
     await runWorkflow(backup, hospital.world, { event: "schedule" });
     const early = await weekly(hospital);
-    expect(results(early), logOf(early)).toEqual({ plan: "success", drill: "skipped", monitor: "success" });
+    expect(results(early), logOf(early)).toEqual({
+      plan: "success",
+      drill: "skipped",
+      witness: "skipped",
+      monitor: "success",
+    });
 
     hospital.hoursAgo(24 * 19);
     await runWorkflow(backup, hospital.world, { event: "schedule" });
     const due = await weekly(hospital);
-    expect(results(due), logOf(due)).toEqual({ plan: "success", drill: "success", monitor: "success" });
+    expect(results(due), logOf(due)).toEqual({
+      plan: "success",
+      drill: "success",
+      witness: "success",
+      monitor: "success",
+    });
     expect(kindsOf(due)).toEqual(["restoration", "disaster"]);
     const log = logOf(due);
     expect(log).toContain("Restoration drill: passed");
@@ -58,7 +68,12 @@ describe.skipIf(major === undefined)("drills", () => {
       `verify: { checks: [{ name: two and two, sql: "select 2 + 2", expect: ${expect} }] }\n`;
     await hospital.addToPolicy(check(5));
     const end = await byHand(hospital, "restoration");
-    expect(results(end), logOf(end)).toEqual({ plan: "success", drill: "failure", monitor: "failure" });
+    expect(results(end), logOf(end)).toEqual({
+      plan: "success",
+      drill: "failure",
+      witness: "success",
+      monitor: "failure",
+    });
     expect(logOf(end)).toContain(`The policy's check "two and two" did not give what the policy expects.`);
     expect(logOf(end)).not.toMatch(insideNames);
     const { issues } = hospital.github.rest.issues;
@@ -66,7 +81,12 @@ describe.skipIf(major === undefined)("drills", () => {
 
     await hospital.changePolicy((text) => text.replace(check(5), check(4)));
     const mended = await byHand(hospital, "restoration");
-    expect(results(mended), logOf(mended)).toEqual({ plan: "success", drill: "success", monitor: "success" });
+    expect(results(mended), logOf(mended)).toEqual({
+      plan: "success",
+      drill: "success",
+      witness: "success",
+      monitor: "success",
+    });
     expect(issues.filter(({ title }) => title.includes("drill failed")).map(({ state }) => state)).toEqual([
       "closed",
     ]);

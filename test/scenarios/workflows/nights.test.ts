@@ -59,9 +59,14 @@ describe.skipIf(major === undefined)("a night", () => {
     expect(results(weekly), logOf(weekly)).toEqual({
       plan: "success",
       verify: "success",
+      witness: "success",
       monitor: "success",
     });
     expect(weekly.jobs["verify"]?.runs).toHaveLength(3);
+    // Each of the matrix is in the ledger, by a job that holds nothing that could be taken.
+    const telling = weekly.jobs["witness"]?.runs[0]?.steps.at(-1);
+    expect(telling?.outputs).toMatchObject({ appended: "3" });
+    expect(Object.keys(telling?.inputs ?? {}).sort()).toEqual(["entries", "policy"]);
     expect(logOf(weekly).match(/^\| Level \| restored \|$/gm)).toHaveLength(3);
     expect(logOf(weekly)).not.toMatch(insideNames);
 

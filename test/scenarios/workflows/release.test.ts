@@ -64,25 +64,32 @@ interface Ended {
   readonly attested: readonly string[];
 }
 
-/** Both jobs, the second only after the first. */
-async function release(tag: string, sha: string): Promise<Ended> {
+/** All jobs, each only after the one before. `handOver` meddles with what the build handed over. */
+async function release(
+  tag: string,
+  sha: string,
+  handOver: () => Promise<void> = () => Promise.resolve(),
+): Promise<Ended> {
   let log = "";
   const attested: string[] = [];
   const env = { ...(await tools()), GITHUB_REF_NAME: tag, GITHUB_SHA: sha };
-  for (const name of ["build", "publish"]) {
-    expect(jobs["publish"]!.needs).toBe("build");
+  expect([jobs["attest"]!.needs, jobs["publish"]!.needs]).toEqual(["build", ["build", "attest"]]);
+  let sums = "";
+  for (const name of ["build", "attest", "publish"]) {
+    if (name === "attest") await handOver();
     // A job begins on an empty machine.
-    const place = name === "build" ? checkout : join(folder, "publishing");
+    const place = name === "build" ? checkout : join(folder, name);
     await mkdir(place, { recursive: true });
     for (const step of jobs[name]!.steps ?? []) {
-      const failure = await perform(step, place, env);
+      const failure = await perform(step, place, env, sums);
       log += failure.log;
       if (failure.code !== 0) return { failedAt: name, log, attested };
       attested.push(...failure.subjects);
+      sums = failure.sums ?? sums;
     }
   }
   await rm(join(checkout, "release"), { recursive: true });
-  await rm(join(folder, "publishing"), { recursive: true });
+  for (const name of ["attest", "publish"]) await rm(join(folder, name), { recursive: true });
   return { log, attested };
 }
 
@@ -97,15 +104,21 @@ async function perform(
   { uses, run, with: given, env }: StepYaml,
   place: string,
   around: Readonly<Record<string, string>>,
-): Promise<{ readonly code: number | null; readonly log: string; readonly subjects: readonly string[] }> {
-  const contexts = { github: { token: "ghs_release" } };
+  sums: string,
+): Promise<{
+  readonly code: number | null;
+  readonly log: string;
+  readonly subjects: readonly string[];
+  readonly sums?: string | undefined;
+}> {
+  const contexts = { github: { token: "ghs_release" }, needs: { build: { outputs: { sums } } } };
   const inputs = texts(given, contexts);
   if (run !== undefined) {
     const entry = join(folder, "step.sh");
     await writeFile(entry, `cd '${place}'\nset -e\n${run}`);
     const own = { ...around, ...texts(env, contexts) };
     const end = await runStep({ program: "bash", entry, env: own });
-    return { code: end.code, log: end.stdout + end.stderr, subjects: [] };
+    return { code: end.code, log: end.stdout + end.stderr, subjects: [], sums: end.outputs["sums"] };
   }
   const subjects = (inputs["subject-path"] ?? "").split("\n").filter((line) => line !== "");
   const action = uses?.replace(/@.*/, "");
@@ -113,6 +126,8 @@ async function perform(
     for (const path of [...subjects, inputs["sbom-path"] ?? subjects[0]!]) {
       expect(existsSync(join(place, path)), path).toBe(true);
     }
+  } else if (action === "actions/checkout" && place !== checkout) {
+    for (const name of released) await cp(join(checkout, name), join(place, name), { recursive: true });
   } else if (action === "actions/download-artifact") {
     await cp(join(checkout, inputs["path"]!), join(place, inputs["path"]!), { recursive: true });
   } else {
@@ -175,4 +190,20 @@ test("a suite that fails releases nothing, and so does a repository whose releas
   expect(told.failedAt).toBe("publish");
   expect(told.log).toContain("::error title=Not immutable::");
   expect(tagAt("v1")).toBe("");
+});
+
+test.each([
+  ["other bytes under the same sums", "printf x >> release/lifeboat.tar.gz"],
+  [
+    "other bytes under sums of their own",
+    "printf x >> release/lifeboat.tar.gz; cd release; sha256sum lifeboat.cdx.json lifeboat.tar.gz >SHA256SUMS",
+  ],
+])("nothing is attested of %s", async (_, meddle) => {
+  const sha = await tagged("v1.0.0");
+  const meddled = () => {
+    execFileSync("bash", ["-c", meddle], { cwd: checkout });
+    return Promise.resolve();
+  };
+  expect(await release("v1.0.0", sha, meddled)).toMatchObject({ failedAt: "attest", attested: [] });
+  expect(await readdir(join(folder, "releases"))).toEqual([]);
 });

@@ -69,8 +69,21 @@ async function perform(
     return { code: 0, outputs: {}, log: "" };
   }
   if (uses.startsWith("actions/upload-artifact@")) {
-    const bytes = await readFile(inputs["path"] ?? "");
+    const path = inputs["path"] ?? "";
+    if (inputs["if-no-files-found"] === "ignore" && !existsSync(path))
+      return { code: 0, outputs: {}, log: "" };
+    const bytes = await readFile(path);
     given.world.github.state.addArtifact(given.run, inputs["name"] ?? "", bytes);
+    return { code: 0, outputs: {}, log: "" };
+  }
+  if (uses.startsWith("actions/download-artifact@")) {
+    const beginning = (inputs["pattern"] ?? "").replace(/\*$/, "");
+    const { artifacts } = given.world.github.state;
+    for (const { name, bytes, runId } of artifacts.values()) {
+      if (!name.startsWith(beginning) || runId !== given.run.id) continue;
+      await mkdir(join(inputs["path"] ?? "", name), { recursive: true });
+      await writeFile(join(inputs["path"] ?? "", name, "file"), bytes);
+    }
     return { code: 0, outputs: {}, log: "" };
   }
   throw new Error(`This harness cannot run ${uses}.`);

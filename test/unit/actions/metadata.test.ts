@@ -13,6 +13,7 @@ import { restoreInputs } from "../../../src/actions/restore/inputs.ts";
 import { rotateKeysInputs } from "../../../src/actions/rotate-keys/inputs.ts";
 import { verifyInputs } from "../../../src/actions/verify/inputs.ts";
 import { storageBackupInputs } from "../../../src/actions/storage-backup/inputs.ts";
+import { handoverInputs } from "../../../src/actions/witness/inputs.ts";
 import {
   backupApplicationCommand,
   restoreApplicationCommand,
@@ -20,6 +21,7 @@ import {
 import { backupCommand, backupStorageCommand } from "../../../src/cli/backup-command.ts";
 import type { CliCommand } from "../../../src/cli/cli-command.ts";
 import { holdCommand, releaseCommand, unfreezeCommand } from "../../../src/cli/hold-command.ts";
+import { ledgerAppendCommand } from "../../../src/cli/ledger-command.ts";
 import { monitorCommand } from "../../../src/cli/monitor-command.ts";
 import { planCommand } from "../../../src/cli/plan-command.ts";
 import { pruneCommand } from "../../../src/cli/prune-command.ts";
@@ -53,6 +55,7 @@ const actions = [
     commands: [rotateKeysCommand],
   },
   { name: "monitor", shape: monitorInputs, commands: [monitorCommand] },
+  { name: "witness", shape: handoverInputs, commands: [ledgerAppendCommand] },
   { name: "plan", shape: planInputs, commands: [planCommand] },
   {
     name: "prune",

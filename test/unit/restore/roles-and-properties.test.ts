@@ -57,8 +57,8 @@ describe("globals.sql", () => {
     });
     expect(globals.roles.get('Odd "x" WITH')?.verifier).toBeUndefined();
     expect(globals.memberships).toEqual([
-      { role: "app", member: 'Odd "x" WITH', adminOption: true },
-      { role: "a", member: "b", adminOption: false },
+      { role: "app", member: 'Odd "x" WITH', grantor: "postgres", admin: true, inherit: null, set: null },
+      { role: "a", member: "b", grantor: "c", admin: false, inherit: true, set: false },
     ]);
   });
   test("a role as backed up", () => {
@@ -75,8 +75,8 @@ describe("globals.sql", () => {
 
 test("missing roles are created, existing ones compared, the server's own left out", () => {
   const target = new Map([
-    ["same", new Set(["LOGIN", "INHERIT"])],
-    ["other", new Set(["SUPERUSER"])],
+    ["same", { attributes: new Set(["LOGIN", "INHERIT"] as const), connectionLimit: -1, isFirst: false }],
+    ["other", { attributes: new Set(["SUPERUSER", "LOGIN"] as const), connectionLimit: 3, isFirst: false }],
   ]);
   const plan = planRoles(
     [
@@ -91,7 +91,7 @@ test("missing roles are created, existing ones compared, the server's own left o
   );
   expect(plan.missing.map(({ name }) => name)).toEqual(["a", "z"]);
   expect(plan.findings.map(({ sentence }) => sentence)).toEqual([
-    'The role "other" exists here with other attributes than in the backup (NOSUPERUSER).',
+    'The role "other" exists here with other attributes than in the backup: SUPERUSER, LOGIN here and not in the backup (wider here); INHERIT in the backup and not here (narrower here); a connection limit of 3 here and -1 in the backup (-1 is none). The command: ALTER ROLE "other" NOSUPERUSER NOLOGIN INHERIT CONNECTION LIMIT -1;',
   ]);
 });
 
@@ -124,6 +124,7 @@ describe("rights and settings", () => {
     ).toEqual([
       {
         grantee: "",
+        grantor: "postgres",
         privileges: [
           { name: "temporary", grantOption: false },
           { name: "connect", grantOption: false },
@@ -131,12 +132,17 @@ describe("rights and settings", () => {
       },
       {
         grantee: "app",
+        grantor: "postgres",
         privileges: [
           { name: "create", grantOption: true },
           { name: "connect", grantOption: true },
         ],
       },
-      { grantee: 'odd "r,ole}', privileges: [{ name: "connect", grantOption: false }] },
+      {
+        grantee: 'odd "r,ole}',
+        grantor: "my own",
+        privileges: [{ name: "connect", grantOption: false }],
+      },
     ]);
     for (const bad of ["", "{", "{a}", '{"a=c/b}', "{app=c;drop/x}"])
       expect(() => parseDatabaseAcl(bad)).toThrow();
@@ -144,14 +150,24 @@ describe("rights and settings", () => {
   test("PUBLIC loses what it would have by default; unknown roles are named", () => {
     const { statements, unknownRoles } = aclStatements(
       "d",
-      { ...properties, acl: "{a=c/o,gone=c/o}" },
-      new Set(["a"]),
+      { ...properties, owner: "o", acl: "{a=c*/o,gone=c/o,b=c/a}" },
+      new Set(["a", "b"]),
     );
     expect(statements).toEqual([
       'revoke all on database "d" from public',
-      'grant connect on database "d" to "a"',
+      'grant connect on database "d" to "a" with grant option',
+      'set role "a"; grant connect on database "d" to "b"; reset role',
     ]);
     expect(unknownRoles).toEqual(["gone"]);
+  });
+  test("an owner who gave up a right of his own does not get it back", () => {
+    const { statements } = aclStatements("d", { ...properties, owner: "o", acl: "{o=Tc/o}" }, new Set(["o"]));
+    expect(statements).toEqual([
+      'revoke all on database "d" from public',
+      'revoke create on database "d" from "o"',
+      'grant temporary on database "d" to "o"',
+      'grant connect on database "d" to "o"',
+    ]);
   });
   test.each([
     [

@@ -34,8 +34,8 @@ describe("docs/limits.md", () => {
 
   test("has the minutes that its method gives", () => {
     const small = 30 * (3 + 2 * job(0.2)) + 30;
-    const medium = 720 * (3 + 2 * job(5)) + 30 * (job(0.2) + job(20)) + 120 + 4 * (2 + job(5) + job(20));
-    const large = 30 * (3 + 2 * job(100) + job(10) + job(1000)) + 690 + 120 + 4 * (2 + job(100) + job(1000));
+    const medium = 720 * (3 + 2 * job(5)) + 30 * (job(0.2) + job(20)) + 120 + 4 * (3 + job(5) + job(20));
+    const large = 30 * (3 + 2 * job(100) + job(10) + job(1000)) + 690 + 120 + 4 * (3 + job(100) + job(1000));
     const cells = [small, medium, large].map((minutes) => `**${withCommas(minutes)}**`);
     expect(limits).toContain(`| **minutes a month** | ${cells.join(" | ")} |`);
     const beyond = [medium, large].map((minutes) => `$${Math.round((minutes - 2000) * 0.006)}`);

@@ -155,15 +155,44 @@ describe.each(all)("%s", (path) => {
           given?.["dry-run"] !== "true" &&
           given?.["kind"] !== "due",
       );
-      for (const { with: given } of acts) {
+      for (const act of acts) {
+        const { with: given } = act;
         expect(given?.["ledger"], name).toMatch(/^(?:\$\{\{ inputs\.ledger \|\| 'branch' \}\}|branch)$/);
-        expect(contents, name).toBe("write");
+        expect(contents, name).toBe(executes(act) ? "read" : "write");
       }
       const isCall = uses !== undefined || path === ".github/workflows/release.yml";
-      if (acts.length === 0 && !isCall) expect(contents, name).not.toBe("write");
+      const isWitness = steps.some(({ uses: action = "" }) => /actions\/witness(?:@v1)?$/.test(action));
+      if (acts.length === 0 && !isCall && !isWitness) expect(contents, name).not.toBe("write");
+    }
+  });
+
+  test("lets no job write that runs what a backup holds: another one, without any secret, tells the ledger", () => {
+    const jobs = jobsOf(path);
+    for (const [name, { steps = [], permissions }] of jobs) {
+      const [act] = steps.filter(executes);
+      if (act === undefined) continue;
+      expect(Object.values(permissions as object), name).not.toContain("write");
+      const file = act.with?.["ledger-file"];
+      expect(file, name).toBe("${{ runner.temp }}/lifeboat-entries.jsonl");
+      const upload = steps.find(({ uses = "" }) => uses.startsWith("actions/upload-artifact@"));
+      expect(upload?.with, name).toMatchObject({ path: file });
+      // Jobs of a matrix must not replace each other's.
+      expect(upload?.with?.["name"], name).toMatch(/^lifeboat-entries-\$\{\{ matrix\.\w+ \}\}$/);
+      const teller = jobs.find(([, job]) =>
+        (job.steps ?? []).some(({ uses = "" }) => /actions\/witness(?:@v1)?$/.test(uses)),
+      );
+      expect(teller?.[1].needs, name).toContain(name);
+      expect(teller?.[1].environment, name).toBeUndefined();
+      expect(secretsIn(teller?.[1]), name).toEqual([]);
     }
   });
 });
+
+/** Really restores a backup, and so runs what somebody wrote into it. */
+function executes({ uses = "", with: given }: StepYaml): boolean {
+  if (/actions\/drill(?:@v1)?$/.test(uses)) return given?.["kind"] !== "due";
+  return /actions\/verify(?:@v1)?$/.test(uses) && given?.["level"] === "restored";
+}
 
 describe("restore.yml", () => {
   const restores = all.filter((path) => path.endsWith("restore.yml"));
@@ -190,6 +219,21 @@ describe("restore.yml", () => {
     const triggers = JSON.stringify(triggersOf(".github/workflows/restore.yml"));
     expect(triggers).not.toMatch(/"(before|after|after-always)"/);
   });
+});
+
+/** What only a job may have that runs no package of npm: rights to sign for us, and to publish. */
+test.each(all)("%s lets no job that runs packages sign or publish", (path) => {
+  for (const [name, { permissions = {}, steps = [] }] of jobsOf(path)) {
+    const rights = permissions as Readonly<Record<string, string>>;
+    const signs = rights["id-token"] === "write" || rights["attestations"] === "write";
+    if (!signs && path !== ".github/workflows/release.yml") continue;
+    if (!signs && rights["contents"] !== "write") continue;
+    for (const { run = "", uses = "" } of steps) {
+      expect(`${run} ${uses}`, `${path}: ${name}`).not.toMatch(
+        /\.ci\/run|\b(?:npm|npx|node|yarn|pnpm)\b|setup-node|\$\/actions/,
+      );
+    }
+  }
 });
 
 test.each(exampleWorkflows)("%s passes every secret that the policy beside it names", (path) => {

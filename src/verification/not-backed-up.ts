@@ -1,0 +1,65 @@
+/**
+ * What a database backup leaves out by its nature, as pg_dump does. It is told by the backup and stands in every report
+ * as not-verified; it is not required for the verdict, because no backup of this database can hold it.
+ */
+import type { DatabaseContents } from "../snapshot/contents.ts";
+import type { ComponentVerdict, Finding } from "./findings.ts";
+
+export function leftOutOfBackup({ tables, otherDatabases = 0 }: DatabaseContents): readonly Finding[] {
+  const foreign = tables.filter(({ kind }) => kind === "foreign").map(nameOf);
+  const ofExtensions = tables.filter(({ hasRowsLeftOut }) => hasRowsLeftOut === true).map(nameOf);
+  const findings: Finding[] = [];
+  if (foreign.length > 0) {
+    findings.push(
+      leftOut(
+        "foreign-rows-not-backed-up",
+        `The rows of ${counted(foreign.length, "foreign table")} are not in the backup: they are on another server`,
+        foreign,
+        "Back that server up as a source of its own; or waive: [not-backed-up].",
+      ),
+    );
+  }
+  if (ofExtensions.length > 0) {
+    findings.push(
+      leftOut(
+        "extension-rows-not-backed-up",
+        `The rows of ${counted(ofExtensions.length, "table")} that belong to extensions are not in the backup: the extensions do not declare them as configuration, so pg_dump leaves them out`,
+        ofExtensions,
+        "Export these rows by the extension's own means if you need them; or waive: [not-backed-up].",
+      ),
+    );
+  }
+  if (otherDatabases > 0) {
+    const sentence = `${counted(otherDatabases, "other database")} of this server ${otherDatabases === 1 ? "is" : "are"} not in this backup.`;
+    const remedy = "Back each up as a source of its own if it matters.";
+    findings.push({ level: "info", code: "other-databases", sentence, publicSentence: sentence, remedy });
+  }
+  return findings;
+}
+
+/** Absent where nothing was left out. */
+export function leftOutComponent(database: DatabaseContents): readonly ComponentVerdict[] {
+  const findings = leftOutOfBackup(database).filter(({ level }) => level === "warning");
+  if (findings.length === 0) return [];
+  return [{ component: "not-backed-up", checked: 0, findings, verdict: "not-verified", isRequired: false }];
+}
+
+function leftOut(code: string, said: string, tables: readonly string[], remedy: string): Finding {
+  const shown = tables.slice(0, 20).join(", ");
+  const more = tables.length > 20 ? `, and ${tables.length - 20} more` : "";
+  return {
+    level: "warning",
+    code,
+    sentence: `${said}: ${shown}${more}.`,
+    publicSentence: `${said} (the names are in the sealed contents).`,
+    remedy,
+  };
+}
+
+function nameOf({ schema, name }: DatabaseContents["tables"][number]): string {
+  return `${schema}.${name}`;
+}
+
+function counted(count: number, what: string): string {
+  return `${count.toLocaleString("en-US")} ${what}${count === 1 ? "" : "s"}`;
+}
