@@ -27,6 +27,7 @@ export async function roundTrip(
   const verified = await verify(safe, snapshot.id, {
     level: "restored",
     server: connectionTo(to, "postgres"),
+    trustContents: true,
   });
   const target = connectionTo(to, `${database} again`);
   const restored = await restore(safe, snapshot.id, { target, mode: { kind: "new-database" } });
