@@ -182,7 +182,9 @@ async function prove(
   { checks = [], drill }: RestoreCheckRequest,
   skipped: readonly SkippedEntry[],
 ): Promise<readonly ComponentVerdict[]> {
-  const compared = await compareRestored(connection, databaseOf(contents), skipped);
+  const compared = await compareRestored(connection, databaseOf(contents), skipped, {
+    substituteLocale: true,
+  });
   if (superuser !== undefined) await silenceEventTriggers(superuser);
   return [
     ...compared,

@@ -20,12 +20,16 @@ export async function compareRestored(
   connection: Connection,
   backup: DatabaseContents,
   skipped: readonly SkippedEntry[] = [],
+  { substituteLocale = false } = {},
 ): Promise<readonly ComponentVerdict[]> {
   const { expected, left, comparable } = withoutSkipped(backup, skipped);
   const found = comparable(await describeRestored(connection, backup));
   const ordinary = await withClient(connection, ordinaryRoles);
   const owned = withOwnersInstead(expected, found, { ordinary, restoring: connection.user });
-  const components = compareDatabases(owned, found, { deparsedKinds });
+  const components = compareDatabases(owned, found, {
+    deparsedKinds,
+    localeSubstituted: substituteLocale && found.properties.collate === "C",
+  });
   const compared = new Set(components.map(({ component }) => component));
   // A component of which nothing is left still has to say so.
   const emptied = [...left.keys()].filter((component) => !compared.has(component));

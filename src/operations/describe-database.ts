@@ -18,6 +18,8 @@ import { readLargeObjects } from "../postgres/large-objects.ts";
 import { countOtherDatabases, extensionTablesWithRows } from "../postgres/left-out.ts";
 import { type Measures, measureTables } from "../postgres/measure-tables.ts";
 import type { SnapshotSession } from "../postgres/snapshot-session.ts";
+import { listNotDumped } from "../postgres/not-dumped.ts";
+import { settleDefinitions } from "./settle-definitions.ts";
 import { hasRows, listTables, type SourceTable } from "../postgres/table-listing.ts";
 
 /** Reads it through a twin of the exporting session: the same moment, without disturbing the one that holds it. */
@@ -70,6 +72,7 @@ async function readDatabase(
     tables: tables.map((table) => describeTable(table, measures)),
     sequences: [...(await readSequences(sql))],
     objects: [...(await listObjects(sql))],
+    notDumped: [...(await listNotDumped(sql))],
     largeObjects: await readLargeObjects(sql, { hashes }),
     ...(measures.hashesNotVerified === undefined ? {} : { hashesNotVerified: measures.hashesNotVerified }),
   };
@@ -86,7 +89,9 @@ export async function describeRestored(
     const hashes =
       backup.tables.some(({ hash }) => hash !== undefined) || backup.largeObjects.hash !== undefined;
     await sql.query("begin isolation level repeatable read read only");
-    return await readDatabase(sql, { server, tables, clientVersion: server.version, hashes });
+    const found = await readDatabase(sql, { server, tables, clientVersion: server.version, hashes });
+    await sql.query("commit; begin read write; set local check_function_bodies = off");
+    return { ...found, objects: [...(await settleDefinitions(sql, backup.objects, found.objects))] };
   });
 }
 

@@ -13,6 +13,7 @@ import { isManagedSchema } from "../supabase/managed.ts";
 import type { Finding } from "../verification/findings.ts";
 import { compareTables } from "./compare-restored.ts";
 import { orphans, type ProjectLoad } from "./load-project.ts";
+import { settleDefinitions } from "./settle-definitions.ts";
 import { allEntries } from "./project-archive.ts";
 
 /** Mends rights that differ; throws where rows or objects are not the backup's, and the caller rolls back. */
@@ -111,7 +112,9 @@ async function proveObjects(sql: Sql, load: ProjectLoad): Promise<readonly Findi
     .filter(({ class: kind }) => kind === "extension-missing" || kind === "person")
     .map(({ entry }) => entry);
   const unfinished = load.tally.report().unfinished.map(({ name }) => name);
-  const { missing, findings } = compareProject(backup.objects, await listObjects(sql), {
+  await sql.query("set local check_function_bodies = off");
+  const found = await settleDefinitions(sql, backup.objects, await listObjects(sql));
+  const { missing, findings } = compareProject(backup.objects, found, {
     leftOut,
     platformSchemas: load.facts.managedSchemas,
     sameMajor: backup.server.major === load.runner.targetMajor,
@@ -119,24 +122,35 @@ async function proveObjects(sql: Sql, load: ProjectLoad): Promise<readonly Findi
   });
   // What the server refused is in the report already.
   const unexplained = missing.filter(({ identity }) => !unfinished.some((name) => tells(name, identity)));
-  const [first] = unexplained.filter(({ kind }) => kind !== "comment");
+  const blocking = unexplained.filter(({ kind }) => blockingKinds.has(kind));
+  const [first] = blocking;
   if (first !== undefined) {
     throw notTheBackups(
-      `${unexplained.length} objects are missing, first the ${first.kind} ${first.identity}.`,
-      `${unexplained.length} objects are missing, first a ${first.kind}.`,
+      `${blocking.length} objects are missing, first the ${first.kind} ${first.identity}.`,
+      `${blocking.length} objects are missing, first a ${first.kind}.`,
     );
   }
-  return [...findings, ...unexplained.map(({ identity }) => commentMissing(identity))];
+  return [...findings, ...unexplained.map(objectMissing)];
 }
 
-/** No reason to undo a restore, and one of something that was not restored has no entry of its own to explain it. */
-function commentMissing(identity: string): Finding {
+/** Without these, data or rights are missing; everything else can be made again by hand. */
+const blockingKinds: ReadonlySet<string> = new Set([
+  "schema",
+  "table",
+  "sequence",
+  "policy",
+  "default-privileges",
+]);
+
+/** No reason to undo a recovery: everything else is there. */
+function objectMissing({ kind, identity }: CatalogObject): Finding {
   return {
-    level: "warning",
-    code: "comment-missing",
-    sentence: `The comment on ${identity} was not restored.`,
-    publicSentence: "A comment was not restored.",
-    remedy: "COMMENT ON it as a role that may.",
+    // Something that was not restored has no comment either, and no entry of its own that would explain it.
+    level: kind === "comment" ? "warning" : "error",
+    code: `${kind}-missing`,
+    sentence: `The ${kind} ${identity} was not restored.`,
+    publicSentence: `A ${kind} was not restored.`,
+    remedy: `Create the ${kind} by hand: its definition is in the backup (lifeboat export schema).`,
   };
 }
 

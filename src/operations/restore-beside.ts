@@ -8,7 +8,7 @@ import { loadArchives } from "../postgres/load.ts";
 import { loadConfined } from "../postgres/load-confined.ts";
 import { entriesWithout, type SkippedEntry } from "../postgres/missing-extensions.ts";
 import { createMissingRoles, readTargetRoles } from "../postgres/missing-roles.ts";
-import { applyProperties, createDatabase } from "../postgres/new-database.ts";
+import { applyProperties, createDatabase, dropPublicSchema } from "../postgres/new-database.ts";
 import { type GlobalRoles, parseGlobals, withVerifiers } from "../postgres/restore-globals.ts";
 import { createLoader } from "../postgres/ordinary-loader.ts";
 import { newDatabaseName, type RestoreMark } from "../postgres/restore-names.ts";
@@ -152,6 +152,7 @@ export async function loadBeside(
     const connection =
       superuser === undefined ? owned : await createLoader(superuser, owned, powerfulRoles(database));
     const applied = await applyProperties(lock, name, properties, roles);
+    if (!hasPublicSchema(database)) await dropPublicSchema(owned);
     const { jobs, skippedExtensions: missing } = plan;
     const options = {
       connection,
@@ -189,6 +190,16 @@ export async function loadBeside(
     await dropQuietly(lock, name, means.logger);
     throw error;
   }
+}
+
+function hasPublicSchema({ objects, extensions, notDumped }: DatabaseContents): boolean {
+  const schemas = objects.filter(({ kind }) => kind === "schema");
+  const members = extensions.flatMap(({ members: all = [] }) => all);
+  return (
+    (schemas.length === 0 && notDumped === undefined) ||
+    schemas.some(({ identity }) => identity === "public") ||
+    members.some(({ schema, name }) => schema === "" && name === "public")
+  );
 }
 
 /** The source's superusers, and who is called as hosted servers call the next best. */

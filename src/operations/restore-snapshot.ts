@@ -86,7 +86,7 @@ async function restoreLocated(
     hooks: wanted.hooks,
     runHook,
     verifyRestored: async (connection, skipped) =>
-      asRestoreVerdict(await compareRestored(connection, backup, skipped)),
+      asRestoreVerdict(await compareRestored(connection, backup, skipped, plan)),
     verifyTables: compareTables,
   });
   return { plan, planHash: hash, restored };

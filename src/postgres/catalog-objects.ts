@@ -3,7 +3,7 @@
  * One query a kind; each returns (identity, definition). Objects that belong to extensions are left to the extension.
  * All names come out qualified because our connections have an empty search_path.
  */
-import type { CatalogObject } from "../snapshot/contents.ts";
+import { type CatalogObject, madeByServer } from "../snapshot/contents.ts";
 import type { Sql } from "./client.ts";
 
 const userSchema = "n.nspname !~ '^pg_' and n.nspname <> 'information_schema'";
@@ -49,7 +49,7 @@ const nameable: readonly (readonly [catalog: string, oid: string, from?: string]
 
 /** Kinds whose text is made by the server's deparser: other majors may spell the same thing otherwise. */
 export const deparsedKinds: ReadonlySet<string> = new Set([
-  "constraint", "index", "trigger", "policy", "view", "function", "rule", "table", "type", "statistics", "publication-part",
+  "constraint", "domain-constraint", "index", "trigger", "policy", "view", "function", "rule", "table", "type", "statistics", "publication-part",
 ]); // prettier-ignore
 
 /** Kinds that only a superuser or a named role could have made otherwise; compared like all others. */
@@ -61,7 +61,9 @@ const queries: Readonly<Record<string, string>> = {
       pg_catalog.concat_ws(' ', c.relkind, c.relpersistence, 'owner', pg_catalog.pg_get_userbyid(c.relowner),
         case when c.relrowsecurity then 'rls' end, case when c.relforcerowsecurity then 'force-rls' end,
         'options', (select pg_catalog.string_agg(o, ',' order by o collate "C") from pg_catalog.unnest(c.reloptions) o),
-        'replident', c.relreplident, 'partkey', pg_catalog.pg_get_partkeydef(c.oid),
+        'replident', case when c.relreplident = 'i' and not exists (
+          select from pg_catalog.pg_index i where i.indrelid = c.oid and i.indisreplident and i.indisvalid)
+          then 'd' else c.relreplident end, 'partkey', pg_catalog.pg_get_partkeydef(c.oid),
         'bound', pg_catalog.pg_get_expr(c.relpartbound, c.oid), 'inherits',
         (select pg_catalog.string_agg(i.inhparent::pg_catalog.regclass::text, ',' order by i.inhseqno)
          from pg_catalog.pg_inherits i where i.inhrelid = c.oid), 'columns',
@@ -92,19 +94,25 @@ const queries: Readonly<Record<string, string>> = {
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where c.relpersistence <> 't' and ${userSchema} and ${own("pg_class", "c")}`,
 
-  constraint: `select pg_catalog.concat_ws(' ', coalesce(k.conrelid::pg_catalog.regclass::text,
-        k.contypid::pg_catalog.regtype::text), pg_catalog.quote_ident(k.conname)),
+  // Clones of a foreign key for partitions come with the key itself, under names of their own.
+  constraint: `select k.conrelid::pg_catalog.regclass::text || ' ' || pg_catalog.quote_ident(k.conname),
       pg_catalog.concat_ws(' ', pg_catalog.pg_get_constraintdef(k.oid), case when not k.convalidated then 'unvalidated' end)
     from pg_catalog.pg_constraint k join pg_catalog.pg_namespace n on n.oid = k.connamespace
-    where ${userSchema} and k.contype not in ('t', 'n')
-      and (k.conrelid = 0 or exists (select from pg_catalog.pg_class c where c.oid = k.conrelid and ${own("pg_class", "c")}))
-      and (k.contypid = 0 or exists (select from pg_catalog.pg_type t where t.oid = k.contypid and ${own("pg_type", "t")}))`,
+    where ${userSchema} and k.conrelid <> 0 and k.contype not in ('t', 'n') and not (k.contype = 'f' and k.conparentid <> 0)
+      and exists (select from pg_catalog.pg_class c where c.oid = k.conrelid and ${own("pg_class", "c")})`,
+
+  "domain-constraint": `select k.contypid::pg_catalog.regtype::text || ' ' || pg_catalog.quote_ident(k.conname),
+      pg_catalog.concat_ws(' ', pg_catalog.pg_get_constraintdef(k.oid), case when not k.convalidated then 'unvalidated' end)
+    from pg_catalog.pg_constraint k join pg_catalog.pg_namespace n on n.oid = k.connamespace
+    where ${userSchema} and k.contypid <> 0 and k.contype not in ('t', 'n')
+      and exists (select from pg_catalog.pg_type t where t.oid = k.contypid and ${own("pg_type", "t")})`,
 
   index: `select i.indexrelid::pg_catalog.regclass::text, pg_catalog.concat_ws(' ', pg_catalog.pg_get_indexdef(i.indexrelid),
       case when not i.indisvalid then 'invalid' end, case when i.indisclustered then 'clustered' end,
       case when i.indisreplident then 'replica identity' end)
     from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indrelid
-    join pg_catalog.pg_namespace n on n.oid = c.relnamespace where ${userSchema} and ${own("pg_class", "c")}`,
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where i.indisready and (i.indisvalid or c.relkind = 'p') and ${userSchema} and ${own("pg_class", "c")}`,
 
   trigger: `select t.tgrelid::pg_catalog.regclass::text || ' ' || pg_catalog.quote_ident(t.tgname),
       pg_catalog.concat_ws(' ', t.tgenabled, pg_catalog.pg_get_triggerdef(t.oid))
@@ -137,7 +145,8 @@ const queries: Readonly<Record<string, string>> = {
       pg_catalog.pg_get_userbyid(t.typowner),
       (select pg_catalog.string_agg(pg_catalog.quote_literal(e.enumlabel), ',' order by e.enumsortorder)
        from pg_catalog.pg_enum e where e.enumtypid = t.oid),
-      case when t.typtype = 'd' then pg_catalog.concat_ws(' ', pg_catalog.format_type(t.typbasetype, t.typtypmod), t.typdefault,
+      case when t.typtype = 'd' then pg_catalog.concat_ws(' ', pg_catalog.format_type(t.typbasetype, t.typtypmod),
+        coalesce(pg_catalog.pg_get_expr(t.typdefaultbin, 0), t.typdefault),
         case when t.typnotnull then 'not null' end) end)
     from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace
     where t.typtype in ('e', 'd', 'r') and ${userSchema} and ${own("pg_type", "t")}`,
@@ -184,10 +193,17 @@ const queries: Readonly<Record<string, string>> = {
     where (d.objoid >= ${firstNormalOid} or i.type = 'schema' and i.identity = 'public')
       and coalesce(i.schema !~ '^pg_' and i.schema <> 'information_schema', true)
       and d.classoid <> 'pg_catalog.pg_extension'::pg_catalog.regclass
+      and not exists (select from pg_catalog.pg_constraint k where d.classoid = 'pg_catalog.pg_constraint'::pg_catalog.regclass
+        and k.oid = d.objoid and k.conrelid <> 0 and not k.conislocal and k.contype in ('c', 'f'))
+      and not exists (select from pg_catalog.pg_index x join pg_catalog.pg_class t on t.oid = x.indrelid
+        where d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass and x.indexrelid = d.objoid
+          and not (x.indisready and (x.indisvalid or t.relkind = 'p')))
       and not exists (select from pg_catalog.pg_depend x where x.classid = d.classoid and x.objid = d.objoid and x.deptype = 'e')`,
 
   // Their names only: a definition that pg_restore took is not taken apart again.
-  other: `select pg_catalog.concat_ws(' ', i.type, i.identity), '' from (
+  other: `select pg_catalog.concat_ws(' ', i.type, i.identity), case when exists (
+        select from pg_catalog.pg_depend x where x.classid = o.classoid and x.objid = o.oid and x.deptype = 'i')
+        then '${madeByServer}' else '' end from (
       ${nameable.map(([catalog, oid, from]) => `select 'pg_catalog.${catalog}'::pg_catalog.regclass as classoid, ${oid} as oid from pg_catalog.${from ?? catalog}`).join(" union all ")}) o,
       lateral pg_catalog.pg_identify_object(o.classoid, o.oid, 0) i
     where o.oid >= ${firstNormalOid} and coalesce(i.schema !~ '^pg_' and i.schema <> 'information_schema', true)

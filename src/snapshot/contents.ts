@@ -56,6 +56,9 @@ const sequence = z.looseObject({
   increment: z.string(),
 });
 
+/** Definition of an `other` object that comes by itself: a range's cast to its multirange, since PostgreSQL 14. */
+export const madeByServer = "made by the server";
+
 /** Any catalog object with a definition that can be compared as text after a restore. */
 const catalogObject = z.looseObject({
   /** `constraint`, `index`, `policy`, `trigger`, `view`, `function`, `acl`, `default-privileges`, `publication`, … */
@@ -63,6 +66,9 @@ const catalogObject = z.looseObject({
   identity: z.string(),
   definition: z.string(),
 });
+
+/** Something of the source that pg_dump never writes: `index` / `s.i` / `invalid`. */
+const notDumped = z.looseObject({ kind: z.string(), identity: z.string(), reason: z.string() });
 
 const role = z.looseObject({
   name: z.string(),
@@ -107,6 +113,8 @@ const databaseContents = z.looseObject({
   tables: listOf(table),
   sequences: listOf(sequence),
   objects: listOf(catalogObject),
+  /** Absent in snapshots of before 2026-12. */
+  notDumped: listOf(notDumped).optional(),
   largeObjects: z.looseObject({ count, hash: contentHash.optional() }),
   /** Why there are no hashes, where some were wanted: a known answer that was wrong, an encoding. */
   hashesNotVerified: z.string().optional(),
@@ -157,6 +165,7 @@ export type DatabaseContents = z.infer<typeof databaseContents>;
 export type DatabaseProperties = z.infer<typeof databaseProperties>;
 export type TableContents = z.infer<typeof table>;
 export type SequenceContents = z.infer<typeof sequence>;
+export type NotDumped = z.infer<typeof notDumped>;
 export type CatalogObject = z.infer<typeof catalogObject>;
 export type ContentsFile = Contents["files"][number];
 

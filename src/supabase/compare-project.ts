@@ -1,6 +1,6 @@
 /** The restored project's own objects, held against the backup's. Pure; what the platform keeps is not compared. */
 import type { TocEntry } from "../postgres/restore-toc.ts";
-import type { CatalogObject } from "../snapshot/contents.ts";
+import { type CatalogObject, madeByServer } from "../snapshot/contents.ts";
 import type { Finding } from "../verification/findings.ts";
 import { parseRights } from "./acl.ts";
 import {
@@ -126,7 +126,10 @@ function byIdentity(
   objects: readonly CatalogObject[],
   platform: ReadonlySet<string>,
 ): ReadonlyMap<string, CatalogObject> {
-  const users = objects.filter((object) => object.kind !== "acl" && isUsersObject(object, platform));
+  const users = objects.filter(
+    (object) =>
+      object.kind !== "acl" && object.definition !== madeByServer && isUsersObject(object, platform),
+  );
   return new Map(users.map((object) => [`${object.kind} ${object.identity}`, object]));
 }
 

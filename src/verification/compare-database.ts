@@ -1,33 +1,45 @@
 /** A restored database held against what was backed up, component by component. */
 import { quoteQualified } from "../postgres/identifiers.ts";
-import type { CatalogObject, DatabaseContents } from "../snapshot/contents.ts";
+import {
+  type CatalogObject,
+  type DatabaseContents,
+  madeByServer,
+  type NotDumped,
+} from "../snapshot/contents.ts";
+import { comparableRights } from "./across-majors.ts";
 import { type ComponentVerdict, type Finding, worstVerdict } from "./findings.ts";
 import { type RowTotals, sameRows, totalsByRoot } from "./row-totals.ts";
 
 export interface ComparisonLimits {
   /** Kinds of objects whose text is made by the server; other majors may spell the same thing otherwise. */
   readonly deparsedKinds: ReadonlySet<string>;
+  /** The copy was made under C where this machine lacks the backup's locale. */
+  readonly localeSubstituted?: boolean;
 }
 
 /** One verdict a component; what the backup did not record is not-verified, never passed. */
 export function compareDatabases(
-  expected: DatabaseContents,
-  found: DatabaseContents,
+  backup: DatabaseContents,
+  restored: DatabaseContents,
   limits: ComparisonLimits,
 ): readonly ComponentVerdict[] {
+  const [expected, found] = comparableRights(backup, restored);
   const sameMajor = expected.server.major === found.server.major;
   return [
     compareTables(expected, found),
     compareSequences(expected, found),
     compareLargeObjects(expected, found),
     compareExtensions(expected, found),
-    compareProperties(expected, found),
+    compareProperties(expected, found, limits),
     ...kindsOf(expected, found).map((kind) =>
       compareObjects(
         kind,
         expected.objects.filter((object) => object.kind === kind),
         found.objects.filter((object) => object.kind === kind),
-        { comparable: sameMajor || !limits.deparsedKinds.has(kind) },
+        {
+          comparable: sameMajor || !limits.deparsedKinds.has(kind),
+          notes: (expected.notDumped ?? []).filter((one) => one.kind === kind),
+        },
       ),
     ),
   ];
@@ -152,34 +164,45 @@ function compareExtensions(expected: DatabaseContents, found: DatabaseContents):
   return judge("extensions", expected.extensions.length, findings);
 }
 
-function compareProperties(expected: DatabaseContents, found: DatabaseContents): ComponentVerdict {
+function compareProperties(
+  expected: DatabaseContents,
+  found: DatabaseContents,
+  { localeSubstituted = false }: ComparisonLimits,
+): ComponentVerdict {
   const fields = ["encoding", "collate", "ctype", "localeProvider", "locale"] as const;
   const findings = fields.flatMap((field) => {
     const [before, after] = [expected.properties[field], found.properties[field]];
     if (before === after) return [];
-    return [
-      difference(
-        "property-differs",
-        `The database's ${field} is ${String(after)} instead of ${String(before)}.`,
-      ),
-    ];
+    const sentence = `The database's ${field} is ${String(after)} instead of ${String(before)}.`;
+    if (!localeSubstituted || field === "encoding") return [difference("property-differs", sentence)];
+    return [unverified("locale-missing", `${sentence} This machine lacks the backup's locale.`)];
   });
   return judge("database", fields.length, findings);
 }
+
+/** The kind whose objects are compared by their names alone. */
+const namesOnly = "other";
 
 function compareObjects(
   kind: string,
   expected: readonly CatalogObject[],
   found: readonly CatalogObject[],
-  { comparable }: { readonly comparable: boolean },
+  { comparable, notes }: { readonly comparable: boolean; readonly notes: readonly NotDumped[] },
 ): ComponentVerdict {
   const restored = groupDefinitions(found);
   const wanted = groupDefinitions(expected);
-  const findings: Finding[] = [];
+  const findings: Finding[] = notes.map(({ identity, reason }) =>
+    note(
+      `${kind}-not-dumped`,
+      `The ${kind} ${identity} is not in the backup: ${reason}. pg_dump leaves it out.`,
+    ),
+  );
   for (const [identity, definitions] of wanted) {
     const other = restored.get(identity);
+    if (other === undefined && definitions === madeByServer) continue;
     if (other === undefined)
       findings.push(difference(`${kind}-missing`, `The ${kind} ${identity} was not restored.`));
+    else if (kind === namesOnly) continue;
     else if (other !== definitions && comparable) {
       findings.push(
         difference(`${kind}-differs`, `The ${kind} ${identity} differs: ${other} instead of ${definitions}.`),
@@ -190,8 +213,8 @@ function compareObjects(
       );
     }
   }
-  for (const identity of restored.keys()) {
-    if (wanted.has(identity)) continue;
+  for (const [identity, definition] of restored) {
+    if (wanted.has(identity) || definition === madeByServer) continue;
     findings.push(difference(`${kind}-unexpected`, `The ${kind} ${identity} is not in the backup.`));
   }
   return judge(kind, expected.length, findings);
