@@ -32,6 +32,13 @@ export const errorCatalogue = {
     meaning: "A drill examines indexes with the extension amcheck, which the server lacks or refuses.",
     cure: "Install PostgreSQL's contrib package (postgresql-contrib), lend a server with it, or waive index-structure.",
   },
+  "another-actor-needed": {
+    family: "user",
+    exitCode: 2,
+    meaning:
+      "The policy has `restore: { another-actor: true }`, and who performs is who made the plan, or it cannot be told who made it. Nothing was opened.",
+    cure: "Let somebody else dispatch restore.yml with the plan's hash, on the branch and within 24 hours of its dry run. Both are started by a person's hand, and the job has `actions: read`.",
+  },
   "archive-unreadable": {
     family: "ours",
     exitCode: 3,
