@@ -38,6 +38,7 @@ const source = {
   cores: availableParallelism(),
   tools,
   zstd,
+  isStandby: false,
   snapshotName: snapshot.name,
   signal,
 };

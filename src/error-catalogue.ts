@@ -32,6 +32,13 @@ export const errorCatalogue = {
     meaning: "A drill examines indexes with the extension amcheck, which the server lacks or refuses.",
     cure: "Install PostgreSQL's contrib package (postgresql-contrib), lend a server with it, or waive index-structure.",
   },
+  "another-actor-needed": {
+    family: "user",
+    exitCode: 2,
+    meaning:
+      "The policy has `restore: { another-actor: true }`, and who performs is who made the plan, or it cannot be told who made it. Nothing was opened.",
+    cure: "Let somebody else dispatch restore.yml with the plan's hash, on the branch and within 24 hours of its dry run. Both are started by a person's hand, and the job has `actions: read`.",
+  },
   "archive-unreadable": {
     family: "ours",
     exitCode: 3,
@@ -118,6 +125,13 @@ export const errorCatalogue = {
     meaning: "The restore would replace something that exists, and nobody confirmed it. Nothing was touched.",
     cure: "Read the plan (dry run), then give `confirm` the exact name of the target's database.",
   },
+  "connection-lost": {
+    family: "ours",
+    exitCode: 1,
+    meaning:
+      "A connection to the database or to another server was cut in the middle of the work. Nothing incomplete counts.",
+    cure: "Run again; if it repeats, look for a proxy, a firewall or a server setting that ends long or idle connections, and at the server's own log.",
+  },
   "copy-incomplete": {
     family: "ours",
     exitCode: 1,
@@ -161,6 +175,13 @@ export const errorCatalogue = {
     exitCode: 2,
     meaning: "The database server accepts only TLS connections, and the URL turns TLS off.",
     cure: "Remove sslmode=disable from the URL, or write sslmode=verify-full.",
+  },
+  "database-statement-failed": {
+    family: "ours",
+    exitCode: 1,
+    meaning:
+      "PostgreSQL refused one of Lifeboat's own statements: a right is missing, a limit is reached, or its data are damaged.",
+    cure: "The cause has the server's own words (in a public repository only its code, which PostgreSQL's manual lists in appendix A); the server's log has the statement.",
   },
   "database-unreachable": {
     family: "user",
@@ -270,6 +291,13 @@ export const errorCatalogue = {
     meaning: "Another session changed a table's definition for so long that the backup gave up waiting.",
     cure: "Run again; if it repeats, look for long ALTER TABLE, VACUUM FULL or open transactions.",
   },
+  "machine-refused": {
+    family: "user",
+    exitCode: 1,
+    meaning:
+      "The operating system refused to read or write a file or to start something: no space, no right, a name that is too long, a broken disk.",
+    cure: "The cause has the system's own words: free space or give the right, shorten the name or exclude it, then run again.",
+  },
   "not-verified": {
     family: "ours",
     exitCode: 4,
@@ -279,8 +307,16 @@ export const errorCatalogue = {
   "object-size-wrong": {
     family: "ours",
     exitCode: 1,
-    meaning: "An object's body was shorter or longer than the server had announced; it was not stored.",
+    meaning:
+      "An object's body was shorter or longer than had been announced, by the server or by the backup; it was not stored.",
     cure: "Run again; if it repeats, the object's row in storage.objects and its bytes do not agree.",
+  },
+  "object-name-unusable": {
+    family: "ours",
+    exitCode: 1,
+    meaning:
+      "A bucket or an object has a name that is empty or that UTF-8 cannot write, so that no file can carry it.",
+    cure: "Rename the object, or leave it out (`exclude`), and run again.",
   },
   "pack-not-usable": {
     family: "ours",

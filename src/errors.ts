@@ -1,4 +1,5 @@
 import { type ErrorCode, type ErrorEntry, errorCatalogue } from "./error-catalogue.ts";
+import { foreignMeaning } from "./foreign-errors.ts";
 
 export type { ErrorCode };
 
@@ -54,9 +55,14 @@ export class LifeboatError extends Error {
   }
 }
 
-/** Any thrown value as one of ours; a stranger becomes `unexpected` and keeps its cause. */
+/**
+ * Any thrown value as one of ours, with itself as the cause: what others' errors mean where that can be foreseen, and
+ * `unexpected` for strangers.
+ */
 export function asLifeboatError(thrown: unknown): LifeboatError {
   if (thrown instanceof LifeboatError) return thrown;
+  const meaning = foreignMeaning(thrown);
+  if (meaning !== undefined) return new LifeboatError(meaning.code, meaning.sentence, { cause: thrown });
   const sentence = thrown instanceof Error ? thrown.message : String(thrown);
   return new LifeboatError("unexpected", sentence || "An error without a message was thrown.", {
     cause: thrown,

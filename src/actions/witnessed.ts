@@ -2,6 +2,7 @@
 import { asLifeboatError, LifeboatError } from "../errors.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { LedgerEntry } from "../ledger/record.ts";
+import { agreedClock } from "../operations/agree-on-time.ts";
 import type { CopyReport } from "../operations/copy-snapshots.ts";
 import type { CopyDestination } from "../operations/copy-target.ts";
 import { newestHeads } from "../operations/history.ts";
@@ -121,7 +122,8 @@ export async function witnessingFailure<T>(
 
 async function append(ledger: Ledger, act: Act, ending: Ending, clock: Clock): Promise<void> {
   const { commit, store, ...known } = act;
-  const time = clock.now().toISOString();
+  // A record's place in time must not hang on one machine's clock alone.
+  const time = (await agreedClock(clock, store)).now().toISOString();
   const entry = { ...known, ...ending, store: store.address, witnessed: [], time };
   await ledger.append(commit === undefined ? entry : { ...entry, commit });
 }

@@ -87,10 +87,18 @@ export async function* entriesOf(tar: AsyncIterable<Uint8Array>): AsyncGenerator
   await feeding;
 }
 
+/** What Linux takes: of one part of a path, and of a whole one. */
+const longestSegment = 255;
+const longestName = 4095;
+
 function checkedName(name: string): string {
   const segments = name.replace(/\/$/, "").split("/");
   const bad = segments.some((segment) => segment === "" || segment === "." || segment === "..");
   if (bad || name.includes("\0")) throw refused(name, "leads out of the folder");
+  const isTooLong = segments.some((segment) => Buffer.byteLength(segment) > longestSegment);
+  if (isTooLong || Buffer.byteLength(name) > longestName) {
+    throw refused(name, "has a name that is too long for a file system");
+  }
   return segments.join("/");
 }
 
@@ -129,10 +137,8 @@ async function own(path: string, { uid, gid }: Headers): Promise<void> {
 function refused(name: string, why: string): LifeboatError {
   return new LifeboatError(
     "restore-name-refused",
-    `The entry ${JSON.stringify(name)} ${why}: it is refused.`,
-    {
-      publicSentence: "An entry of a tar leads out of the folder and is refused.",
-    },
+    `The entry ${JSON.stringify(name.length > 300 ? `${name.slice(0, 300)}…` : name)} ${why}: it is refused.`,
+    { publicSentence: `An entry of a tar ${why} and is refused.` },
   );
 }
 

@@ -3,6 +3,7 @@ import { planInputs } from "../actions/plan/inputs.ts";
 import { loadPolicy } from "../actions/policy-inputs.ts";
 import { openPolicyStores } from "../actions/policy-stores.ts";
 import { trustOf } from "../actions/trust-inputs.ts";
+import { agreedClock } from "../operations/agree-on-time.ts";
 import { planBackups } from "../operations/plan-backups.ts";
 import type { CliCommand } from "./cli-command.ts";
 import { terminalGitHub, terminalStores } from "./cli-surroundings.ts";
@@ -34,7 +35,7 @@ export const planCommand: CliCommand = {
               clock: cli.clock,
               github,
             }),
-      now: cli.clock.now(),
+      now: (await agreedClock(cli.clock, store)).now(),
       isPush: false,
       otherRuns: [],
       logger: cli.logger,

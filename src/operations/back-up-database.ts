@@ -126,7 +126,8 @@ export async function backUpDatabase(
     const signal = AbortSignal.any([stopped.signal, surroundings.signal]);
     // Counting and hashing may take hours, or for ever on a dead connection: no reason to wait once all is lost.
     signal.addEventListener("abort", () => snapshot.interrupt(), { once: true });
-    const dumping = { connection, cores, tools, zstd, snapshotName: snapshot.name, signal };
+    const { isStandby } = server;
+    const dumping = { isStandby, connection, cores, tools, zstd, snapshotName: snapshot.name, signal };
     const [stored, globals, described, beside] = await allOrFirstError(
       [
         allOrFirstError(parts.map((part) => storePart(part, dumping, draft, recipients))),

@@ -5,6 +5,7 @@ import { newestHeads } from "./history.ts";
 import { commitStorageSnapshot } from "./commit-storage.ts";
 import { collectObjects } from "./collect-objects.ts";
 import type { StorageBackupReport, StorageBackupRequest, StorageSurroundings } from "./storage-backup.ts";
+import { storageClocks } from "./storage-clocks.ts";
 import { indexRecipients } from "./storage-index.ts";
 
 export async function backUpStorage(
@@ -13,7 +14,9 @@ export async function backUpStorage(
 ): Promise<StorageBackupReport> {
   const { store } = surroundings;
   const startedMs = surroundings.clock.elapsedMs();
-  const time = await agreeOnTime(surroundings.clock, store);
+  const others = storageClocks(request, surroundings);
+  const readClocks = async () => await agreeOnTime(surroundings.clock, store, others);
+  const time = await readClocks();
   const { clock, now: started } = time;
   const clocks = recordedClocks(time, surroundings.clock);
   const means = { ...surroundings, clock };
@@ -21,8 +24,8 @@ export async function backUpStorage(
   await indexRecipients(request);
   const history = await newestHeads(store, request.source);
   await using collection = await collectObjects({ ...request, started, shard: undefined }, means);
-  const { snapshot, account } = await commitStorageSnapshot(
-    { ...request, started, clocks, history },
+  const { snapshot, account, end } = await commitStorageSnapshot(
+    { ...request, started, clocks, history, readClocks },
     collection,
     means,
   );
@@ -31,7 +34,7 @@ export async function backUpStorage(
     snapshot,
     account,
     findings: [
-      ...time.findings,
+      ...(time.findings.length > 0 ? time.findings : (end?.findings ?? [])),
       ...history.findings,
       ...collection.findings(),
       ...sizeFindings(snapshot, history.newestWhole(started)),

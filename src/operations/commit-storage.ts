@@ -22,6 +22,7 @@ import { allOrFirstError } from "../system/concurrency.ts";
 import { slots } from "../system/slots.ts";
 import { streamOf } from "../system/stream-of.ts";
 import type { StorageAccount, StorageSurroundings } from "./storage-backup.ts";
+import type { AgreedTime } from "./agree-on-time.ts";
 import type { Collection } from "./collect-objects.ts";
 import type { History } from "./history.ts";
 import { provePacksUsable, surveyPacks } from "./shared-packs.ts";
@@ -37,6 +38,8 @@ export interface StorageCommit {
   readonly started: Date;
   /** What each clock said. */
   readonly clocks?: SnapshotJson["clocks"];
+  /** Asked once more when all is collected: a clock may have been set meanwhile. */
+  readonly readClocks?: () => Promise<AgreedTime>;
   readonly history: Pick<History, "heads" | "seen">;
   readonly retentionDays?: number;
   /** The ledger's end, which the snapshot remembers. */
@@ -47,7 +50,11 @@ export async function commitStorageSnapshot(
   request: StorageCommit,
   collection: Collection,
   { clock, lifeboatVersion, store }: Pick<StorageSurroundings, "clock" | "lifeboatVersion" | "store">,
-): Promise<{ readonly snapshot: SnapshotJson; readonly account: StorageAccount }> {
+): Promise<{
+  readonly snapshot: SnapshotJson;
+  readonly account: StorageAccount;
+  readonly end: AgreedTime | undefined;
+}> {
   const { source, recipients, started } = request;
   const id = newSnapshotId(started);
   const { retentionDays, tiers } = request;
@@ -76,6 +83,7 @@ export async function commitStorageSnapshot(
       },
     };
     const sealed = await sealDocument(writeContents(contents), recipients);
+    const end = await request.readClocks?.();
     await draft.put(contentsName, streamOf(sealed.bytes));
     const bytes = writeSnapshotJson(
       {
@@ -87,7 +95,7 @@ export async function commitStorageSnapshot(
         times: {
           started: started.toISOString(),
           snapshot: started.toISOString(),
-          finished: clock.now().toISOString(),
+          finished: (end?.now ?? clock.now()).toISOString(),
         },
         ...(request.clocks === undefined ? {} : { clocks: request.clocks }),
         versions: { lifeboat: lifeboatVersion },
@@ -125,6 +133,7 @@ export async function commitStorageSnapshot(
     const { fetchedBytes, newPacks, copiedPacks } = numbers;
     return {
       snapshot: readSnapshotJson(bytes, { source, id }),
+      end,
       account: {
         stored,
         carried,

@@ -13,6 +13,7 @@ import { readExtensions, readProperties, readRoles, readSequences } from "../pos
 import { readShared } from "../postgres/read-shared.ts";
 import type { DumpPart } from "../postgres/dump-parts.ts";
 import type { Connection } from "../postgres/connection.ts";
+import { emptyHash } from "../postgres/content-hash.ts";
 import { inspectServer, type ServerFacts } from "../postgres/inspect-server.ts";
 import { readLargeObjects } from "../postgres/large-objects.ts";
 import { countOtherDatabases, extensionTablesWithRows } from "../postgres/left-out.ts";
@@ -109,11 +110,14 @@ function describeTable(table: SourceTable, measures: Measures): TableContents {
     columns: columns.map(({ name }) => name),
     ...(extensionCondition === undefined ? {} : { extensionCondition }),
     ...measures.byOid.get(table.oid),
+    // What a restore of it has.
+    ...(table.onPrimaryOnly === true ? { rows: 0, hash: emptyHash } : {}),
     ...(hasRows(table) || table.kind === "partitioned" ? {} : { notBackedUp: whyNot(table) }),
   };
 }
 
 function whyNot(table: SourceTable): string {
+  if (table.onPrimaryOnly === true) return "unlogged table: a standby has none of its rows";
   if (table.kind === "foreign") return "foreign table: its rows live on another server";
   if (table.kind === "materialized-view") return "materialized view: computed anew at restore";
   return `belongs to extension ${table.extension ?? ""}, which does not declare its rows as configuration`;

@@ -14,6 +14,7 @@ export interface DumpSource {
   /** The zstd binary, if there is one. */
   readonly zstd: string | undefined;
   readonly snapshotName: string;
+  readonly isStandby: boolean;
   readonly cores: number;
   readonly signal: AbortSignal;
 }
@@ -30,6 +31,8 @@ export function startPartDump(part: DumpPart, source: DumpSource): Promise<DumpS
       `--snapshot=${source.snapshotName}`,
       `--lock-wait-timeout=${lockWaitMs}`,
       "--no-password",
+      // A standby has no rows of unlogged tables and no values of unlogged sequences, and refuses to look for them.
+      ...(source.isStandby ? ["--no-unlogged-table-data"] : []),
       ...part.selection,
     ],
     listArchive: true,

@@ -30,6 +30,7 @@ const tries = 5;
 
 /** What is wrong with one object; everything else (the store, the key, the network) ends the backup. */
 const objectErrors = new Set<string>([
+  "object-name-unusable",
   "object-size-wrong",
   "storage-object-changed",
   "storage-object-missing",

@@ -33,7 +33,8 @@ export async function joinStorageShards(
 ): Promise<StorageBackupReport> {
   const { store } = surroundings;
   const startedMs = surroundings.clock.elapsedMs();
-  const time = await agreeOnTime(surroundings.clock, store);
+  const readClocks = async () => await agreeOnTime(surroundings.clock, store);
+  const time = await readClocks();
   const { clock } = time;
   const clocks = recordedClocks(time, surroundings.clock);
   const { indexIdentities, source } = request;
@@ -55,8 +56,8 @@ export async function joinStorageShards(
       { source, id: shard.id },
     ),
   );
-  const { snapshot, account } = await commitStorageSnapshot(
-    { ...request, started, clocks, history },
+  const { snapshot, account, end } = await commitStorageSnapshot(
+    { ...request, started, clocks, history, readClocks },
     joined(shards, mergeIndexes(readings)),
     { ...surroundings, clock },
   );
@@ -66,7 +67,7 @@ export async function joinStorageShards(
     snapshot,
     account,
     findings: [
-      ...time.findings,
+      ...(time.findings.length > 0 ? time.findings : (end?.findings ?? [])),
       ...history.findings,
       ...sizeFindings(snapshot, history.newestWhole(time.now)),
     ],

@@ -21,6 +21,7 @@ import type { StorageBackupRequest, StorageSurroundings } from "./storage-backup
 import { agreeOnTime } from "./agree-on-time.ts";
 import { collectObjects } from "./collect-objects.ts";
 import { readSealed, wholeOf } from "./sealed-files.ts";
+import { storageClocks } from "./storage-clocks.ts";
 import { indexRecipients } from "./storage-index.ts";
 import { parseJsonWithin } from "../system/bounded.ts";
 import { mostJsonValues, sizeLimits } from "../snapshot/size-limits.ts";
@@ -73,7 +74,11 @@ export async function backUpStorageShard(
 ): Promise<ShardReport> {
   const { store } = surroundings;
   const startedMs = surroundings.clock.elapsedMs();
-  const { clock, now: started, findings } = await agreeOnTime(surroundings.clock, store);
+  const {
+    clock,
+    now: started,
+    findings,
+  } = await agreeOnTime(surroundings.clock, store, storageClocks(request, surroundings));
   const recipients = await shardRecipients(request);
   const id = newSnapshotId(started);
   const { source } = request;

@@ -100,7 +100,9 @@ export async function readRoles(sql: Sql): Promise<DatabaseContents["roles"]> {
 export async function readSequences(sql: Sql): Promise<readonly SequenceContents[]> {
   const { rows } = await sql.query<Record<string, string>>(`
     select n.nspname as schema, c.relname as name, s.seqincrement as increment,
-           pg_catalog.has_sequence_privilege(c.oid, 'SELECT') as readable
+           c.relpersistence = 'u' and pg_catalog.pg_is_in_recovery() as on_primary_only,
+           pg_catalog.has_sequence_privilege(c.oid, 'SELECT')
+             and not (c.relpersistence = 'u' and pg_catalog.pg_is_in_recovery()) as readable
     from pg_catalog.pg_sequence s join pg_catalog.pg_class c on c.oid = s.seqrelid
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where c.relpersistence <> 't' and not exists (
@@ -122,6 +124,7 @@ export async function readSequences(sql: Sql): Promise<readonly SequenceContents
     for (const row of batch) {
       const value = values.get(keyOf(row));
       sequences.push({
+        ...(row["on_primary_only"] === "t" ? { onPrimaryOnly: true } : {}),
         schema: row["schema"] ?? "",
         name: row["name"] ?? "",
         increment: row["increment"] ?? "1",

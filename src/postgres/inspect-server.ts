@@ -12,6 +12,8 @@ export interface ServerFacts {
   readonly major: number;
   readonly encoding: string;
   readonly superuser: boolean;
+  /** Replays another server's log, and can only be read. */
+  readonly isStandby: boolean;
 }
 
 const oldestMajor = 13;
@@ -77,7 +79,8 @@ export async function inspectServer(sql: Sql): Promise<ServerFacts> {
     select current_setting('server_version') as version,
            current_setting('server_version_num')::int / 10000 as major,
            pg_catalog.pg_encoding_to_char(d.encoding) as encoding,
-           r.rolsuper as superuser
+           r.rolsuper as superuser,
+           pg_catalog.pg_is_in_recovery() as standby
     from pg_catalog.pg_database d, pg_catalog.pg_roles r
     where d.datname = pg_catalog.current_database() and r.rolname = current_user`);
   const row = rows[0] ?? {};
@@ -86,6 +89,7 @@ export async function inspectServer(sql: Sql): Promise<ServerFacts> {
     major: Number(row["major"]),
     encoding: row["encoding"] ?? "",
     superuser: row["superuser"] === "t",
+    isStandby: row["standby"] === "t",
   };
   if (facts.major < oldestMajor) {
     throw new LifeboatError("server-too-old", `The server is PostgreSQL ${facts.version}.`);

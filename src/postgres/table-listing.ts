@@ -11,6 +11,8 @@ export interface SourceTable {
   /** oid of the topmost partitioned table, for partitions below one. */
   readonly root?: number;
   readonly unlogged: boolean;
+  /** Unlogged, and this server is a standby: it has none of the rows, and refuses to look for them. */
+  readonly onPrimaryOnly?: true;
   readonly extension?: string;
   /** Configuration tables of extensions are dumped: with this condition (`WHERE …`, possibly empty). */
   readonly extensionCondition?: string;
@@ -22,6 +24,7 @@ export interface SourceTable {
 
 /** Whether pg_dump writes this table's own rows. */
 export function hasRows(table: SourceTable): boolean {
+  if (table.onPrimaryOnly === true) return false;
   return table.kind === "table" && (table.extension === undefined || table.extensionCondition !== undefined);
 }
 
@@ -37,6 +40,7 @@ const listing = `
   select c.oid::int8 as oid, n.nspname as schema, c.relname as name, c.relkind as relkind,
          case when c.relispartition then pg_catalog.pg_partition_root(c.oid)::oid::int8 end as root,
          c.relpersistence = 'u' as unlogged,
+         c.relpersistence = 'u' and c.relkind = 'r' and pg_catalog.pg_is_in_recovery() as on_primary_only,
          e.extname as extension,
          case when config.position is not null then coalesce(e.extcondition[config.position], '') end as condition,
          columns.names as columns,
@@ -73,6 +77,7 @@ export async function listTables(sql: Sql): Promise<readonly SourceTable[]> {
     kind: kinds[row["relkind"] as keyof typeof kinds],
     ...(row["root"] === null ? {} : { root: Number(row["root"]) }),
     unlogged: row["unlogged"] === "t",
+    ...(row["on_primary_only"] === "t" ? { onPrimaryOnly: true as const } : {}),
     ...(typeof row["extension"] === "string" ? { extension: row["extension"] } : {}),
     ...(typeof row["condition"] === "string" ? { extensionCondition: row["condition"] } : {}),
     columns: JSON.parse(row["columns"] ?? "[]") as SourceTable["columns"],

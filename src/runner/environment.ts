@@ -28,6 +28,10 @@ export interface RunContext {
   readonly job: string | undefined;
   /** GITHUB_ACTOR: who pressed the button, or changed the schedule last. */
   readonly actor: string | undefined;
+  /** GITHUB_TRIGGERING_ACTOR: who started this attempt; another than `actor` where somebody ran it again. */
+  readonly triggeringActor: string | undefined;
+  /** GITHUB_WORKFLOW_REF: `owner/name/.github/workflows/file.yml@refs/heads/main`. */
+  readonly workflowRef: string | undefined;
   /** GITHUB_EVENT_NAME: schedule, workflow_dispatch, push, … */
   readonly eventName: string | undefined;
   /** The event payload (GITHUB_EVENT_PATH), unparsed foreign data; undefined where there is none. */
@@ -73,6 +77,8 @@ export function readRunContext(environment: Environment = process.env): RunConte
     workflow: get("GITHUB_WORKFLOW"),
     job: get("GITHUB_JOB"),
     actor: get("GITHUB_ACTOR"),
+    triggeringActor: get("GITHUB_TRIGGERING_ACTOR"),
+    workflowRef: get("GITHUB_WORKFLOW_REF"),
     eventName: get("GITHUB_EVENT_NAME"),
     event,
     ref: get("GITHUB_REF"),

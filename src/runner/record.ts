@@ -30,6 +30,10 @@ const actionRecordSchema = z.object({
     )
     .optional()
     .meta({ description: "What further stores got; absent where there are none." }),
+  findings: z
+    .array(z.object({ code: z.string(), level: z.enum(["error", "warning"]) }))
+    .optional()
+    .meta({ description: "What a backup found, each code once; its sentences are in the summary." }),
   numbers: z.record(z.string(), z.number()).optional().meta({
     description: "Counts, bytes and seconds, each with its unit in its name. Never names from inside.",
   }),
@@ -65,6 +69,18 @@ export const recordSchema = z
 
 export type ActionRecord = z.infer<typeof actionRecordSchema>;
 export type RunRecord = z.infer<typeof recordSchema>;
+
+/** Each code once; what is only information stays in the summary. */
+export function recordedFindings(
+  findings: readonly { readonly code: string; readonly level: string }[],
+): ActionRecord["findings"] {
+  const levels = new Map<string, "error" | "warning">();
+  for (const { code, level } of findings) {
+    if (level === "error") levels.set(code, "error");
+    else if (level === "warning" && !levels.has(code)) levels.set(code, "warning");
+  }
+  return [...levels].map(([code, level]) => ({ code, level }));
+}
 
 /** The record as its one line; a record that breaks its own schema is a defect and throws. */
 export function recordLine(record: RunRecord): string {

@@ -28,6 +28,8 @@ const table = z.looseObject({
   /** oid of the topmost partitioned table, for partitions: contents are compared there. */
   root: count.optional(),
   unlogged: z.boolean(),
+  /** Unlogged, and the backup was made of a standby, which has none of its rows. */
+  onPrimaryOnly: z.boolean().optional(),
   /** Name of the extension that owns the table. */
   extension: z.string().optional(),
   /** SQL condition (with WHERE) of an extension's configuration table: only these rows are backed up. */
@@ -53,6 +55,8 @@ const sequence = z.looseObject({
   /** null: the role could not read it. */
   lastValue: z.string().nullable(),
   isCalled: z.boolean().nullable(),
+  /** Unlogged, and the backup was made of a standby, which cannot read it. */
+  onPrimaryOnly: z.boolean().optional(),
   increment: z.string(),
 });
 

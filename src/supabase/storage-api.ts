@@ -40,6 +40,8 @@ export interface StorageApi {
    * download through the same limiter: both wait for a slot.
    */
   upload(object: UploadMetadata, size: number, open: OpenBytes): Promise<void>;
+  /** What its own clock says; undefined where it does not say. */
+  serverTime(): Promise<Date | undefined>;
   /** Proven gone. */
   remove(bucket: string, names: readonly string[]): Promise<void>;
 }
@@ -59,6 +61,14 @@ export function storageApi(connection: StorageConnection, options: StorageOption
     info: (bucket, name) => objectInfo(transport, bucket, name),
     download: (bucket, name, expected) => openDownload(transport, bucket, name, expected),
     upload: (object, size, open) => uploadObject(transport, object, size, open),
+    serverTime: () => serverTime(transport),
     remove: (bucket, names) => removeObjects(client, transport, bucket, names),
   };
+}
+
+/** One try: whoever needs the service finds out by his own work that it does not answer. */
+async function serverTime(transport: StorageTransport): Promise<Date | undefined> {
+  const { headers } = await transport.wholeOnce({ method: "GET", path: "/storage/v1/bucket?limit=1" });
+  const date = new Date(headers.get("date") ?? "");
+  return Number.isNaN(date.getTime()) ? undefined : date;
 }

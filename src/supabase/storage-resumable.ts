@@ -145,7 +145,7 @@ class Resumable {
 
   #sourceEnded(seen: number | "more"): LifeboatError {
     return new LifeboatError(
-      "unexpected",
+      "object-size-wrong",
       `An upload was announced with ${this.#upload.size} bytes and has ${seen}.`,
     );
   }

@@ -158,7 +158,7 @@ export async function* exactly(
   }
   if (seen !== size) {
     throw new LifeboatError(
-      "unexpected",
+      "object-size-wrong",
       `An upload was announced with ${size} bytes and has ${seen > size ? "more" : seen}.`,
     );
   }

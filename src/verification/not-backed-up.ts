@@ -5,10 +5,27 @@
 import type { DatabaseContents } from "../snapshot/contents.ts";
 import type { ComponentVerdict, Finding } from "./findings.ts";
 
-export function leftOutOfBackup({ tables, otherDatabases = 0 }: DatabaseContents): readonly Finding[] {
+export function leftOutOfBackup({
+  tables,
+  sequences,
+  otherDatabases = 0,
+}: DatabaseContents): readonly Finding[] {
   const foreign = tables.filter(({ kind }) => kind === "foreign").map(nameOf);
   const ofExtensions = tables.filter(({ hasRowsLeftOut }) => hasRowsLeftOut === true).map(nameOf);
+  const unlogged = [...tables, ...sequences]
+    .filter(({ onPrimaryOnly }) => onPrimaryOnly === true)
+    .map(nameOf);
   const findings: Finding[] = [];
+  if (unlogged.length > 0) {
+    findings.push(
+      leftOut(
+        "unlogged-not-backed-up",
+        `The rows and values of ${counted(unlogged.length, "unlogged table or sequence", "unlogged tables and sequences")} are not in the backup: this server is a standby, which has none of them`,
+        unlogged,
+        "Back up the primary if they matter, or make them logged (`ALTER TABLE … SET LOGGED`); or waive: [not-backed-up].",
+      ),
+    );
+  }
   if (foreign.length > 0) {
     findings.push(
       leftOut(
@@ -56,10 +73,10 @@ function leftOut(code: string, said: string, tables: readonly string[], remedy: 
   };
 }
 
-function nameOf({ schema, name }: DatabaseContents["tables"][number]): string {
+function nameOf({ schema, name }: { readonly schema: string; readonly name: string }): string {
   return `${schema}.${name}`;
 }
 
-function counted(count: number, what: string): string {
-  return `${count.toLocaleString("en-US")} ${what}${count === 1 ? "" : "s"}`;
+function counted(count: number, what: string, several = `${what}s`): string {
+  return `${count.toLocaleString("en-US")} ${count === 1 ? what : several}`;
 }

@@ -40,6 +40,8 @@ export interface ServerOptions {
   readonly binDir?: string;
   /** The first role, made by initdb. Default `postgres`. */
   readonly superuser?: string;
+  /** Fills the empty data folder instead of initdb. */
+  readonly copyOf?: (dataDir: string, user: ServerUser) => Promise<void>;
 }
 
 export interface TestServer {
@@ -95,7 +97,8 @@ export async function startServer(major: Major, options: ServerOptions = {}): Pr
     await chown(path, user.uid, user.gid);
   }
   try {
-    await initialise(binDir, folder, dataDir, user, options);
+    if (options.copyOf === undefined) await initialise(binDir, folder, dataDir, user, options);
+    else await options.copyOf(dataDir, user);
     const port = options.port ?? (await freePort());
     const settings = { ...fastSettings, ...options.settings, unix_socket_directories: socketDir };
     const args = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
@@ -246,8 +249,13 @@ async function initialise(
   });
 }
 
+export interface ServerUser {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 /** PostgreSQL refuses to run as root. */
-async function serverUser(): Promise<{ readonly uid: number; readonly gid: number }> {
+async function serverUser(): Promise<ServerUser> {
   const own = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   if (own.uid !== 0) return own;
   const lines = (await readFile("/etc/passwd", "utf8")).split("\n").map((line) => line.split(":"));

@@ -6,8 +6,11 @@ export interface TcpProxy extends AsyncDisposable {
   readonly port: number;
   /** Bytes that came from the server. */
   readonly receivedBytes: number;
-  /** `cut`: every connection is reset, once so many bytes came; `stall`: nothing passes any more, all stays open. */
-  after(bytes: number, fault: "cut" | "stall"): void;
+  /**
+   * `cut`: every connection is reset, once so many bytes came (or were `sent` to the server); `stall`: nothing passes
+   * any more, all stays open.
+   */
+  after(bytes: number, fault: "cut" | "stall", counted?: "received" | "sent"): void;
 }
 
 export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
@@ -15,6 +18,8 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   let receivedBytes = 0;
   let limit = Number.POSITIVE_INFINITY;
   let fault: "cut" | "stall" = "cut";
+  let countsSent = false;
+  let countedBytes = 0;
   const server = createServer((client) => {
     const upstream = connect(targetPort, "127.0.0.1");
     for (const socket of [client, upstream]) {
@@ -24,13 +29,14 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     }
     client.on("close", () => upstream.destroy());
     upstream.on("close", () => client.destroy());
-    const pass = (to: Socket, counts: boolean) => (chunk: Buffer) => {
-      if (counts) receivedBytes += chunk.length;
-      if (receivedBytes < limit) to.write(chunk);
+    const pass = (to: Socket, isSent: boolean) => (chunk: Buffer) => {
+      if (!isSent) receivedBytes += chunk.length;
+      if (isSent === countsSent) countedBytes += chunk.length;
+      if (countedBytes < limit) to.write(chunk);
       else if (fault === "cut") sockets.forEach((socket) => socket.resetAndDestroy());
     };
-    client.on("data", pass(upstream, false));
-    upstream.on("data", pass(client, true));
+    client.on("data", pass(upstream, true));
+    upstream.on("data", pass(client, false));
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -39,9 +45,10 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     get receivedBytes() {
       return receivedBytes;
     },
-    after(bytes, kind) {
+    after(bytes, kind, counted = "received") {
       [limit, fault] = [bytes, kind];
-      receivedBytes = 0;
+      countsSent = counted === "sent";
+      [receivedBytes, countedBytes] = [0, 0];
     },
     async [Symbol.asyncDispose]() {
       sockets.forEach((socket) => socket.destroy());

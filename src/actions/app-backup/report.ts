@@ -1,5 +1,6 @@
 /** An application backup's report as outputs, summary and record; pure. Public, so it carries numbers only. */
 import type { ApplicationBackupReport } from "../../operations/back-up-application.ts";
+import { recordedFindings } from "../../runner/record.ts";
 import type { ActionResult } from "../../runner/run-action.ts";
 import { findingsList, megabytes, table } from "../markdown.ts";
 
@@ -42,6 +43,7 @@ export function reportApplicationBackup(report: ApplicationBackupReport, store: 
       kind: "application",
       snapshot: snapshot.id,
       store,
+      findings: recordedFindings(report.findings),
       numbers: { refs, files: objects, rawBytes, sealedBytes, ...projectNumbers(contents.project), seconds },
     },
     ...(report.error === undefined ? {} : { error: report.error }),

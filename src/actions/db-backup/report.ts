@@ -1,5 +1,6 @@
 /** A backup's report as outputs, summary and record; pure. Public, so it carries numbers only. */
 import type { DatabaseBackupReport } from "../../operations/back-up-database.ts";
+import { recordedFindings } from "../../runner/record.ts";
 import type { ActionResult } from "../../runner/run-action.ts";
 import { findingsList, megabytes, table } from "../markdown.ts";
 
@@ -38,6 +39,7 @@ export function reportBackup(report: DatabaseBackupReport, store: string): Actio
       kind: "database",
       snapshot: snapshot.id,
       store,
+      findings: recordedFindings(report.findings),
       numbers: { tables, rows, rawBytes, sealedBytes, seconds },
     },
     ...(report.error === undefined ? {} : { error: report.error }),

@@ -4,6 +4,7 @@ import { LifeboatError } from "../../errors.ts";
 import { drillDisaster } from "../../operations/drill-disaster.ts";
 import type { DrillReport, DrillRequest } from "../../operations/drill-report.ts";
 import { drillRestoration } from "../../operations/drill-restoration.ts";
+import { agreedClock } from "../../operations/agree-on-time.ts";
 import { onlySource } from "../../operations/list-snapshots.ts";
 import { renderDrill } from "../../operations/render-drill.ts";
 import { parseRecipients } from "../../seal/recipients.ts";
@@ -23,7 +24,8 @@ export async function performDrill(
   { github, by, commit }: Drilling,
   surroundings: Surroundings,
 ): Promise<DrillReport> {
-  const { store, clock } = surroundings;
+  const { store } = surroundings;
+  const clock = await agreedClock(surroundings.clock, store);
   const own = inputs.recipients.length > 0 ? inputs.recipients : await inputs.identities.recipients();
   const trust = trustOf(inputs, [], { store, clock, github });
   const ledger = handingOn(trust.ledger, inputs.ledger, inputs.ledgerFile);
@@ -36,7 +38,7 @@ export async function performDrill(
     commit,
   };
   const drill = inputs.kind === "disaster" ? drillDisaster : drillRestoration;
-  const report = await drill(request, surroundings);
+  const report = await drill(request, { ...surroundings, clock });
   if (inputs.report !== undefined) await writeReport(inputs.report, renderDrill(report));
   return report;
 }

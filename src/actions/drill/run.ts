@@ -1,5 +1,6 @@
 import { join, resolve } from "node:path";
 import { LifeboatError } from "../../errors.ts";
+import { agreedClock } from "../../operations/agree-on-time.ts";
 import { planDrills } from "../../operations/plan-drills.ts";
 import type { ActionResult, Runner } from "../../runner/run-action.ts";
 import { policyMeans, runnerSurroundings, storeInputs } from "../surroundings.ts";
@@ -44,5 +45,5 @@ async function sayWhatIsDue(runner: Runner, named: DrillPolicy | undefined): Pro
   const { store, clock } = await runnerSurroundings(runner, { ...inputs, postgresBin: undefined });
   const github = githubOf(runner.context, inputs.store.token);
   const trust = trustOf(inputs.trust, policy.signers, { store, clock, github });
-  return reportDue(await planDrills(policy, { store, trust, now: clock.now() }));
+  return reportDue(await planDrills(policy, { store, trust, now: (await agreedClock(clock, store)).now() }));
 }

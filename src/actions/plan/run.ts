@@ -1,3 +1,4 @@
+import { agreedClock } from "../../operations/agree-on-time.ts";
 import { planBackups } from "../../operations/plan-backups.ts";
 import type { ActionResult, Runner } from "../../runner/run-action.ts";
 import { otherRuns } from "../../runner/workflow-runs.ts";
@@ -29,7 +30,7 @@ export async function plan(runner: Runner): Promise<ActionResult> {
             clock,
             github: githubOf(context, inputs.store.token),
           }),
-    now: clock.now(),
+    now: (await agreedClock(clock, store)).now(),
     isPush: context.eventName === "push",
     otherRuns: await otherRuns(context, inputs.store.token, logger),
     logger,

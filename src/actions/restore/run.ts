@@ -11,6 +11,7 @@ import { choosePolicySource } from "../policy-source.ts";
 import { policyMeans, runnerSurroundings } from "../surroundings.ts";
 import { githubOf, trustOf } from "../trust-inputs.ts";
 import { actOfRun, type Done, witnessed } from "../witnessed.ts";
+import { requireAnotherActor } from "./another-actor.ts";
 import { restoredType, restoreInputs } from "./inputs.ts";
 import { reportApplicationRestore } from "./report-application.ts";
 import { reportBucketRestore } from "./report-buckets.ts";
@@ -21,6 +22,9 @@ export async function restore(runner: Runner): Promise<ActionResult> {
   const means = policyMeans(runner);
   const chosen = await choosePolicySource(runner.readInputs(restoredType), means);
   const inputs = runner.readInputs((read) => restoreInputs(read, chosen));
+  if (chosen?.policy.restore.anotherActor === true && !inputs.dryRun) {
+    await requireAnotherActor(inputs.planHash, runner.context, inputs.store.token);
+  }
   const surroundings = await runnerSurroundings(runner, inputs);
   const { address } = surroundings.store;
   const source = await onlySource(surroundings.store, inputs.source, inputs.kind);

@@ -2,6 +2,7 @@
 import { LifeboatError } from "../../errors.ts";
 import type { StorageBackupReport } from "../../operations/storage-backup.ts";
 import type { ShardReport } from "../../operations/shard-storage.ts";
+import { recordedFindings } from "../../runner/record.ts";
 import type { ActionResult } from "../../runner/run-action.ts";
 import { findingsList, megabytes, table } from "../markdown.ts";
 
@@ -49,6 +50,7 @@ export function reportStorageBackup(report: StorageBackupReport, store: string):
       kind: "storage",
       snapshot: snapshot.id,
       store,
+      findings: recordedFindings(report.findings),
       numbers: { objects, rawBytes, sealedBytes, ...account, seconds },
     },
     ...(error === undefined ? {} : { error }),
@@ -91,6 +93,7 @@ export function reportShard({ shard, findings, seconds }: ShardReport, store: st
       source: shard.source,
       kind: "storage",
       store,
+      findings: recordedFindings(findings),
       numbers: { objects, rawBytes, fetchedBytes, shard: shard.number, shards: shard.count, seconds },
     },
   };

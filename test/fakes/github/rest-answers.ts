@@ -102,7 +102,7 @@ export function runAnswer(state: GitHubState, run: FakeRun, origin: string): obj
     head_sha: "0".repeat(40),
     path: run.path,
     actor: userAnswer(run.actor, origin),
-    triggering_actor: userAnswer(run.actor, origin),
+    triggering_actor: userAnswer(run.startedBy[run.attempt - 1] ?? run.actor, origin),
     run_number: 1,
     run_attempt: run.attempt,
     event: run.event,

@@ -91,7 +91,7 @@ export class RestApi {
 
   #actions(exchange: Exchange, path: string): void {
     const { method, url } = exchange;
-    const run = /^\/actions\/runs\/(\d+)(\/artifacts)?$/.exec(path);
+    const run = /^\/actions\/runs\/(\d+)(\/artifacts)?(?:\/attempts\/(\d+))?$/.exec(path);
     const artifact = /^\/actions\/artifacts\/(\d+)(\/zip)?$/.exec(path);
     const name = url.searchParams.get("name");
     const filter = name === null ? {} : { name };
@@ -109,7 +109,8 @@ export class RestApi {
         this.#list(exchange, { ...filter, runId: known.id });
         return;
       }
-      exchange.json(200, runAnswer(this.#state, known, this.#origin()));
+      const attempt = Number(run[3] ?? known.attempt);
+      exchange.json(200, runAnswer(this.#state, { ...known, attempt }, this.#origin()));
       return;
     }
     const known = artifact === null ? undefined : this.#visible(Number(artifact[1]));

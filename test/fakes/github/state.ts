@@ -10,6 +10,8 @@ export interface RunOptions {
   /** The workflow's file and who started the run. Default: backup.yml, octocat. */
   readonly path?: string;
   readonly actor?: string;
+  /** Who started each attempt. Default: the actor all of them. */
+  readonly startedBy?: readonly string[];
 }
 
 export interface FakeRun {
@@ -20,6 +22,7 @@ export interface FakeRun {
   readonly headRepositoryId: number;
   readonly path: string;
   readonly actor: string;
+  readonly startedBy: readonly string[];
   /** What the runtime token carries: all attempts and jobs of a run share the first. */
   readonly backendId: string;
   readonly jobBackendId: string;
@@ -70,12 +73,13 @@ export class GitHubState {
     const id = this.#nextRun++;
     const run: FakeRun = {
       id,
-      attempt: options.attempt ?? 1,
+      attempt: options.attempt ?? options.startedBy?.length ?? 1,
       event: options.event ?? "schedule",
       headBranch: options.headBranch ?? this.defaultBranch,
       headRepositoryId: options.headRepositoryId ?? this.repositoryId,
       path: options.path ?? ".github/workflows/backup.yml",
       actor: options.actor ?? "octocat",
+      startedBy: options.startedBy ?? [],
       backendId: randomUUID(),
       jobBackendId: randomUUID(),
     };

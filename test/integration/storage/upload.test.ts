@@ -130,7 +130,9 @@ describe("an upload", () => {
     for (const cacheControl of ["no-cache", "no-store"]) {
       const object = { bucket: "inner-bucket", name: "inner-name", cacheControl };
       for (const real of [size - 1, size + 1]) {
-        await expect(api.upload(object, size, () => seeded("source", real))).rejects.toThrow("announced");
+        await expect(api.upload(object, size, () => seeded("source", real))).rejects.toMatchObject({
+          code: "object-size-wrong",
+        });
       }
     }
     expect(await server.rows.object("inner-bucket", "inner-name")).toBeUndefined();

@@ -64,7 +64,9 @@ describe.skipIf(major === undefined)("a connection to the database", () => {
       proxy.after(Math.floor(random.next() * wholeBytes * 0.999), "cut");
       const end = await startRun(...backupCommand(bundle, place, url)).ended;
       expect([1, 2], end.stderr).toContain(end.code);
-      expect(end.stderr).toMatch(/\((?:dump-failed|snapshot-lost|database-unreachable|unexpected): docs/);
+      expect(end.stderr).toMatch(
+        /\((?:dump-failed|snapshot-lost|database-unreachable|connection-lost): docs/,
+      );
       await expectNothingLeft(end);
     }
   });

@@ -113,7 +113,11 @@ describe.skipIf(major === undefined)("a restore by dispatch", () => {
   test("wants another person where the policy says so", async () => {
     hospital.acted.length = 0;
     await hospital.addToPolicy("restore: { another-actor: true }\n");
-    await expectRefused(await dispatch(performing()), "wants another person than the planner");
+    const refused = await dispatch(performing());
+    expect(results(refused), logOf(refused)).toMatchObject({ check: "success", perform: "failure" });
+    expect(logOf(refused)).toContain("wants another person than the planner");
+    expect(logOf(refused)).toContain("another-actor-needed");
+    expect(await databases()).not.toContain("arrived");
     const end = await dispatch(performing(), "hubot");
     expect(results(end), logOf(end)).toEqual({
       ...{ plan: "skipped", check: "success", perform: "success", monitor: "success" },

@@ -215,6 +215,18 @@ describe("restore.yml", () => {
     expect(jobs["perform"]?.if).toBeUndefined();
   });
 
+  test("gives the action that performs what it needs to ask GitHub who planned", () => {
+    const { perform } = yamlOf(".github/workflows/restore.yml").jobs;
+    expect(perform?.permissions).toMatchObject({ actions: "read" });
+    const [step] = (perform?.steps ?? []).filter(({ uses }) => uses === "$/actions/restore");
+    expect(step?.with).toMatchObject({
+      policy: "${{ steps.policy.outputs.file }}",
+      "plan-hash": "${{ inputs.plan-hash }}",
+    });
+    expect(step?.with).not.toHaveProperty("github-token");
+    expect(textOf(".github/workflows/restore.yml")).not.toContain("another-actor");
+  });
+
   test("takes no command from a dispatch", () => {
     const triggers = JSON.stringify(triggersOf(".github/workflows/restore.yml"));
     expect(triggers).not.toMatch(/"(before|after|after-always)"/);
