@@ -30,6 +30,7 @@ const tries = 5;
 
 /** What is wrong with one object; everything else (the store, the key, the network) ends the backup. */
 const objectErrors = new Set<string>([
+  "object-name-unusable",
   "object-size-wrong",
   "storage-object-changed",
   "storage-object-missing",
@@ -48,6 +49,7 @@ export async function fetchObject(wanted: InventoryObject, means: FetchMeans): P
       if (cause instanceof PackVoided) continue;
       const error = asLifeboatError(cause);
       if (!objectErrors.has(error.code)) throw cause;
+      if (error.code === "object-name-unusable") return { kind: "failed", object: wanted, error };
       // A second look: only what the API no longer knows has vanished.
       const now = await means.api.info(object.bucket, object.name);
       if (now === undefined) return { kind: "vanished", object: wanted };

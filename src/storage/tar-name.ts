@@ -13,9 +13,13 @@ const special = /[%\\\u0000-\u001f\u007f]/g;
 export function encodeTarName(object: { readonly bucket: string; readonly name: string }): string {
   for (const text of [object.bucket, object.name]) {
     if (text !== "" && text.isWellFormed()) continue;
-    throw new LifeboatError("unexpected", `${JSON.stringify(text)} is no name that UTF-8 can write.`, {
-      publicSentence: "A bucket or an object has a name that UTF-8 cannot write.",
-    });
+    throw new LifeboatError(
+      "object-name-unusable",
+      `${JSON.stringify(text)} is no name that UTF-8 can write.`,
+      {
+        publicSentence: "A bucket or an object has a name that UTF-8 cannot write.",
+      },
+    );
   }
   return `${encodeBucket(object.bucket)}/${encodeKey(object.name)}`;
 }
