@@ -50,6 +50,16 @@ export function notKeptFindings(kinds: Kinds): readonly Finding[] {
             "Keep the commands that set them (setfacl, setcap) with the configuration, and run them after a restore.",
           ),
         ]),
+    ...((kinds["attributes-unknown"] ?? 0) === 0
+      ? []
+      : [
+          finding(
+            "info",
+            "attributes-not-checked",
+            "Whether files have ACLs or extended attributes (capabilities are some) is unknown; the backup keeps none.",
+            "Install getfattr (Debian's package `attr`) so that each backup counts them.",
+          ),
+        ]),
     ...(bits === ""
       ? []
       : [

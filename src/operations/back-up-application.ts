@@ -113,7 +113,8 @@ export async function backUpApplication(
       const totals = noTotals();
       await parts.store(role, `${role}.tar`, tarOf(tree, totals));
       const attributes = await countAttributes(tree);
-      if (attributes !== undefined && attributes > 0) totals.kinds["attributes"] = attributes;
+      if (attributes === undefined) totals.kinds["attributes-unknown"] = 1;
+      else if (attributes > 0) totals.kinds["attributes"] = attributes;
       application[role] = { paths: [...tree.paths], ...totals };
     }
     if (request.environment !== undefined) {

@@ -259,6 +259,22 @@ it("names sockets, pipes and devices by kind", async () => {
   expect(skipped?.publicSentence).toContain(`1 socket, 1 pipe${hasDevice ? ", 1 device" : ""}`);
 });
 
+it("counts entries with extended attributes, or says that nobody looked", async () => {
+  const app = join(work, "app");
+  for (const name of ["one", "two"]) await writeFile(join(app, name), name);
+  const set = ["-n", "user.lifeboat", "-v", "x", join(app, "one")];
+  const hasTools = await run("setfattr", set).then(
+    () => true,
+    () => false,
+  );
+  if (!hasTools) console.warn("SKIPPED IN PART: setfattr and getfattr (package attr) are not here.");
+  const findings = (await backUp()).findings.filter(({ code }) => code.startsWith("attributes-"));
+  expect(findings.map(({ code }) => code)).toEqual([
+    hasTools ? "attributes-not-kept" : "attributes-not-checked",
+  ]);
+  if (hasTools) expect(findings[0]?.publicSentence).toContain("1 entry with ACLs");
+});
+
 it("keeps owners of any number and times of any century", async ({ skip }) => {
   if (!isRoot) {
     console.warn("SKIPPED: giving files away needs root.");
