@@ -304,19 +304,19 @@ export const errorCatalogue = {
     meaning: "Nothing wrong was found, but something required could not be checked.",
     cure: "Make it checkable (install the extension, take backups with hashes), or waive it by name.",
   },
+  "object-name-unusable": {
+    family: "ours",
+    exitCode: 1,
+    meaning:
+      "A bucket or an object has a name that cannot be written into a URL or into a file: it is empty, `.` or `..` alone, no UTF-8, or far too long.",
+    cure: "Rename the object in the project, or leave it out (`exclude`); until then every backup says that it is missing.",
+  },
   "object-size-wrong": {
     family: "ours",
     exitCode: 1,
     meaning:
       "An object's body was shorter or longer than had been announced, by the server or by the backup; it was not stored.",
     cure: "Run again; if it repeats, the object's row in storage.objects and its bytes do not agree.",
-  },
-  "object-name-unusable": {
-    family: "ours",
-    exitCode: 1,
-    meaning:
-      "A bucket or an object has a name that is empty or that UTF-8 cannot write, so that no file can carry it.",
-    cure: "Rename the object, or leave it out (`exclude`), and run again.",
   },
   "pack-not-usable": {
     family: "ours",
@@ -337,6 +337,19 @@ export const errorCatalogue = {
     exitCode: 2,
     meaning: "A path that was to be backed up does not exist. Nothing was started.",
     cure: "Correct the path, or check out and mount what it should be on.",
+  },
+  "path-too-long": {
+    family: "user",
+    exitCode: 2,
+    meaning:
+      "A path below those to back up is longer than the system takes at once (4,096 bytes). Nothing became visible.",
+    cure: "Exclude that folder (`exclude`), or name a folder further down in `paths` so that the rest of the path is shorter.",
+  },
+  "path-unreadable": {
+    family: "user",
+    exitCode: 2,
+    meaning: "A file or folder below those to back up cannot be read by this user. Nothing became visible.",
+    cure: "Give this user the right to read it, or exclude it (`exclude`).",
   },
   "plan-outdated": {
     family: "user",
@@ -698,6 +711,12 @@ export const errorCatalogue = {
     meaning:
       "This machine's clock and the store's are too far apart, so nothing that depends on dates is done.",
     cure: "Set this machine's clock (NTP), then run again.",
+  },
+  "store-full": {
+    family: "ours",
+    exitCode: 1,
+    meaning: "The store has no room: its disk, quota or bucket is full. Nothing became visible.",
+    cure: "Run `lifeboat prune`, which frees what retention no longer keeps and needs next to no room itself; or free space, or use another store.",
   },
   "store-key-exists": {
     family: "ours",

@@ -20,7 +20,7 @@ import { openStore, parseStoreAddress, type StoreAddress } from "../store/open-s
 import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
-import type { Isolation, NoIsolation } from "../system/sandbox/isolation.ts";
+import type { Isolation, NoIsolation } from "../system/sandbox/way.ts";
 
 export interface StoreInputs {
   readonly address: StoreAddress;

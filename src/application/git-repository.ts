@@ -30,11 +30,7 @@ export async function inspectRepository(path: string): Promise<RepositoryFacts> 
   if (/ true$/m.test(promisor)) {
     throw notWhole("is a partial clone", "Check it out without a filter: some of its files are not here.");
   }
-  const listed = await git(path, ["for-each-ref", "--format=%(objectname) %(refname)"]);
-  const refs = listed.split("\n").flatMap((line) => {
-    const [object, name] = line.split(" ");
-    return object !== undefined && name !== undefined ? [{ name, object }] : [];
-  });
+  const refs = await refsOf(path);
   if (refs.length === 0) throw notWhole("has no commits", "Name a repository with at least one branch.");
   const headRef = await git(path, ["symbolic-ref", "--quiet", "HEAD"], [0, 1]);
   return {
@@ -92,11 +88,27 @@ export async function cloneBundle(
   } catch (cause) {
     throw new LifeboatError("bundle-unreadable", "git cannot make a repository of the bundle.", { cause });
   }
-  const listed = await inside("for-each-ref", "--format=%(objectname) %(refname)");
+  return refsIn(await inside(...listRefs));
+}
+
+const listRefs = ["for-each-ref", "--format=%(objectname) %(refname)"] as const;
+
+export async function refsOf(path: string): Promise<readonly RepositoryFacts["refs"][number][]> {
+  return refsIn(await git(path, listRefs));
+}
+
+function refsIn(listed: string): readonly RepositoryFacts["refs"][number][] {
   return listed.split("\n").flatMap((line) => {
     const [object, name] = line.split(" ");
     return object !== undefined && name !== undefined ? [{ name, object }] : [];
   });
+}
+
+/** Whether two lists name the same refs, each with the same object. */
+export function sameRefs(one: RepositoryFacts["refs"], other: RepositoryFacts["refs"]): boolean {
+  const text = (refs: RepositoryFacts["refs"]): string =>
+    JSON.stringify(refs.map(({ name, object }) => [name, object]).sort());
+  return text(one) === text(other);
 }
 
 async function usesLfs(path: string): Promise<boolean> {

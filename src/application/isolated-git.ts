@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { LifeboatError } from "../errors.ts";
 import { exitedWell, toolFailed } from "../system/process.ts";
 import { sandboxCommand } from "../system/sandbox/bubblewrap.ts";
-import type { Isolation } from "../system/sandbox/isolation.ts";
+import type { Isolation } from "../system/sandbox/way.ts";
 import { usualLimits } from "../system/sandbox/limits.ts";
 import { insideName, prepareRoom } from "../system/sandbox/room.ts";
 import { runToEnd } from "../system/sandbox/run.ts";

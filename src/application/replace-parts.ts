@@ -6,9 +6,11 @@ import { randomBytes } from "node:crypto";
 import { lstat, mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { LifeboatError } from "../errors.ts";
+import { lives, startTime } from "../system/process-life.ts";
 
-const unfinished = /^\.lifeboat-(?:(\d+)-)?[0-9a-f]{12}$/;
-const setAside = /^\.lifeboat-before-(\d+)-[0-9a-f]{12}$/;
+/** With the number and the start time of the process that made it, so that there is no instant without an owner. */
+const unfinished = /^\.lifeboat-(?:(\d+)-(?:(\d+)-)?)?[0-9a-f]{12}$/;
+const setAside = /^\.lifeboat-before-(\d+)-(?:(\d+)-)?[0-9a-f]{12}$/;
 
 /** A new folder for plaintext that is not in its place yet. */
 export async function stageIn(folder: string): Promise<string> {
@@ -20,14 +22,22 @@ export async function clearLeftovers(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const before = setAside.exec(name);
     const killed = before ?? unfinished.exec(name);
-    if (killed === null || isAtWork(killed[1])) continue;
+    if (killed === null || (await isAtWork(killed[1], killed[2]))) continue;
     if (before !== null) await putBack(join(folder, name), folder);
     await rm(join(folder, name), { recursive: true, force: true });
   }
 }
 
-/** Moves `names` from `staged` into `folder`. Throws `restore-write-failed`, with everything as it was. */
-export async function replaceParts(folder: string, staged: string, names: readonly string[]): Promise<void> {
+/**
+ * Moves `names` from `staged` into `folder`, where `prove` looks at them before what stood there goes. Throws
+ * `restore-write-failed`, or what `prove` throws, with everything as it was.
+ */
+export async function replaceParts(
+  folder: string,
+  staged: string,
+  names: readonly string[],
+  prove: () => Promise<void>,
+): Promise<void> {
   const before = await newFolder(folder, "before-");
   const moved: string[] = [];
   try {
@@ -36,11 +46,12 @@ export async function replaceParts(folder: string, staged: string, names: readon
       await rename(join(staged, name), join(folder, name));
       moved.push(name);
     }
+    await prove();
   } catch (cause) {
     for (const name of moved) await rename(join(folder, name), join(staged, name));
     await putBack(before, folder);
     await rm(before, { recursive: true, force: true });
-    throw unmovable(cause);
+    throw cause instanceof LifeboatError ? cause : unmovable(cause);
   }
   await rm(before, { recursive: true });
 }
@@ -52,20 +63,15 @@ async function putBack(before: string, folder: string): Promise<void> {
 }
 
 async function newFolder(folder: string, kind: string): Promise<string> {
-  const path = join(folder, `.lifeboat-${kind}${process.pid}-${randomBytes(6).toString("hex")}`);
+  const owner = `${process.pid}-${(await startTime(process.pid)) ?? "0"}`;
+  const path = join(folder, `.lifeboat-${kind}${owner}-${randomBytes(6).toString("hex")}`);
   await mkdir(path, { mode: 0o700 });
   return path;
 }
 
-/** A run of another number that lives; in containers a killed run's number is often our own. */
-function isAtWork(pid: string | undefined): boolean {
-  if (pid === undefined || Number(pid) === process.pid) return false;
-  try {
-    process.kill(Number(pid), 0);
-    return true;
-  } catch (error) {
-    return (error as { code?: string }).code === "EPERM";
-  }
+/** In containers a killed run's number is often that of a living one, or our own: its start time tells them apart. */
+async function isAtWork(pid: string | undefined, start: string | undefined): Promise<boolean> {
+  return pid !== undefined && start !== undefined && (await lives(Number(pid), start));
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -118,9 +118,10 @@ export const restoreApplicationCommand: CliCommand = {
       const lines = report.written.map(({ path, bytes }) => `${path}  ${formatBytes(bytes)}`);
       const end = report.isDryRun
         ? `Nothing was written. Plan ${report.planHash}`
-        : `Written into ${folder}.`;
-      const result = { document: report, text: [...lines, end].join("\n") };
-      return { result, snapshot: report.snapshot.id, findings: [] };
+        : `Written into ${folder}, read back and compared with the backup.`;
+      const told = report.findings.map(({ level, sentence, remedy }) => `${level}: ${sentence} ${remedy}`);
+      const result = { document: report, text: [...lines, ...told, end].join("\n") };
+      return { result, snapshot: report.snapshot.id, findings: report.findings };
     });
   },
 };

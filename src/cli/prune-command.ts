@@ -4,7 +4,7 @@ import { pruneInputs } from "../actions/prune/inputs.ts";
 import { decisionCells } from "../actions/prune/report.ts";
 import { trustOf } from "../actions/trust-inputs.ts";
 import { prunePolicy } from "../operations/prune-policy.ts";
-import type { PruneReport } from "../operations/prune-snapshots.ts";
+import type { PruneReport } from "../operations/prune-report.ts";
 import type { CliCommand } from "./cli-command.ts";
 import { terminalActor, terminalGitHub, terminalStores } from "./cli-surroundings.ts";
 import { withPolicy, withTrust } from "./flag-sets.ts";

@@ -1,6 +1,8 @@
 /** Backs up code and configuration: a bundle of every ref, paths and folders as tar, the environment file, settings. */
 import { bundleOf, inspectRepository } from "../application/git-repository.ts";
-import { requirePaths, tarOf, type TreeRequest, type TreeTotals } from "../application/file-tree.ts";
+import { countAttributes } from "../application/attributes.ts";
+import { noTotals, requirePaths, tarOf, type TreeRequest } from "../application/file-tree.ts";
+import { notKeptFindings, sumOfKinds } from "../application/kept-findings.ts";
 import { readRepositorySettings, type SettingsRequest } from "../application/repository-settings.ts";
 import { LifeboatError } from "../errors.ts";
 import { compressStream } from "../seal/node-zstd.ts";
@@ -108,8 +110,11 @@ export async function backUpApplication(
     for (const role of ["files", "config"] as const) {
       const tree = trees[role];
       if (tree.paths.length === 0) continue;
-      const totals: TreeTotals = { files: 0, folders: 0, links: 0, bytes: 0, skipped: [] };
+      const totals = noTotals();
       await parts.store(role, `${role}.tar`, tarOf(tree, totals));
+      const attributes = await countAttributes(tree);
+      if (attributes === undefined) totals.kinds["attributes-unknown"] = 1;
+      else if (attributes > 0) totals.kinds["attributes"] = attributes;
       application[role] = { paths: [...tree.paths], ...totals };
     }
     if (request.environment !== undefined) {
@@ -257,14 +262,7 @@ function findingsOf({
       "Check them out (`lfs: true`) and name their folders in `paths`.",
     );
   }
-  const skipped = (files?.skipped.length ?? 0) + (config?.skipped.length ?? 0);
-  if (skipped > 0) {
-    warn(
-      "special-file-skipped",
-      `${skipped} sockets, pipes or devices are not in the backup; the sealed contents name them.`,
-      "Exclude them if they do not belong to the configuration.",
-    );
-  }
+  findings.push(...notKeptFindings(sumOfKinds([files?.kinds, config?.kinds])));
   if (settings !== undefined && settings.unreadable.length > 0) {
     const what = settings.unreadable.map(({ kind, status }) => `${kind} (${status})`).join(", ");
     warn(

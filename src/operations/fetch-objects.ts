@@ -49,6 +49,7 @@ export async function fetchObject(wanted: InventoryObject, means: FetchMeans): P
       if (cause instanceof PackVoided) continue;
       const error = asLifeboatError(cause);
       if (!objectErrors.has(error.code)) throw cause;
+      if (error.code === "object-name-unusable") return { kind: "failed", object: wanted, error };
       // A second look: only what the API no longer knows has vanished.
       const now = await means.api.info(object.bucket, object.name);
       if (now === undefined) return { kind: "vanished", object: wanted };

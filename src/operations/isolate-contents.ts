@@ -4,7 +4,8 @@
  */
 import { type Sql, withClient } from "../postgres/client.ts";
 import { type Connection, describeServer } from "../postgres/connection.ts";
-import { findIsolation, type Isolation, isIsolation, type NoIsolation } from "../system/sandbox/isolation.ts";
+import { findIsolation } from "../system/sandbox/isolation.ts";
+import { type Isolation, isIsolation, type NoIsolation } from "../system/sandbox/way.ts";
 import { judge } from "../verification/compare-database.ts";
 import type { ComponentVerdict, Finding } from "../verification/findings.ts";
 

@@ -8,7 +8,8 @@ import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
 import type { Trust } from "./vouched-documents.ts";
-import { type PruneReport, pruneSnapshots } from "./prune-snapshots.ts";
+import type { PruneReport } from "./prune-report.ts";
+import { pruneSnapshots } from "./prune-snapshots.ts";
 
 export interface PolicyPruneRequest {
   readonly policy: Policy;

@@ -20,6 +20,8 @@ import { historyErrorOf } from "./check-history.ts";
 import { type Observation, type ObserveRequest, observeSnapshots } from "./observe-snapshots.ts";
 import { planPruning, type PruningPlan } from "./plan-pruning.ts";
 import { deleteRewraps } from "./rewraps.ts";
+import { fullStore, untilThereIsRoom } from "./prune-full-store.ts";
+import type { PrunePass, PruneReport } from "./prune-report.ts";
 import { type PackSweep, sweepPacks } from "./sweep-packs.ts";
 import { claim, claimedByOthers } from "./write-tombstones.ts";
 
@@ -42,27 +44,25 @@ export interface PruneSurroundings {
   readonly logger: Logger;
 }
 
-export interface PruneReport {
-  readonly source: string;
-  readonly store: string;
-  readonly dryRun: boolean;
-  readonly decisions: readonly RetentionDecision[];
-  readonly freeze?: string;
-  readonly removed: readonly string[];
-  /** Decided, but protected by the store's lock. */
-  readonly locked: readonly string[];
-  /** Removals of an earlier run that was interrupted, finished now. */
-  readonly finished: readonly string[];
-  readonly packs?: PackSweep;
-  readonly findings: readonly Finding[];
-  /** Frozen: orderly bad news. */
-  readonly error?: LifeboatError;
+/** One name for all passes of a pruning, and the tombstones that the ledger must still witness. */
+interface Pruning {
+  readonly name: string;
+  readonly unwitnessed: string[];
 }
 
 export async function pruneSnapshots(
   request: PruneRequest,
   surroundings: PruneSurroundings,
 ): Promise<PruneReport> {
+  const pruning = { name: randomBytes(8).toString("hex"), unwitnessed: [] };
+  return await untilThereIsRoom(surroundings.store, request, () => prunePass(request, surroundings, pruning));
+}
+
+async function prunePass(
+  request: PruneRequest,
+  surroundings: PruneSurroundings,
+  pruning: Pruning,
+): Promise<PrunePass> {
   const { store, clock, logger } = surroundings;
   const { source, dryRun } = request;
   requireSignature(request);
@@ -94,31 +94,42 @@ export async function pruneSnapshots(
     (outcome === "removed" ? report.finished : report.locked).push(id);
   }
   const doomed = plan.decisions.filter(({ keep }) => !keep);
+  let full: LifeboatError | undefined;
   if (doomed.length > 0) {
-    const second = await claimAndRemove(doomed, observation, request, surroundings, report);
-    if (second?.freeze !== undefined) {
-      return { ...report, freeze: second.freeze, error: frozenError(second, source) };
+    const end = await claimAndRemove(doomed, observation, request, surroundings, report, pruning);
+    if (end.frozen !== undefined) {
+      return { ...report, freeze: end.frozen.freeze ?? "", error: frozenError(end.frozen, source) };
     }
+    full = end.full;
   }
-  const packs = await sweep(store, source, clock, report.findings);
+  const packs = await sweep(store, source, clock, report.findings).catch((cause: unknown) => {
+    full ??= fullStore(cause);
+    return undefined;
+  });
   logger.info(`${source}: ${report.removed.length} of ${plan.decisions.length} snapshots removed.`);
-  return { ...report, ...(packs === undefined ? {} : { packs }) };
+  return { ...report, ...(packs === undefined ? {} : { packs }), ...(full === undefined ? {} : { full }) };
 }
 
-/** The plan of the second look, where that one froze. */
+/** `frozen`: the plan of the second look, where that one froze; `full`: there was no room for every tombstone. */
 async function claimAndRemove(
   doomed: readonly RetentionDecision[],
   observation: Observation,
   request: PruneRequest,
   { store, clock, logger }: PruneSurroundings,
   report: { readonly removed: string[]; readonly locked: string[]; readonly findings: Finding[] },
-): Promise<PruningPlan | undefined> {
+  { name: pruning, unwitnessed }: Pruning,
+): Promise<{ readonly frozen?: PruningPlan; readonly full?: LifeboatError | undefined }> {
   const { source, signingKey, by } = request;
-  const pruning = randomBytes(8).toString("hex");
   const claims = await claim(doomed, observation, { store, pruning, by, signingKey, now: clock.now() });
   report.findings.push(...claims.findings);
-  if (claims.own.size === 0) return undefined;
-  await witness(request, observation, claims.written, { store, clock });
+  unwitnessed.push(...claims.written);
+  if (claims.own.size === 0) return { full: claims.full };
+  try {
+    await witness(request, observation, unwitnessed, { store, clock });
+    unwitnessed.length = 0;
+  } catch (cause) {
+    return { full: fullStore(cause) };
+  }
 
   // A clock that was put forward meanwhile would end the time of everything at once.
   await refuseSkew(store, clock.now());
@@ -126,7 +137,7 @@ async function claimAndRemove(
   const again = await observeSnapshots(store, { ...request, now });
   const others = claimedByOthers(again, { pruning, now });
   const second = planPruning(again, { ...request, now }, others);
-  if (second.freeze !== undefined) return second;
+  if (second.freeze !== undefined) return { frozen: second };
   const removable = second.decisions.filter(({ keep }) => !keep).map(({ snapshot }) => snapshot.id);
   for (const id of removable) {
     const names = claims.own.get(id);
@@ -135,7 +146,7 @@ async function claimAndRemove(
     (outcome === "removed" ? report.removed : report.locked).push(id);
     logger.debug(`${source}: ${id} ${outcome}.`);
   }
-  return undefined;
+  return { full: claims.full };
 }
 
 /** What the ledger must know before it happens: after a kill in between, nobody else could explain the absences. */

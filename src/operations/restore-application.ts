@@ -1,14 +1,18 @@
 /** Restores code and configuration into a folder: a bare repository, files, config, environment file, settings. */
-import { createWriteStream, existsSync } from "node:fs";
-import { chmod, lstat, mkdir, readdir, rm } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { chmod, lstat, mkdir, open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
+import { compareTar, differs, hashBack } from "../application/compare-tree.ts";
 import { extractTar } from "../application/extract-tree.ts";
-import { cloneBundle } from "../application/git-repository.ts";
+import { cloneBundle, refsOf, sameRefs } from "../application/git-repository.ts";
+import { type Kinds, notRestoredFindings, sumOfKinds } from "../application/kept-findings.ts";
 import { clearLeftovers, replaceParts, stageIn } from "../application/replace-parts.ts";
 import { LifeboatError } from "../errors.ts";
 import { applicationOf, type Contents, type ContentsFile } from "../snapshot/contents.ts";
 import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
+import { writing } from "../storage/tree-files.ts";
+import type { Finding } from "../verification/findings.ts";
 import { rawPart } from "./check-application.ts";
 import { namingOthers } from "./locate-snapshot.ts";
 import { hashOfPlan, requireAgreedPlan } from "./plan-hash.ts";
@@ -31,6 +35,8 @@ export interface ApplicationRestoreReport {
   /** Hash of the plan: the snapshot, the folder, what is written there and what of it stands there. */
   readonly planHash: string;
   readonly isDryRun: boolean;
+  /** What of the files is not brought back. */
+  readonly findings: readonly Finding[];
   readonly seconds: number;
 }
 
@@ -58,22 +64,35 @@ export async function restoreApplication(
   const replaced = await takenIn(folder, contents);
   const planHash = hashOfPlan({ snapshot: snapshot.id, sha256: snapshot.sha256, folder, written, replaced });
   requireAgreedPlan(request.planHash, planHash);
-  if (request.dryRun) return { snapshot, written, planHash, isDryRun: true, seconds: seconds() };
+  if (request.dryRun) {
+    const findings = notRestoredFindings(plannedKinds(contents), false);
+    return { snapshot, written, planHash, isDryRun: true, findings, seconds: seconds() };
+  }
   requireConfirmation(request, replaced);
-  if (!existsSync(folder)) await mkdir(folder, { mode: 0o700 });
-  await clearLeftovers(folder);
-  const staged = await stageIn(folder);
+  if (!existsSync(folder)) await writing(mkdir(folder, { mode: 0o700 }));
+  await writing(clearLeftovers(folder));
+  const staged = await writing(stageIn(folder));
+  const part = (file: ContentsFile): AsyncIterable<Uint8Array> =>
+    rawPart(surroundings, snapshot, file, request.identities);
   try {
-    await namingOthers(newestWhole, writeParts(staged, request, snapshot, contents, surroundings));
+    const dropped = await namingOthers(newestWhole, writeParts(staged, contents, part));
     await replaceParts(
       folder,
       staged,
       written.map(({ path }) => path),
+      () => namingOthers(newestWhole, compareParts(folder, contents, part)),
     );
+    const findings = notRestoredFindings(dropped, true);
+    return { snapshot, written, planHash, isDryRun: false, findings, seconds: seconds() };
   } finally {
     await rm(staged, { recursive: true, force: true });
   }
-  return { snapshot, written, planHash, isDryRun: false, seconds: seconds() };
+}
+
+/** What the backup counted; older ones did not. */
+function plannedKinds(contents: Contents): Kinds {
+  const { files, config } = applicationOf(contents);
+  return sumOfKinds([files?.kinds, config?.kinds]);
 }
 
 function placeOf(role: ContentsFile["role"]): string {
@@ -104,30 +123,57 @@ function requireConfirmation({ folder, confirm }: ApplicationRestoreRequest, tak
   }
 }
 
-async function writeParts(
-  folder: string,
-  { identities }: ApplicationRestoreRequest,
-  snapshot: SnapshotJson,
-  contents: Contents,
-  surroundings: ApplicationSurroundings,
-): Promise<void> {
+type PartOf = (file: ContentsFile) => AsyncIterable<Uint8Array>;
+
+const trees: readonly ContentsFile["role"][] = ["files", "config", "project-functions"];
+
+/** What was not brought back, by kind. */
+async function writeParts(folder: string, contents: Contents, part: PartOf): Promise<Kinds> {
+  const dropped: Kinds[] = [];
   for (const file of contents.files) {
-    const raw = rawPart(surroundings, snapshot, file, identities);
     const path = join(folder, placeOf(file.role));
-    if (file.role === "files" || file.role === "config" || file.role === "project-functions") {
-      await mkdir(path, { mode: 0o755 });
-      await extractTar(raw, path);
+    if (trees.includes(file.role)) {
+      await writing(mkdir(path, { mode: 0o755 }));
+      dropped.push((await extractTar(part(file), path)).dropped);
     } else if (file.role === "repository") {
       const bundle = `${path}.bundle`;
       try {
-        await pipeline(raw, createWriteStream(bundle, { flags: "wx", mode: 0o600 }));
+        await writePart(part(file), bundle);
         await cloneBundle(bundle, path, applicationOf(contents).repository?.headRef);
       } finally {
         await rm(bundle, { force: true });
       }
     } else {
-      await pipeline(raw, createWriteStream(path, { flags: "wx", mode: 0o600 }));
-      await chmod(path, 0o600);
+      await writePart(part(file), path);
+      await writing(chmod(path, 0o600));
+    }
+  }
+  return sumOfKinds(dropped);
+}
+
+async function writePart(raw: AsyncIterable<Uint8Array>, path: string): Promise<void> {
+  const file = await writing(open(path, "wx", 0o600));
+  try {
+    for await (const bytes of raw) await writing(file.writeFile(bytes));
+    await writing(file.sync());
+  } finally {
+    await file.close();
+  }
+}
+
+/** Reads back what stands in the folder now, beside a second reading of the backup. */
+async function compareParts(folder: string, contents: Contents, part: PartOf): Promise<void> {
+  for (const file of contents.files) {
+    const place = placeOf(file.role);
+    const path = join(folder, place);
+    if (trees.includes(file.role)) await compareTar(part(file), path);
+    else if (file.role === "repository") {
+      const wanted = applicationOf(contents).repository?.refs ?? [];
+      if (!sameRefs(await refsOf(path), wanted)) throw differs(place, "has other refs than the backup");
+    } else {
+      const hash = createHash("sha256");
+      for await (const bytes of part(file)) hash.update(bytes);
+      if ((await writing(hashBack(path))) !== hash.digest("hex")) throw differs(place, "has other bytes");
     }
   }
 }

@@ -2,9 +2,11 @@
 import type { Identities } from "../seal/identities.ts";
 import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
 import type { StoredObject } from "../storage/objects.ts";
-import { pathsTakenByFolders } from "../storage/tree-path.ts";
+import { foldOf, openRoot } from "../storage/tree-files.ts";
+import { takenPaths } from "../storage/tree-path.ts";
 import { openTree } from "../storage/write-tree.ts";
 import type { Store } from "../store/store.ts";
+import type { Finding } from "../verification/findings.ts";
 import { forEachObject } from "./read-objects.ts";
 import type { StorageRestoreReport } from "./restore-storage.ts";
 
@@ -24,12 +26,19 @@ export async function restoreIntoDirectory(
   entries: () => AsyncIterable<StoredObject>,
   means: DirectoryRestoreMeans,
 ): Promise<StorageRestoreReport> {
-  const taken = await pathsTakenByFolders(entries());
+  const taken = await takenPaths(entries(), await foldOf(await openRoot(means.path)));
   const tree = await openTree(means.path, { replace: means.replace, taken });
   const counts = { uploaded: 0, uploadedBytes: 0, kept: 0 };
+  const renamed: Renamed[] = [];
+  let others = 0;
   try {
     await forEachObject(entries(), means, async ({ object, open }) => {
-      const { outcome } = await tree.write(object, open);
+      const { outcome, path } = await tree.write(object, open);
+      const name = `${object.bucket}/${object.name}`;
+      if (path !== name) {
+        if (renamed.length < shownNames) renamed.push({ name, path });
+        else others += 1;
+      }
       if (outcome === "identical") counts.kept += 1;
       else {
         counts.uploaded += 1;
@@ -41,5 +50,33 @@ export async function restoreIntoDirectory(
     await tree.abandon();
     throw cause;
   }
-  return { ...counts, deleted: 0, compared: counts.uploaded + counts.kept, rowsRepaired: 0, findings: [] };
+  const findings = renamed.length === 0 ? [] : [renamedFinding(renamed, others)];
+  return { ...counts, deleted: 0, compared: counts.uploaded + counts.kept, rowsRepaired: 0, findings };
+}
+
+interface Renamed {
+  readonly name: string;
+  readonly path: string;
+}
+
+/** The manifest has all of them. */
+const shownNames = 50;
+
+function renamedFinding(renamed: readonly Renamed[], others: number): Finding {
+  const count = renamed.length + others;
+  const what =
+    count === 1
+      ? "1 object has a key that no file can have and is written under another name"
+      : `${count} objects have keys that no file can have and are written under other names`;
+  const names = renamed
+    .toSorted((one, other) => (one.path < other.path ? -1 : 1))
+    .map(({ name, path }) => `${JSON.stringify(name)} as ${JSON.stringify(path)}`);
+  const more = others === 0 ? "" : ` and ${others} more`;
+  return {
+    level: "warning",
+    code: "object-renamed",
+    sentence: `${what}: ${names.join(", ")}${more}.`,
+    publicSentence: `${what}.`,
+    remedy: "manifest.jsonl in the target folder has the true name and the path of every object.",
+  };
 }

@@ -2,7 +2,7 @@
  * Tombstones: each says, before a snapshot is removed, that it will be and why. They also keep two prunings from removing
  * what each keeps in place of the other: whoever comes second takes what the first has claimed for gone.
  */
-import { asLifeboatError } from "../errors.ts";
+import { asLifeboatError, type LifeboatError } from "../errors.ts";
 import type { RetentionDecision } from "../retention/decide.ts";
 import { snapshotPrefix, tombstoneKey } from "../snapshot/keys.ts";
 import { writeSignedDocument } from "../snapshot/signed-document.ts";
@@ -22,6 +22,8 @@ export interface Claims {
   /** Hashes of the tombstones that it has written. */
   readonly written: readonly string[];
   readonly findings: readonly Finding[];
+  /** There was no room for the tombstones that are missing; what is claimed may be removed, which makes some. */
+  readonly full?: LifeboatError;
 }
 
 export interface ClaimRequest {
@@ -42,6 +44,7 @@ export async function claim(
   const own = new Map<string, readonly string[]>();
   const written: string[] = [];
   const findings: Finding[] = [];
+  let full: LifeboatError | undefined;
   for (const { snapshot, reasons } of doomed) {
     const { id } = snapshot;
     const present = observation.tombstones.get(id);
@@ -49,6 +52,7 @@ export async function claim(
       if (!isFresh(present, request)) own.set(id, await filesOf(store, source, id, present.files));
       continue;
     }
+    if (full !== undefined) continue;
     const files = await filesOf(store, source, id, []);
     const [reason = { code: "ended", sentence: "" }] = reasons;
     const fields: TombstoneFields = {
@@ -65,7 +69,11 @@ export async function claim(
     try {
       await store.put(tombstoneKey(source, id), bytes);
     } catch (cause) {
-      if (asLifeboatError(cause).code !== "store-key-exists") throw cause;
+      const error = asLifeboatError(cause);
+      // Those that have a tombstone already may still come.
+      if (error.code === "store-full") full = error;
+      else if (error.code !== "store-key-exists") throw cause;
+      if (full !== undefined) continue;
       // Another pruning was faster, or somebody put a file there that is no tombstone of ours.
       findings.push(alreadyClaimed(id));
       continue;
@@ -73,7 +81,7 @@ export async function claim(
     own.set(id, files);
     written.push(selfHashOf(bytes));
   }
-  return { own, written, findings };
+  return { own, written, findings, ...(full === undefined ? {} : { full }) };
 }
 
 /** Ids that another pruning, which may be alive, is about to remove. */

@@ -7,12 +7,8 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { LifeboatError } from "../errors.ts";
 import type { Logger } from "../system/logger.ts";
-import {
-  bubblewrapPath,
-  findIsolation,
-  type Isolation,
-  type NoIsolation,
-} from "../system/sandbox/isolation.ts";
+import { bubblewrapPath, findIsolation } from "../system/sandbox/isolation.ts";
+import type { Isolation, NoIsolation } from "../system/sandbox/way.ts";
 import { type ClientTools, findClientTools } from "./client-tools.ts";
 
 const pgdgScript = "/usr/share/postgresql-common/pgdg/apt.postgresql.org.sh";

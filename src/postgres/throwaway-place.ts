@@ -7,7 +7,7 @@ import { LifeboatError } from "../errors.ts";
 import { childEnvironment } from "../system/environment.ts";
 import { exitedWell, runTool, toolFailed } from "../system/process.ts";
 import { type SandboxedProgram, sandboxCommand } from "../system/sandbox/bubblewrap.ts";
-import type { Isolation } from "../system/sandbox/isolation.ts";
+import type { Isolation } from "../system/sandbox/way.ts";
 import { removeRoom } from "../system/sandbox/leftovers.ts";
 import { type SandboxLimits, usualLimits } from "../system/sandbox/limits.ts";
 import { insideName, prepareRoom } from "../system/sandbox/room.ts";

@@ -3,6 +3,7 @@ import { lstat, readdir, readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "../system/logger.ts";
+import { lives, startTime } from "../system/process-life.ts";
 import { endLeftoverSandbox, removeRoom } from "../system/sandbox/leftovers.ts";
 
 /** Owner's pid and start time stand in the name, so that there is no instant at which a folder has no owner. */
@@ -48,20 +49,4 @@ async function endServer(data: string): Promise<void> {
     }
     await delay(100);
   }
-}
-
-async function lives(pid: number, start: string): Promise<boolean> {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if ((error as { code?: string }).code === "ESRCH") return false;
-  }
-  const now = await startTime(pid);
-  return now === undefined || start === "0" || now === start;
-}
-
-/** Ticks since boot at which the process started, where the machine tells (Linux): pids are used again. */
-async function startTime(pid: number): Promise<string | undefined> {
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
-  return stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
 }

@@ -11,7 +11,7 @@ import { asLifeboatError, LifeboatError } from "../errors.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
 import { runTool } from "../system/process.ts";
-import type { Isolation } from "../system/sandbox/isolation.ts";
+import type { Isolation } from "../system/sandbox/way.ts";
 import type { SandboxLimits } from "../system/sandbox/limits.ts";
 import { openClient } from "./client.ts";
 import type { Connection } from "./connection.ts";

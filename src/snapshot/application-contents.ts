@@ -15,6 +15,8 @@ const tree = z.looseObject({
   bytes: count,
   /** Sockets, pipes and devices. */
   skipped: listOf(z.string()),
+  /** How many there are of each kind of what is not kept, or not brought back: `socket`, `setuid`, … */
+  kinds: z.record(z.string(), count).exactOptional(),
 });
 
 export const applicationContents = z.looseObject({

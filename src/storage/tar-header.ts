@@ -1,5 +1,6 @@
 /** Tar headers: written by tar-stream, and read more strictly than tar does, because what is read may be hostile. */
 import { pack as tarPack } from "tar-stream";
+import { LifeboatError } from "../errors.ts";
 import { maxTarHeaderBytes, paddingOf, tarBlockBytes } from "./pack-layout.ts";
 
 export interface TarHeader {
@@ -29,7 +30,15 @@ export async function makeTarHeader(file: TarHeader, modified: Date): Promise<Ui
   const parts: Uint8Array[] = [];
   for (let part = read(tar); part !== null; part = read(tar)) parts.push(part);
   tar.destroy();
-  return Buffer.concat(parts);
+  const header = Buffer.concat(parts);
+  // Whoever reads it takes no longer one.
+  if (header.length > maxTarHeaderBytes) {
+    throw new LifeboatError(
+      "object-name-unusable",
+      `A key has ${Buffer.byteLength(file.name)} bytes in a tar.`,
+    );
+  }
+  return header;
 }
 
 function read(tar: { read(): unknown }): Uint8Array | null {

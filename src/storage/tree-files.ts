@@ -5,7 +5,7 @@ import { type FileHandle, lstat, mkdir, open, realpath, rm } from "node:fs/promi
 import { join } from "node:path";
 import { LifeboatError } from "../errors.ts";
 import { absent, codeOf, wordsOf } from "../store/local-files.ts";
-import { refusedName } from "./tree-path.ts";
+import { type Fold, foldAll, refusedName } from "./tree-path.ts";
 
 const createNew = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const readOnly = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -86,6 +86,27 @@ export async function createTemporary(
   return { file: await writing(open(temporary, createNew, fileMode)), temporary };
 }
 
+/** What the file system below `root` makes of names where it takes several for the same one; undefined where it does not. */
+export async function foldOf(root: string): Promise<Fold | undefined> {
+  const name = `%~unfinished-${randomBytes(6).toString("hex")}-\u00e9`;
+  const path = join(root, name);
+  await (await writing(open(path, createNew, fileMode))).close();
+  try {
+    for (const other of [name.toUpperCase(), name.normalize("NFD")]) {
+      if ((await lstat(join(root, other)).catch(() => undefined)) !== undefined) return foldAll;
+    }
+    return undefined;
+  } finally {
+    await removeQuietly(path);
+  }
+}
+
+/** Whether the file system cannot have such a name at all. */
+export function isNoName(error: unknown): boolean {
+  const system = error instanceof LifeboatError ? error.cause : error;
+  return ["ENAMETOOLONG", "EINVAL", "EILSEQ"].includes(codeOf(system) ?? "");
+}
+
 export async function removeQuietly(path: string): Promise<void> {
   await rm(path, { force: true }).catch(() => {});
 }
@@ -95,7 +116,7 @@ export async function writing<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (cause) {
-    if (cause instanceof LifeboatError && cause.code !== "store-write-failed") throw cause;
+    if (cause instanceof LifeboatError && !isOfStore(cause)) throw cause;
     const system = cause instanceof LifeboatError ? cause.cause : cause;
     throw new LifeboatError(
       "restore-write-failed",
@@ -106,6 +127,11 @@ export async function writing<T>(work: Promise<T>): Promise<T> {
       },
     );
   }
+}
+
+/** Files of a store and restored ones are written by the same functions. */
+function isOfStore({ code }: LifeboatError): boolean {
+  return code === "store-write-failed" || code === "store-full";
 }
 
 function unlessThere(thrown: unknown): void {

@@ -9,19 +9,21 @@ import {
   checkRealPath,
   createTemporary,
   hashOfFile,
+  isNoName,
+  type Kind,
   kindOf,
   makeFolder,
   openRoot,
   removeQuietly,
   writing,
 } from "./tree-files.ts";
-import { manifestName, treePath } from "./tree-path.ts";
+import { manifestName, ownPath, plainPath, type TakenPaths, treePath } from "./tree-path.ts";
 
 export interface TreeOptions {
   /** Existing files with other bytes are replaced instead of refused. */
   readonly replace: boolean;
-  /** What `pathsTakenByFolders` found. */
-  readonly taken: ReadonlySet<string>;
+  /** What `takenPaths` found. */
+  readonly taken: TakenPaths;
 }
 
 export interface WrittenFile {
@@ -36,7 +38,7 @@ export interface Tree {
   /**
    * Writes an object's bytes, which must have its size and SHA-256 (`snapshot-damaged`), to its place: whole or not at
    * all. `open` is not called for a file that is there already.
-   * Throws `restore-name-refused` where the place would be outside or behind a link, and `restore-file-exists` where
+   * Throws `restore-name-refused` where a link stands on the way to the place, and `restore-file-exists` where
    * something else stands.
    */
   write(object: StoredObject, open: () => AsyncIterable<Uint8Array>): Promise<WrittenFile>;
@@ -77,6 +79,12 @@ async function startManifest(root: string): Promise<Manifest> {
   }
 }
 
+interface Place {
+  readonly path: string;
+  readonly target: string;
+  readonly kind: Kind;
+}
+
 class FolderTree implements Tree {
   readonly #root: string;
   readonly #options: TreeOptions;
@@ -91,8 +99,10 @@ class FolderTree implements Tree {
   }
 
   async write(object: StoredObject, bytes: () => AsyncIterable<Uint8Array>): Promise<WrittenFile> {
-    const { path, target } = await this.#placeOf(object);
-    const kind = await kindOf(target, path);
+    const { path, target, kind } = await this.#placeOf(object).catch((error: unknown) => {
+      if (!isNoName(error)) throw error;
+      return this.#lookAt(plainPath(object));
+    });
     if (kind === "folder") throw exists(path, "is a folder");
     if (kind !== undefined) {
       const isSame = kind.size === object.size && (await hashOfFile(target)) === object.sha256;
@@ -102,6 +112,7 @@ class FolderTree implements Tree {
     const temporary = await writeProven(dirname(target), object, bytes());
     try {
       await checkRealPath(dirname(target), path);
+      if ((await hashOfFile(temporary)) !== object.sha256) throw otherBytes(object);
       await writing(rename(temporary, target));
     } catch (error) {
       await removeQuietly(temporary);
@@ -126,21 +137,28 @@ class FolderTree implements Tree {
     await removeQuietly(this.#manifest.temporary);
   }
 
-  /** Where the object goes, all folders to it made and none of them a link. */
-  async #placeOf(object: StoredObject): Promise<{ readonly path: string; readonly target: string }> {
+  /** Where the object goes, and what stands there. */
+  async #placeOf(object: StoredObject): Promise<Place> {
     const plain = treePath(object);
+    const { byFolders, byOthers, fold } = this.#options.taken;
+    if (byOthers.has(plain)) return await this.#lookAt(ownPath(object, plain));
+    if (byFolders.has(fold(plain))) return await this.#lookAt(`${plain}%`);
+    const place = await this.#lookAt(plain);
+    return place.kind === "folder" ? await this.#lookAt(`${plain}%`) : place;
+  }
+
+  /** All folders to the path are made, and none of them is a link. */
+  async #lookAt(path: string): Promise<Place> {
     let folder = this.#root;
-    for (const segment of plain.split("/").slice(0, -1)) {
+    for (const segment of path.split("/").slice(0, -1)) {
       folder = join(folder, segment);
-      if ((await makeFolder(folder, plain)) !== "folder") {
-        throw exists(plain, "needs a folder where a file stands");
+      if ((await makeFolder(folder, path)) !== "folder") {
+        throw exists(path, "needs a folder where a file stands");
       }
     }
-    await checkRealPath(folder, plain);
-    const isTaken =
-      this.#options.taken.has(plain) || (await kindOf(join(this.#root, plain), plain)) === "folder";
-    const path = isTaken ? `${plain}%` : plain;
-    return { path, target: join(this.#root, path) };
+    await checkRealPath(folder, path);
+    const target = join(this.#root, path);
+    return { path, target, kind: await kindOf(target, path) };
   }
 
   async #noted(object: StoredObject, file: WrittenFile): Promise<WrittenFile> {
@@ -184,6 +202,14 @@ function exists(path: string, what: string): LifeboatError {
   return new LifeboatError("restore-file-exists", `${JSON.stringify(path)} ${what}.`, {
     publicSentence: "Something else stands in the target folder where an object would be written.",
   });
+}
+
+function otherBytes({ bucket, name, size }: StoredObject): LifeboatError {
+  return new LifeboatError(
+    "restore-not-verified",
+    `The disk gives back other bytes than were written of ${JSON.stringify(`${bucket}/${name}`)}.`,
+    { publicSentence: `The disk gives back other bytes than the ${size} that were written of an object.` },
+  );
 }
 
 function damagedBytes({ bucket, name, size }: StoredObject): LifeboatError {

@@ -16,6 +16,7 @@ import {
   writeNewFile,
   writing,
 } from "./local-files.ts";
+import { keepReserve } from "./directory-reserve.ts";
 import { newDraftFolder, newStagingFolder, stagedSnapshot } from "./directory-staging.ts";
 import { type Proof, proofOf, proofOfBytes, sameBytes } from "./proof.ts";
 import { keySegments, type SnapshotPlace } from "./store-key.ts";
@@ -69,6 +70,7 @@ class DirectoryDraft implements Draft {
     await syncFolder(parent);
     // The snapshot is safe: what is left of the draft is swept by a later begin if it cannot be removed now.
     await rm(this.#draft, { recursive: true, force: true }).catch(() => {});
+    await keepReserve(this.#root);
     return stored;
   }
 

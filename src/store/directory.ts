@@ -12,6 +12,7 @@ import type { Logger } from "../system/logger.ts";
 import { streamOf } from "../system/stream-of.ts";
 import { beginDirectoryDraft, putDirectoryFile } from "./directory-draft.ts";
 import { absent, readFileAt, refuseLinks, syncFolder, wordsOf, writing } from "./local-files.ts";
+import { freeReserve, keepReserve } from "./directory-reserve.ts";
 import { stagedDrafts, sweep } from "./directory-staging.ts";
 import { checkStreamedKey, keySegments } from "./store-key.ts";
 import type { ListedFile, ListedSnapshot, SnapshotListing, Store, StoreFinding } from "./store.ts";
@@ -55,6 +56,11 @@ export function directoryStore({ path: root, clock, logger }: DirectoryStoreSett
       await checkRoot(root, constants.R_OK | constants.W_OK);
       await deleteFile(root, key);
     },
+    freeReserve: async () => {
+      await checkRoot(root, constants.R_OK | constants.W_OK);
+      return await freeReserve(root, clock, logger);
+    },
+    keepReserve: async () => await keepReserve(root),
     serverTime: async () => await clock.ofFolder?.(root),
   };
 }

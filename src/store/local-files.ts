@@ -172,17 +172,22 @@ export async function writing<T>(work: Promise<T>): Promise<T> {
 export function writeFailure(cause: unknown): LifeboatError {
   if (cause instanceof LifeboatError) return cause;
   const cures: Partial<Record<string, string>> = {
-    ENOSPC: "The disk is full: free space or use another store, then run again.",
-    EDQUOT: "The disk quota is used up: free space or raise the quota, then run again.",
+    ENOSPC: "The disk is full: run `lifeboat prune`, free space or use another store, then run again.",
+    EDQUOT: "The disk quota is used up: run `lifeboat prune`, free space or raise the quota, then run again.",
     EACCES: "Give this user write access to the store's folder and everything below it.",
     EPERM: "Give this user write access; the file system must also support hard links.",
     EROFS: "The file system is mounted read-only: mount it read-write.",
   };
   const hint = cures[codeOf(cause) ?? ""];
-  return new LifeboatError("store-write-failed", `The store cannot be written: ${wordsOf(cause)}.`, {
-    ...(hint === undefined ? {} : { hint }),
-    cause,
-  });
+  const isFull = codeOf(cause) === "ENOSPC" || codeOf(cause) === "EDQUOT";
+  return new LifeboatError(
+    isFull ? "store-full" : "store-write-failed",
+    `The store cannot be written: ${wordsOf(cause)}.`,
+    {
+      ...(hint === undefined ? {} : { hint }),
+      cause,
+    },
+  );
 }
 
 function linkRefused(path: string): LifeboatError {

@@ -123,8 +123,9 @@ function surroundings(answer: S3Answer, bucket: string, cause: unknown): Lifeboa
     });
   }
   if (quotaNames.test(name) || status === 507) {
-    return new LifeboatError("store-write-failed", `The bucket ${bucket} takes no more: ${name}.`, {
-      hint: "Free space, or raise the quota.",
+    const code = name === "EntityTooLarge" ? "store-write-failed" : "store-full";
+    return new LifeboatError(code, `The bucket ${bucket} takes no more: ${name}.`, {
+      hint: "Run `lifeboat prune`, free space, or raise the quota.",
       cause,
     });
   }

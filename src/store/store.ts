@@ -83,6 +83,14 @@ export interface Store {
    */
   drafts?(source: string): Promise<readonly string[]>;
 
+  /**
+   * Gives up what is there only for the day on which the store is full, so that a tombstone can be written: whether that
+   * freed anything. Absent where the store keeps no such thing.
+   */
+  freeReserve?(): Promise<boolean>;
+  /** Makes it again where there is room; never throws. */
+  keepReserve?(): Promise<void>;
+
   /** The store's own time, asked now; undefined where it does not say. Absent where the store has no clock. */
   serverTime?(): Promise<Date | undefined>;
 }

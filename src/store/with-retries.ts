@@ -27,7 +27,7 @@ type Attempt = <T>(work: () => Promise<T>, repeatable?: () => boolean) => Promis
 
 export function withRetries(store: Store, settings: RetrySettings = {}): Store {
   const attempt = attempts(settings);
-  const { drafts, extendLock, filesLeft, serverTime } = optionalOf(store);
+  const { drafts, extendLock, filesLeft, freeReserve, keepReserve, serverTime } = optionalOf(store);
   return {
     address: store.address,
     isReadOnly: store.isReadOnly,
@@ -43,6 +43,8 @@ export function withRetries(store: Store, settings: RetrySettings = {}): Store {
     delete: (key) => attempt(() => store.delete(key)),
     ...(extendLock && { extendLock: (key, until, tiers) => attempt(() => extendLock(key, until, tiers)) }),
     ...(drafts && { drafts: (source) => attempt(() => drafts(source)) }),
+    ...(freeReserve && { freeReserve: () => attempt(freeReserve) }),
+    ...(keepReserve && { keepReserve }),
     ...(serverTime && { serverTime: () => attempt(serverTime) }),
   };
 }
@@ -52,12 +54,16 @@ function optionalOf(store: Store): {
   readonly extendLock: Store["extendLock"];
   readonly filesLeft: Store["filesLeft"];
   readonly drafts: ((source: string) => Promise<readonly string[]>) | undefined;
+  readonly freeReserve: (() => Promise<boolean>) | undefined;
+  readonly keepReserve: (() => Promise<void>) | undefined;
   readonly serverTime: (() => Promise<Date | undefined>) | undefined;
 } {
   return {
     drafts: store.drafts?.bind(store),
     extendLock: store.extendLock?.bind(store),
     filesLeft: store.filesLeft?.bind(store),
+    freeReserve: store.freeReserve?.bind(store),
+    keepReserve: store.keepReserve?.bind(store),
     serverTime: store.serverTime?.bind(store),
   };
 }

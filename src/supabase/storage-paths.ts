@@ -30,7 +30,7 @@ function encoded(text: string): string {
 }
 
 function unaddressable(cause?: unknown): LifeboatError {
-  return new LifeboatError("storage-request-refused", "An object's key cannot be written into a URL.", {
+  return new LifeboatError("object-name-unusable", "An object's key cannot be written into a URL.", {
     cause,
   });
 }

@@ -1,6 +1,6 @@
 /** What prune kept and removed as outputs, summary and record; pure. */
 import type { PolicyPruneReport } from "../../operations/prune-policy.ts";
-import type { PruneReport } from "../../operations/prune-snapshots.ts";
+import type { PruneReport } from "../../operations/prune-report.ts";
 import type { RetentionDecision } from "../../retention/decide.ts";
 import type { ActionResult } from "../../runner/run-action.ts";
 import type { Finding } from "../../verification/findings.ts";

@@ -50,7 +50,7 @@ export async function restore(runner: Runner): Promise<ActionResult> {
         return doneOf(result, projectRestoreFindings(report));
       }
       const report = await restoreApplication({ ...inputs, folder, source, trust }, surroundings);
-      return doneOf(reportApplicationRestore(report, address));
+      return doneOf(reportApplicationRestore(report, address), report.findings);
     }
     const report = await restoreSnapshot(
       { ...inputs, source, trust },

@@ -1,7 +1,7 @@
 /** The command that runs a program isolated: bubblewrap's namespaces and view, another account, limits. */
 import { dirname } from "node:path";
 import type { ToolCommand } from "../process.ts";
-import type { Isolation } from "./isolation.ts";
+import type { Isolation } from "./way.ts";
 import { limiting, type SandboxLimits } from "./limits.ts";
 import { insideName, type Room } from "./room.ts";
 import { systemCallFilter } from "./seccomp.ts";

@@ -9,32 +9,13 @@ import { removeRoom } from "./leftovers.ts";
 import { usualLimits } from "./limits.ts";
 import { prepareRoom } from "./room.ts";
 import { runToEnd } from "./run.ts";
-
-/** `root`: we are; `sudo`: root by sudo without a password; `user`: by a user namespace of our own. */
-export type Way = "root" | "sudo" | "user";
-
-export interface Isolation {
-  readonly way: Way;
-  /** Path of the program. */
-  readonly bubblewrap: string;
-}
-
-export interface NoIsolation {
-  /** A sentence. */
-  readonly missing: string;
-  /** A sentence with the command that helps. */
-  readonly cure: string;
-}
+import type { Isolation, NoIsolation, Way } from "./way.ts";
 
 const places = ["/usr/bin/bwrap", "/bin/bwrap", "/usr/local/bin/bwrap", "/run/current-system/sw/bin/bwrap"];
 const companions = ["prlimit", "setpriv"];
 
 export function bubblewrapPath(): string | undefined {
   return places.find((path) => existsSync(path));
-}
-
-export function isIsolation(answer: Isolation | NoIsolation): answer is Isolation {
-  return "way" in answer;
 }
 
 /** The first way that works; `folder` is where the attempt may put a folder for an instant. */

@@ -6,7 +6,7 @@ import { chmod, chown, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runTool } from "../process.ts";
 import { type Account, foreignAccount } from "./account.ts";
-import type { Isolation } from "./isolation.ts";
+import type { Isolation } from "./way.ts";
 import { systemCallFilter } from "./seccomp.ts";
 
 export interface Room {

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { startThrowawayServer } from "../../../src/postgres/throwaway-server.ts";
 import { systemClock } from "../../../src/system/clock.ts";
 import { silentLogger } from "../../../src/system/logger.ts";
-import { findIsolation, isIsolation } from "../../../src/system/sandbox/isolation.ts";
+import { findIsolation } from "../../../src/system/sandbox/isolation.ts";
+import { isIsolation } from "../../../src/system/sandbox/way.ts";
 
 const isolated = process.argv[3] === "isolated";
 const isolation = isolated ? await findIsolation(process.argv[2] ?? "") : undefined;

@@ -2,11 +2,8 @@
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { newestHeads } from "../../../src/operations/history.ts";
 import type { Trust } from "../../../src/operations/vouched-documents.ts";
-import {
-  type PruneReport,
-  type PruneRequest,
-  pruneSnapshots,
-} from "../../../src/operations/prune-snapshots.ts";
+import type { PruneReport } from "../../../src/operations/prune-report.ts";
+import { type PruneRequest, pruneSnapshots } from "../../../src/operations/prune-snapshots.ts";
 import { calendarOf } from "../../../src/policy/calendar.ts";
 import type { Retention } from "../../../src/policy/policy.ts";
 import { newSnapshotId } from "../../../src/snapshot/ids.ts";

@@ -12,7 +12,8 @@ import type { Connection } from "../../../src/postgres/connection.ts";
 import { startThrowawayServer } from "../../../src/postgres/throwaway-server.ts";
 import { systemClock } from "../../../src/system/clock.ts";
 import { silentLogger } from "../../../src/system/logger.ts";
-import { findIsolation, isIsolation } from "../../../src/system/sandbox/isolation.ts";
+import { findIsolation } from "../../../src/system/sandbox/isolation.ts";
+import { isIsolation } from "../../../src/system/sandbox/way.ts";
 import { type Attack, attacksOn, type Victim } from "./attacks.ts";
 
 export interface Given {

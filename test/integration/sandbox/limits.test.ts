@@ -2,7 +2,8 @@
 import { chmod, mkdtemp, readdir, rm } from "node:fs/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { sandboxCommand } from "../../../src/system/sandbox/bubblewrap.ts";
-import { findIsolation, type Isolation, isIsolation } from "../../../src/system/sandbox/isolation.ts";
+import { findIsolation } from "../../../src/system/sandbox/isolation.ts";
+import { type Isolation, isIsolation } from "../../../src/system/sandbox/way.ts";
 import { removeRoom } from "../../../src/system/sandbox/leftovers.ts";
 import { type SandboxLimits, usualLimits } from "../../../src/system/sandbox/limits.ts";
 import { prepareRoom, type Room } from "../../../src/system/sandbox/room.ts";

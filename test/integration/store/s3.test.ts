@@ -328,7 +328,7 @@ describe.skipIf(program === undefined)("an S3 store", () => {
       [403, "ExpiredToken", "store-permission-missing"],
       [301, "PermanentRedirect", "input-invalid"],
       [503, "SlowDown", "store-temporary"],
-      [507, "QuotaExceeded", "store-write-failed"],
+      [507, "QuotaExceeded", "store-full"],
     ] as const;
     for (const [status, name, code] of cases) {
       proxy.answer = () => refusal(status, name);

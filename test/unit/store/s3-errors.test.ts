@@ -33,7 +33,7 @@ it.each([
   [answer(403, "SignatureDoesNotMatch"), "store-permission-missing", "does not accept"],
   [answer(undefined, "CredentialsProviderError"), "store-permission-missing", "No credentials"],
   [answer(403, "RequestTimeTooSkewed"), "store-clock-skew", "clock"],
-  [answer(507, "XMinioStorageFull"), "store-write-failed", "takes no more"],
+  [answer(507, "XMinioStorageFull"), "store-full", "takes no more"],
   [answer(503, "SlowDown"), "store-temporary", "SlowDown, status 503"],
   [answer(400, "RequestTimeout"), "store-temporary", "RequestTimeout"],
   [answer(409, "ConditionalRequestConflict"), "store-temporary", "Conflict"],
