@@ -51,6 +51,7 @@ export interface RestoreCheckSurroundings {
   readonly temporaryFolder: string;
   readonly tools: ClientTools;
   readonly watch: Stopwatch;
+  readonly signal: AbortSignal;
   serverPrograms(tools: ClientTools): Promise<void>;
   extensionPackages(major: number, extensions: readonly string[]): Promise<void>;
 }
@@ -94,7 +95,7 @@ async function restoreAndCompare(
   contents: Contents,
   server: Connection,
   request: RestoreCheckRequest,
-  { store, clock, logger, tools, zstd = "zstd", watch }: RestoreCheckSurroundings,
+  { store, clock, logger, tools, zstd = "zstd", watch, signal }: RestoreCheckSurroundings,
 ): Promise<readonly ComponentVerdict[]> {
   const { identities, jobs } = request;
   const id = newSnapshotId(clock.now());
@@ -128,6 +129,8 @@ async function restoreAndCompare(
       id,
       clock,
       logger,
+      // Of its own: what becomes of a throwaway database is no news of the run.
+      signal: AbortSignal.any([signal]),
       runHook: () => Promise.resolve(),
       verifyRestored: async (connection, skipped) => {
         components = await watch.time("verify", () =>
@@ -140,6 +143,7 @@ async function restoreAndCompare(
       verifyTables: () => Promise.resolve([]),
     });
   } catch (cause) {
+    signal.throwIfAborted();
     return [notRestored(asLifeboatError(cause), mayDoEverything)];
   } finally {
     await withClient(server, (sql) => removeTraces(sql, target.database, rolesMade)).catch(

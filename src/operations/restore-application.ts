@@ -8,6 +8,7 @@ import { cloneBundle } from "../application/git-repository.ts";
 import { clearLeftovers, replaceParts, stageIn } from "../application/replace-parts.ts";
 import { LifeboatError } from "../errors.ts";
 import { applicationOf, type Contents, type ContentsFile } from "../snapshot/contents.ts";
+import { register } from "../system/underway.ts";
 import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
 import { rawPart } from "./check-application.ts";
 import { namingOthers } from "./locate-snapshot.ts";
@@ -61,15 +62,21 @@ export async function restoreApplication(
   if (request.dryRun) return { snapshot, written, planHash, isDryRun: true, seconds: seconds() };
   requireConfirmation(request, replaced);
   if (!existsSync(folder)) await mkdir(folder, { mode: 0o700 });
+  let standing = "Nothing in the folder was replaced.";
+  register(surroundings.signal, () => ({ sentence: standing }));
   await clearLeftovers(folder);
   const staged = await stageIn(folder);
   try {
     await namingOthers(newestWhole, writeParts(staged, request, snapshot, contents, surroundings));
+    // From here on it goes through: half of it would be neither the old nor the new.
+    surroundings.signal.throwIfAborted();
+    standing = "Parts of the application are on their way into their places.";
     await replaceParts(
       folder,
       staged,
       written.map(({ path }) => path),
     );
+    standing = `All ${written.length} parts of the application are in their places.`;
   } finally {
     await rm(staged, { recursive: true, force: true });
   }

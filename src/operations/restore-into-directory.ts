@@ -5,6 +5,7 @@ import type { StoredObject } from "../storage/objects.ts";
 import { pathsTakenByFolders } from "../storage/tree-path.ts";
 import { openTree } from "../storage/write-tree.ts";
 import type { Store } from "../store/store.ts";
+import { register } from "../system/underway.ts";
 import { forEachObject } from "./read-objects.ts";
 import type { StorageRestoreReport } from "./restore-storage.ts";
 
@@ -27,6 +28,9 @@ export async function restoreIntoDirectory(
   const taken = await pathsTakenByFolders(entries());
   const tree = await openTree(means.path, { replace: means.replace, taken });
   const counts = { uploaded: 0, uploadedBytes: 0, kept: 0 };
+  register(means.signal, () => ({
+    sentence: `${counts.uploaded} files are written, each of them whole; ${counts.kept} were found there already.`,
+  }));
   try {
     await forEachObject(entries(), means, async ({ object, open }) => {
       const { outcome } = await tree.write(object, open);

@@ -15,6 +15,8 @@ export interface ToolCommand {
   readonly cwd?: string;
   readonly uid?: number;
   readonly gid?: number;
+  /** Apart from our own process group, which a terminal's Ctrl-C reaches as a whole. */
+  readonly ownGroup?: boolean;
 }
 
 export interface ToolExit {
@@ -42,6 +44,7 @@ export async function startTool(command: ToolCommand, stdio: StdioOptions): Prom
     ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
     ...(command.uid === undefined ? {} : { uid: command.uid }),
     ...(command.gid === undefined ? {} : { gid: command.gid }),
+    ...(command.ownGroup === true ? { detached: true } : {}),
   });
   let stderr = "";
   child.stderr?.setEncoding("utf8").on("data", (text: string) => {
@@ -66,6 +69,15 @@ export async function startTool(command: ToolCommand, stdio: StdioOptions): Prom
  */
 export function holdOutput<T extends NodeJS.ReadableStream>(output: T): T {
   return output.on("readable", () => {});
+}
+
+/** Signals a program that was started with `ownGroup`, and everything that it has started. */
+export function endGroup({ child }: RunningTool, signal: NodeJS.Signals): void {
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, signal);
+  } catch {
+    // All of them are gone.
+  }
 }
 
 export function exitedWell(exit: ToolExit): boolean {
