@@ -61,7 +61,8 @@ export async function runCommand({ place, args, env = {}, during }: Command): Pr
     stderr,
     document,
     hooks: hooks.split("\n").filter((line) => line !== ""),
-    ledger: added.at(-1)?.outcome ?? "",
+    // A pruning tells the ledger before it removes anything, too: that record has no outcome.
+    ledger: added.findLast(({ outcome }) => outcome !== undefined)?.outcome ?? "",
     workMs,
   };
 }
