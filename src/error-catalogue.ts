@@ -530,8 +530,16 @@ export const errorCatalogue = {
   "run-cancelled": {
     family: "user",
     exitCode: 1,
-    meaning: "The run was cancelled, or the machine asked the process to end, before the work was done.",
-    cure: "Run again. Nothing unfinished became visible; the next run sweeps what this one left.",
+    meaning:
+      "The run was cancelled, or the machine asked the process to end, before the work was done. The message says what had been changed by then.",
+    cure: "Run again: every command goes on where it was stopped, and the next run sweeps what this one left.",
+  },
+  "run-outcome-unknown": {
+    family: "ours",
+    exitCode: 1,
+    meaning:
+      "The run was cancelled or stopped while a step that cannot be taken back was on its way, and nobody answered any more how it ended.",
+    cure: "Look how things stand with the command that the message names, then run again: every command is safe to repeat.",
   },
   "run-stopped": {
     family: "ours",

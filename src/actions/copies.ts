@@ -4,6 +4,7 @@ import { type CopyReport, copySnapshots, type StoreCopy } from "../operations/co
 import type { CopyDestination } from "../operations/copy-target.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { ActionResult } from "../runner/run-action.ts";
+import { endOf } from "../system/underway.ts";
 import type { Finding } from "../verification/findings.ts";
 import type { BackupInputs } from "./backup-inputs.ts";
 import { type CopyToInput, mostDays } from "./copy-to-inputs.ts";
@@ -54,7 +55,7 @@ export async function copyAfterBackup(
       surroundings,
     );
   } catch (cause) {
-    signal.throwIfAborted();
+    if (signal.aborted) throw endOf(cause, signal);
     const { code, message, hint } = asLifeboatError(cause);
     const stores = to.map(({ store }) => ({
       store: store.address,

@@ -5,9 +5,13 @@ import { ManagementApi } from "../supabase/management-api.ts";
 import { managementApiUrl } from "../supabase/management-connection.ts";
 import { storageApi, type StorageApi, type StorageConnection } from "../supabase/storage-api.ts";
 import { AdaptiveLimit } from "../system/adaptive-limit.ts";
+import { abortedLater } from "../system/concurrency.ts";
 import type { ProjectInputs } from "./project-settings-inputs.ts";
 import type { BucketTargetInputs } from "./restore/inputs.ts";
 import type { Surroundings } from "./surroundings.ts";
+
+/** A request that changes something is worth a moment's wait: without its answer nobody knows what it did. */
+const lastAnswersMs = 2500;
 
 /** The surroundings of an operation on buckets. */
 export function withStorageApi<T extends Pick<Surroundings, "logger" | "signal">>(
@@ -42,7 +46,8 @@ export function bucketTarget(
   surroundings: Pick<Surroundings, "logger" | "signal">,
 ): BucketTarget {
   if (target.kind === "directory") return target;
-  const { api } = withStorageApi(surroundings, target.connection, jobs);
+  const patient = { ...surroundings, signal: abortedLater(surroundings.signal, lastAnswersMs) };
+  const { api } = withStorageApi(patient, target.connection, jobs);
   const { host } = new URL(target.connection.url);
   const [, ref] = /^([a-z0-9]+)\.supabase\.(?:co|in|red)$/.exec(host) ?? [];
   return { ...target, api, name: ref ?? host };
@@ -54,5 +59,8 @@ export function managementApi(
   chosenUrl: string | undefined,
   { logger, signal }: Pick<Surroundings, "logger" | "signal">,
 ): ManagementApi {
-  return new ManagementApi({ apiUrl: managementApiUrl(chosenUrl), project, token }, { logger, signal });
+  return new ManagementApi(
+    { apiUrl: managementApiUrl(chosenUrl), project, token },
+    { logger, signal: abortedLater(signal, lastAnswersMs) },
+  );
 }

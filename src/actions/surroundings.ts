@@ -79,7 +79,7 @@ export async function runnerSurroundings(
   const { clock, context, logger, signal } = runner;
   const { temporaryFolder } = context;
   const open = (address: StoreAddress): Store =>
-    openStore(address, { clock, logger, github: githubSurroundings(runner, inputs.store) });
+    openStore(address, { clock, logger, signal, github: githubSurroundings(runner, inputs.store) });
   return {
     store: open(inputs.store.address),
     open,

@@ -6,11 +6,12 @@ import { agreedClock } from "../operations/agree-on-time.ts";
 import type { CopyReport } from "../operations/copy-snapshots.ts";
 import type { CopyDestination } from "../operations/copy-target.ts";
 import { newestHeads } from "../operations/history.ts";
+import { outcomeOf } from "../outcome.ts";
 import type { RunContext } from "../runner/environment.ts";
-import { outcomeOf } from "../runner/record.ts";
 import type { Actor } from "../snapshot/tombstone.ts";
 import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
+import { endOf } from "../system/underway.ts";
 import type { Logger } from "../system/logger.ts";
 import type { Finding } from "../verification/findings.ts";
 import { actorOfRun } from "./trust-inputs.ts";
@@ -44,6 +45,7 @@ export interface Copies {
 type Ending = Pick<LedgerEntry, "heads" | "outcome" | "findings" | "snapshot">;
 
 interface Means {
+  readonly signal: AbortSignal;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -105,18 +107,19 @@ export async function witnessedCopies(
 export async function witnessingFailure<T>(
   ledger: Ledger | undefined,
   act: Act,
-  { clock, logger }: Means,
+  { clock, logger, signal }: Means,
   work: () => Promise<T>,
 ): Promise<T> {
   try {
     return await work();
   } catch (cause) {
-    const error = asLifeboatError(cause);
+    // The one that the process ends with too, whatever signals come while the ledger is written.
+    const error = endOf(cause, signal);
     const ending = { heads: [], outcome: outcomeOf(error), findings: [error.code] };
     if (ledger !== undefined) {
       await append(ledger, act, ending, clock).catch((second: unknown) => unwritten(second, logger));
     }
-    throw cause;
+    throw error;
   }
 }
 

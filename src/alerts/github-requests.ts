@@ -1,5 +1,7 @@
 /** GitHub asked politely: waits when it says so, tries again what is safe to repeat, and refuses with a cure. */
 import { LifeboatError } from "../errors.ts";
+import { sleepUntilStopped } from "../store/until-stopped.ts";
+import { register } from "../system/underway.ts";
 import { realSleep, type Sleep } from "../store/with-retries.ts";
 
 export interface GitHubAnswer {
@@ -28,6 +30,8 @@ export interface PolitenessSettings {
   readonly sleep?: Sleep;
   /** All waits together, in milliseconds: whoever waits longer keeps a job from ending. */
   readonly patienceMs?: number;
+  /** Nothing is changed once it has aborted. */
+  readonly signal?: AbortSignal;
 }
 
 const tries = 3;
@@ -37,9 +41,12 @@ const betweenWritesMs = 1000;
 const unnamedWaitMs = 60_000;
 
 export function politely(send: SendToGitHub, settings: PolitenessSettings = {}): AskGitHub {
-  const { sleep = realSleep, patienceMs = 180_000 } = settings;
+  const { patienceMs = 180_000, signal = new AbortController().signal } = settings;
+  const sleep = sleepUntilStopped(settings.sleep ?? realSleep, signal);
   let left = patienceMs;
   let hasWritten = false;
+  let changes = 0;
+  register(signal, () => ({ sentence: changes === 0 ? "" : `${changes} changes were made on GitHub.` }));
 
   async function wait(milliseconds: number): Promise<boolean> {
     if (milliseconds > left) return false;
@@ -54,9 +61,15 @@ export function politely(send: SendToGitHub, settings: PolitenessSettings = {}):
     const isRepeatable = !route.startsWith("POST ") || route === "POST /graphql";
     for (let attempt = 1; ; attempt += 1) {
       if (isWrite && hasWritten) await sleep(betweenWritesMs);
-      if (isWrite) hasWritten = true;
+      if (isWrite) {
+        signal.throwIfAborted();
+        hasWritten = true;
+      }
       const answer = await sent(send, route, parameters);
-      if (answer.status >= 200 && answer.status < 300) return answer.data;
+      if (answer.status >= 200 && answer.status < 300) {
+        if (isWrite) changes += 1;
+        return answer.data;
+      }
       const limitMs = limitOf(answer);
       const isBusy = answer.status === 0 || answer.status >= 500;
       const waitMs = limitMs ?? (isBusy && isRepeatable ? firstWaitMs * 2 ** (attempt - 1) : undefined);

@@ -20,7 +20,7 @@ export function terminalStores(
   if (token !== undefined) cli.secrets.add(token);
   const apiUrl = environmentVariable("GITHUB_API_URL");
   const github = { ...(token === undefined ? {} : { token }), ...(apiUrl === undefined ? {} : { apiUrl }) };
-  return { clock: cli.clock, logger: cli.logger, github };
+  return { clock: cli.clock, logger: cli.logger, signal: cli.signal, github };
 }
 
 /** What the policy that a flag names needs. */
@@ -66,7 +66,7 @@ export async function cliSurroundings(
   if (token !== undefined) cli.secrets.add(token);
   const apiUrl = environmentVariable("GITHUB_API_URL");
   const github = { ...(token === undefined ? {} : { token }), ...(apiUrl === undefined ? {} : { apiUrl }) };
-  const open = (address: StoreAddress): Store => openStore(address, { clock, logger, github });
+  const open = (address: StoreAddress): Store => openStore(address, { clock, logger, signal, github });
   return {
     store: open(inputs.store.address),
     open,

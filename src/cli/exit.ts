@@ -4,7 +4,7 @@ import { LifeboatError } from "../errors.ts";
 import { reportError } from "../runner/error-report.ts";
 import { type InputReader, readInputs } from "../runner/input-reader.ts";
 import type { GroupingLogger } from "../runner/logger.ts";
-import { guardProcess } from "../runner/process-guard.ts";
+import { errorOf, guardProcess, tooLate } from "../runner/process-guard.ts";
 import { createSecrets, type Secrets } from "../runner/secrets.ts";
 import { type Clock, systemClock } from "../system/clock.ts";
 import { useProxyOfEnvironment } from "../system/proxy.ts";
@@ -68,9 +68,11 @@ export function runCommand(
     timeLimitMs: () => Number.POSITIVE_INFINITY,
     conclude: (ending) => {
       const result = "value" in ending ? ending.value : undefined;
-      const error = "value" in ending ? ending.value?.error : ending.error;
+      const error = errorOf(ending);
       if (result !== undefined) terminal.result(result.document, result.text);
       if (error !== undefined) announce(error, terminal);
+      const late = tooLate(ending);
+      if (late !== undefined) terminal.say(`Note: ${late}`);
       if (error !== undefined && isJson && !terminal.hasResult) {
         const { code, message, hint, exitCode } = error;
         terminal.result({ error: { code, message, hint }, exitCode }, "");

@@ -34,8 +34,10 @@ export const monitorCommand: CliCommand = {
     const github = terminalGitHub(inputs.store);
     const { token, apiUrl } = github;
     const repository = repositoryOf(github.repository);
-    const ask = token === undefined ? undefined : politely(githubClient({ token, apiUrl }));
+    const ask =
+      token === undefined ? undefined : politely(githubClient({ token, apiUrl }), { signal: cli.signal });
     const { judgement, channels, notes } = await monitor(watchRequest(inputs, loaded, ""), {
+      signal: cli.signal,
       clock,
       logger,
       openStores: () =>

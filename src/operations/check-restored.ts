@@ -58,6 +58,7 @@ export interface RestoreCheckSurroundings extends IsolationMeans {
   readonly zstd: string | undefined;
   readonly tools: ClientTools;
   readonly watch: Stopwatch;
+  readonly signal: AbortSignal;
   serverPrograms(tools: ClientTools): Promise<void>;
   extensionPackages(major: number, extensions: readonly string[]): Promise<void>;
 }
@@ -111,7 +112,7 @@ async function restoreAndCompare(
   contents: Contents,
   server: Connection,
   request: RestoreCheckRequest,
-  { store, clock, logger, tools, zstd = "zstd", watch }: RestoreCheckSurroundings,
+  { store, clock, logger, tools, zstd = "zstd", watch, signal }: RestoreCheckSurroundings,
 ): Promise<readonly ComponentVerdict[]> {
   const { identities, jobs } = request;
   const id = newSnapshotId(clock.now());
@@ -146,6 +147,8 @@ async function restoreAndCompare(
       id,
       clock,
       logger,
+      // Of its own: what becomes of a throwaway database is no news of the run.
+      signal: AbortSignal.any([signal]),
       runHook: () => Promise.resolve(),
       confined,
       verifyRestored: async (connection, skipped, superuser) => {
@@ -159,6 +162,7 @@ async function restoreAndCompare(
       verifyTables: () => Promise.resolve([]),
     });
   } catch (cause) {
+    signal.throwIfAborted();
     const error = asLifeboatError(cause);
     const refused = confined && wantsSuperuser(error);
     return [notRestored(refused ? withCure(error) : error, mayDoEverything && !refused)];

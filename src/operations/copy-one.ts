@@ -65,9 +65,15 @@ export async function copyOne(
   }
   await each(targets, async (target) => {
     await drafts.get(target)?.commit(bytes);
-    await proveWhole(target.store, snapshot);
-    await provePacks(target, snapshot);
     target.copied.push(snapshot.id);
+    try {
+      await proveWhole(target.store, snapshot);
+      await provePacks(target, snapshot);
+    } catch (thrown) {
+      // It is there; only the proof was broken off where the run was asked to stop.
+      if (!asLifeboatError(thrown).code.startsWith("run-")) target.copied.pop();
+      throw thrown;
+    }
     target.copiedBytes += lengthOf(snapshot.files);
   });
 }

@@ -9,6 +9,7 @@ import { readSnapshotJson, type SnapshotJson } from "../snapshot/snapshot-json.t
 import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
+import { endOf, register, type Standing } from "../system/underway.ts";
 import type { Finding } from "../verification/findings.ts";
 import { copyOne, copySmallFiles, mendPacks, type SnapshotToCopy, SourceFailure } from "./copy-one.ts";
 import { type CopyDestination, CopyTarget, smallFiles } from "./copy-target.ts";
@@ -81,8 +82,12 @@ export async function copySnapshots(
   let damaged: LifeboatError | undefined;
   const means = { from, now, findings, damaged: new Map<string, LifeboatError>() };
   // Newest first: should a run end early, the copies that matter most are there.
+  register(signal, () => progressOf(targets, chosen.length));
+  let isStopped = false;
   for (const { snapshot, bytes } of chosen.toReversed()) {
-    signal.throwIfAborted();
+    // What was copied until then is reported below.
+    isStopped = signal.aborted;
+    if (isStopped) break;
     const ids = [snapshot.id, ...snapshot.packs.map(({ id }) => id)];
     const copy = { snapshot, bytes, smallFiles: ids.flatMap((id) => belongings.get(id) ?? []) };
     const wanting = await wantingTargets(targets, snapshot, request.choice, now);
@@ -97,6 +102,8 @@ export async function copySnapshots(
       await copySmallFiles(copy, having, means);
       await copyOne(copy, lacking, means);
     } catch (thrown) {
+      isStopped = signal.aborted;
+      if (isStopped) break;
       if (!(thrown instanceof SourceFailure)) throw thrown;
       const { error } = thrown;
       if (error.exitCode !== 3 && error.code !== "store-object-missing") throw error;
@@ -108,7 +115,10 @@ export async function copySnapshots(
       else logger.info(`Copied ${snapshot.id} to ${target.store.address}.`);
     }
   }
-  const error = errorOf(targets, damaged ?? means.damaged.values().next().value);
+  isStopped ||= signal.aborted && targets.some(({ failure }) => failure !== undefined);
+  const error = isStopped
+    ? endOf(undefined, signal)
+    : errorOf(targets, damaged ?? means.damaged.values().next().value);
   return {
     source,
     from: from.address,
@@ -118,6 +128,15 @@ export async function copySnapshots(
     seconds: (clock.elapsedMs() - startedMs) / 1000,
     ...(error === undefined ? {} : { error }),
   };
+}
+
+/** For whoever ends the copying early. */
+function progressOf(targets: readonly CopyTarget[], chosen: number): Standing {
+  const words = targets.map(
+    ({ store, copied, already }) =>
+      `${store.address} got ${copied.length} of ${chosen} snapshots now and had ${already} before.`,
+  );
+  return { sentence: words.join(" ") };
 }
 
 /** A store that failed wants it too, and then misses it. */

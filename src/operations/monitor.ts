@@ -31,6 +31,7 @@ export interface WatchRequest {
 }
 
 export interface WatchMeans {
+  readonly signal: AbortSignal;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Opened after the first ping: a store that cannot be opened is heard of. */
@@ -67,7 +68,7 @@ export async function monitor(request: WatchRequest, means: WatchMeans): Promise
 
 async function watch(
   { policy, policyNotes, jobs, workflows: files, isSending, statusPage }: WatchRequest,
-  { clock, openStores, channels, place, github }: WatchMeans,
+  { clock, openStores, channels, place, github, signal }: WatchMeans,
   started: readonly ChannelReport[],
 ): Promise<WatchReport> {
   const stores = openStores();
@@ -79,7 +80,10 @@ async function watch(
   );
   const { judgement, sources } = view;
   const names = policy.sources.map(({ name }) => name);
-  const told = isSending ? await sendAlerts(judgement, channels, place, names) : [];
+  signal.throwIfAborted();
+  const told = isSending ? await sendAlerts(judgement, channels, place, names, signal) : [];
+  // Who was not told because the run was asked to stop is told by the next one.
+  signal.throwIfAborted();
   const notes = [...policyNotes, ...unseen];
   const written =
     statusPage === undefined ? [] : [await writeStatusPage(statusPage, { policy, view, notes, place, told })];

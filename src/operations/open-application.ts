@@ -22,6 +22,7 @@ export interface ApplicationSurroundings {
   readonly store: Store;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly signal: AbortSignal;
   readonly zstd: string | undefined;
 }
 

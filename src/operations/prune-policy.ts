@@ -1,15 +1,15 @@
 /** Prunes every source of a policy in every store of it; what fails in one place does not stop the others. */
 import { asLifeboatError, type LifeboatError } from "../errors.ts";
+import { outcomeOf } from "../outcome.ts";
 import { calendarOf } from "../policy/calendar.ts";
 import { artifactDaysLimit, type Policy, type PolicyStore, retentionAt } from "../policy/policy.ts";
 import type { SigningKey } from "../snapshot/signature.ts";
 import type { Actor } from "../snapshot/tombstone.ts";
 import type { Store } from "../store/store.ts";
-import type { Clock } from "../system/clock.ts";
-import type { Logger } from "../system/logger.ts";
+import { endOf } from "../system/underway.ts";
 import type { Trust } from "./vouched-documents.ts";
 import type { PruneReport } from "./prune-report.ts";
-import { pruneSnapshots } from "./prune-snapshots.ts";
+import { pruneSnapshots, type PruneSurroundings } from "./prune-snapshots.ts";
 
 export interface PolicyPruneRequest {
   readonly policy: Policy;
@@ -44,7 +44,7 @@ export interface PruneFailure {
 
 export async function prunePolicy(
   request: PolicyPruneRequest,
-  { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
+  { clock, logger, signal }: Pick<PruneSurroundings, "clock" | "logger" | "signal">,
 ): Promise<PolicyPruneReport> {
   const { policy, stores, dryRun, signingKey, by, commit } = request;
   const sources = policy.sources.map(({ name }) => name);
@@ -53,6 +53,8 @@ export async function prunePolicy(
   const [first] = stores;
   for (const source of request.source === undefined ? sources : [request.source]) {
     for (const { of, store, trust } of stores) {
+      // What was done until then is reported below.
+      if (signal.aborted && reports.length + failures.length > 0) break;
       try {
         // What GitHub cannot keep longer it removes by itself; by less than its limit nothing is removed early.
         const retention = retentionAt(of, policy, artifactDaysLimit.private);
@@ -70,12 +72,12 @@ export async function prunePolicy(
             by,
             commit,
           },
-          { store, clock, logger },
+          { store, clock, logger, signal },
         );
         reports.push(report);
         if (!dryRun && hasActed(report)) await tell(trust, { source, store: store.address, report });
       } catch (cause) {
-        const error = asLifeboatError(cause);
+        const error = endOf(cause, signal);
         failures.push({ source, store: store.address, error });
         if (dryRun) continue;
         await tell(trust, { source, store: store.address, error }).catch((second: unknown) => {
@@ -95,7 +97,7 @@ export async function prunePolicy(
     await ledger?.append({
       ...{ act: isFrozen ? "freeze" : "prune", source, store, heads: [], witnessed: [], by },
       time: clock.now().toISOString(),
-      outcome: (error ?? report?.error) === undefined ? "success" : "failure",
+      outcome: outcomeOf(error ?? report?.error),
       findings: [...new Set([...(error === undefined ? [] : [error.code]), ...found])],
       ...(commit === undefined ? {} : { commit }),
     });
@@ -110,9 +112,9 @@ interface Ended {
 }
 
 /** A look that found nothing to do is no act: there is one every hour. */
-function hasActed({ removed, locked, finished, freeze, packs }: PruneReport): boolean {
-  const gone = [...removed, ...locked, ...finished, ...(packs?.deleted ?? [])];
-  return gone.length > 0 || freeze !== undefined;
+function hasActed({ removed, begun, locked, finished, freeze, packs, error }: PruneReport): boolean {
+  const gone = [...removed, ...begun, ...locked, ...finished, ...(packs?.deleted ?? [])];
+  return gone.length > 0 || freeze !== undefined || error !== undefined;
 }
 
 async function idsIn(store: Store | undefined, source: string): Promise<ReadonlySet<string>> {

@@ -15,9 +15,11 @@ export interface PruneReport {
   readonly locked: readonly string[];
   /** Removals of an earlier run that was interrupted, finished now. */
   readonly finished: readonly string[];
+  /** Gone already, but some of their files are left to the next run. */
+  readonly begun: readonly string[];
   readonly packs?: PackSweep;
   readonly findings: readonly Finding[];
-  /** Frozen: orderly bad news. */
+  /** Frozen, or asked to stop: orderly bad news. */
   readonly error?: LifeboatError;
 }
 

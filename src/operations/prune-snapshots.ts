@@ -15,6 +15,7 @@ import type { Actor } from "../snapshot/tombstone.ts";
 import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
+import { endOf, register, type Standing } from "../system/underway.ts";
 import type { Finding } from "../verification/findings.ts";
 import { historyErrorOf } from "./check-history.ts";
 import { type Observation, type ObserveRequest, observeSnapshots } from "./observe-snapshots.ts";
@@ -39,6 +40,7 @@ export interface PruneRequest extends Pick<ObserveRequest, "source" | "trust" | 
 const longestSilenceMs = 15 * 24 * 3600 * 1000;
 
 export interface PruneSurroundings {
+  readonly signal: AbortSignal;
   readonly store: Store;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -63,7 +65,7 @@ async function prunePass(
   surroundings: PruneSurroundings,
   pruning: Pruning,
 ): Promise<PrunePass> {
-  const { store, clock, logger } = surroundings;
+  const { store, clock, logger, signal } = surroundings;
   const { source, dryRun } = request;
   requireSignature(request);
   await refuseSkew(store, clock.now());
@@ -80,6 +82,7 @@ async function prunePass(
     removed: [] as string[],
     locked: [] as string[],
     finished: [] as string[],
+    begun: [] as string[],
     findings: [...plan.findings],
   };
   if (plan.freeze !== undefined) {
@@ -88,26 +91,48 @@ async function prunePass(
   }
   if (dryRun) return report;
 
-  for (const id of observation.halfRemoved) {
-    const names = observation.tombstones.get(id)?.files ?? [];
-    const outcome = await remove(store, source, id, names);
-    (outcome === "removed" ? report.finished : report.locked).push(id);
-  }
   const doomed = plan.decisions.filter(({ keep }) => !keep);
+  register(signal, () => progressOf(report, doomed.length));
   let full: LifeboatError | undefined;
-  if (doomed.length > 0) {
-    const end = await claimAndRemove(doomed, observation, request, surroundings, report, pruning);
-    if (end.frozen !== undefined) {
-      return { ...report, freeze: end.frozen.freeze ?? "", error: frozenError(end.frozen, source) };
+  let packs: PackSweep | undefined;
+  try {
+    for (const id of observation.halfRemoved) {
+      const names = observation.tombstones.get(id)?.files ?? [];
+      const outcome = await remove(store, source, id, names, report);
+      (outcome === "removed" ? report.finished : report.locked).push(id);
     }
-    full = end.full;
+    if (doomed.length > 0) {
+      const end = await claimAndRemove(doomed, observation, request, surroundings, report, pruning);
+      if (end.frozen !== undefined) {
+        return { ...report, freeze: end.frozen.freeze ?? "", error: frozenError(end.frozen, source) };
+      }
+      full = end.full;
+    }
+    packs = await sweep(store, source, clock, report.findings).catch((cause: unknown) => {
+      if (signal.aborted) throw cause;
+      full ??= fullStore(cause);
+      return undefined;
+    });
+  } catch (thrown) {
+    if (!signal.aborted) throw thrown;
+    return { ...report, error: endOf(thrown, signal) };
   }
-  const packs = await sweep(store, source, clock, report.findings).catch((cause: unknown) => {
-    full ??= fullStore(cause);
-    return undefined;
-  });
   logger.info(`${source}: ${report.removed.length} of ${plan.decisions.length} snapshots removed.`);
   return { ...report, ...(packs === undefined ? {} : { packs }), ...(full === undefined ? {} : { full }) };
+}
+
+/** For whoever ends a pruning early. */
+function progressOf(
+  { source, store, removed, begun, finished }: Omit<PruneReport, "error" | "packs">,
+  doomed: number,
+): Standing {
+  const gone = removed.length + begun.length;
+  const sentences = [
+    `${gone} of ${doomed} snapshots of "${source}" that were to go are removed from ${store}.`,
+    ...(begun.length > 0 ? ["Some files of the last one are left: the next pruning removes them."] : []),
+    ...(finished.length > 0 ? [`${finished.length} earlier removals are finished.`] : []),
+  ];
+  return { sentence: sentences.join(" ") };
 }
 
 /** `frozen`: the plan of the second look, where that one froze; `full`: there was no room for every tombstone. */
@@ -116,7 +141,12 @@ async function claimAndRemove(
   observation: Observation,
   request: PruneRequest,
   { store, clock, logger }: PruneSurroundings,
-  report: { readonly removed: string[]; readonly locked: string[]; readonly findings: Finding[] },
+  report: {
+    readonly removed: string[];
+    readonly locked: string[];
+    readonly begun: string[];
+    readonly findings: Finding[];
+  },
   { name: pruning, unwitnessed }: Pruning,
 ): Promise<{ readonly frozen?: PruningPlan; readonly full?: LifeboatError | undefined }> {
   const { source, signingKey, by } = request;
@@ -142,7 +172,7 @@ async function claimAndRemove(
   for (const id of removable) {
     const names = claims.own.get(id);
     if (names === undefined) continue;
-    const outcome = await remove(store, source, id, names);
+    const outcome = await remove(store, source, id, names, report);
     (outcome === "removed" ? report.removed : report.locked).push(id);
     logger.debug(`${source}: ${id} ${outcome}.`);
   }
@@ -173,18 +203,22 @@ async function remove(
   source: string,
   id: string,
   names: readonly string[],
+  { begun }: { readonly begun: string[] },
 ): Promise<"removed" | "locked"> {
   const rest = names.filter((name) => name !== snapshotJsonName);
   try {
     await store.delete(snapshotFileKey(source, id, snapshotJsonName));
+    begun.push(id);
     // Before the parts, which show that a removal is not finished.
     await deleteRewraps(store, source, id);
     for (const name of rest) await store.delete(snapshotFileKey(source, id, name));
+    begun.pop();
     return "removed";
   } catch (cause) {
     // If it is snapshot.json, the snapshot stays whole; what else is left is removed when its lock has ended.
-    if (asLifeboatError(cause).code === "store-object-locked") return "locked";
-    throw cause;
+    if (asLifeboatError(cause).code !== "store-object-locked") throw cause;
+    if (begun.at(-1) === id) begun.pop();
+    return "locked";
   }
 }
 

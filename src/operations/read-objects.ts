@@ -55,6 +55,8 @@ export async function forEachObject(
       ),
     );
     await allOrFirstError(reads, () => stopped.abort());
+    // What was left alone because the run was asked to stop must not look like the end.
+    reading.signal.throwIfAborted();
   }
 }
 

@@ -10,6 +10,7 @@ import { type Kinds, notRestoredFindings, sumOfKinds } from "../application/kept
 import { clearLeftovers, replaceParts, stageIn } from "../application/replace-parts.ts";
 import { LifeboatError } from "../errors.ts";
 import { applicationOf, type Contents, type ContentsFile } from "../snapshot/contents.ts";
+import { register } from "../system/underway.ts";
 import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
 import { writing } from "../storage/tree-files.ts";
 import type { Finding } from "../verification/findings.ts";
@@ -72,16 +73,22 @@ export async function restoreApplication(
   if (!existsSync(folder)) await writing(mkdir(folder, { mode: 0o700 }));
   await writing(clearLeftovers(folder));
   const staged = await writing(stageIn(folder));
+  let standing = "Nothing in the folder was replaced.";
+  register(surroundings.signal, () => ({ sentence: standing }));
   const part = (file: ContentsFile): AsyncIterable<Uint8Array> =>
     rawPart(surroundings, snapshot, file, request.identities);
   try {
     const dropped = await namingOthers(newestWhole, writeParts(staged, contents, part));
+    // From here on it goes through: half of it would be neither the old nor the new.
+    surroundings.signal.throwIfAborted();
+    standing = "Parts of the application are on their way into their places.";
     await replaceParts(
       folder,
       staged,
       written.map(({ path }) => path),
       () => namingOthers(newestWhole, compareParts(folder, contents, part)),
     );
+    standing = `All ${written.length} parts of the application are in their places.`;
     const findings = notRestoredFindings(dropped, true);
     return { snapshot, written, planHash, isDryRun: false, findings, seconds: seconds() };
   } finally {

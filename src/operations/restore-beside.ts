@@ -1,5 +1,6 @@
 /** The steps of a whole restore beside what exists: roles, a new database, its rows, the proof. */
-import { LifeboatError } from "../errors.ts";
+import { setTimeout as delay } from "node:timers/promises";
+import { asLifeboatError, LifeboatError } from "../errors.ts";
 import { analyzeDatabase } from "../postgres/analyze.ts";
 import { openClient, type Sql, withClient } from "../postgres/client.ts";
 import { type Connection, withDatabase } from "../postgres/connection.ts";
@@ -25,7 +26,7 @@ import {
   type DatabaseContents,
   type DatabaseProperties,
 } from "../snapshot/contents.ts";
-import type { Logger } from "../system/logger.ts";
+import { unlessAborted } from "../system/concurrency.ts";
 import type { Finding } from "../verification/findings.ts";
 import { withoutSkipped } from "../verification/skipped-objects.ts";
 import type { RestorePlan } from "./plan-database-restore.ts";
@@ -90,6 +91,9 @@ export async function readSchemaToc(
   return { toc, skipped: [...skipped, ...untrusted] };
 }
 
+/** A run that was asked to stop waits no longer for the server to drop what it had loaded. */
+const dropMs = 3000;
+
 interface Copy {
   readonly name: string;
   readonly resumed: boolean;
@@ -104,10 +108,11 @@ interface Copy {
 export async function takeUpLeftover(
   lock: Sql,
   plan: RestorePlan,
-  { logger }: RestoreMeans,
+  { logger, signal }: RestoreMeans,
 ): Promise<Copy | undefined> {
   let copy: Copy | undefined;
   for (const { name, mark } of await findLeftovers(lock, plan.target.database)) {
+    signal.throwIfAborted();
     if (copy === undefined && mark?.state === "verified" && mark.snapshot === plan.snapshot.id) {
       copy = { name, resumed: true, findings: [], seconds: {} };
       logger.info("A copy that an earlier run had verified is used.");
@@ -127,7 +132,25 @@ export interface LoadChoice {
   readonly rolesCreated: ReadonlySet<string>;
 }
 
+/** What was loaded is dropped when it fails, or when the run is asked to stop: that ends its sessions as well. */
 export async function loadBeside(
+  lock: Sql,
+  plan: RestorePlan,
+  means: RestoreMeans,
+  choice: LoadChoice,
+): Promise<Copy> {
+  const name = newDatabaseName(plan.target.database, means.id);
+  means.signal.throwIfAborted();
+  try {
+    return await unlessAborted(load(name, lock, plan, means, choice), means.signal);
+  } catch (error) {
+    await dropQuietly(lock, name, means);
+    throw error;
+  }
+}
+
+async function load(
+  name: string,
   lock: Sql,
   plan: RestorePlan,
   means: RestoreMeans,
@@ -135,20 +158,18 @@ export async function loadBeside(
 ): Promise<Copy> {
   const { contents, clock, logger, source, tools } = means;
   const database = databaseOf(contents);
-  const name = newDatabaseName(plan.target.database, means.id);
   const owned = withDatabase(means.target, name);
   const roles = new Set((await readTargetRoles(lock)).keys());
-  let superuser: Sql | undefined;
+  const created = await createDatabase(lock, {
+    name,
+    properties,
+    serverMajor: majorOf(plan),
+    roles,
+    substituteLocale: plan.substituteLocale,
+  });
+  await markDatabase(lock, name, markOf(plan, "loading"));
+  const superuser = means.confined === true ? await openClient(owned) : undefined;
   try {
-    const created = await createDatabase(lock, {
-      name,
-      properties,
-      serverMajor: majorOf(plan),
-      roles,
-      substituteLocale: plan.substituteLocale,
-    });
-    await markDatabase(lock, name, markOf(plan, "loading"));
-    superuser = means.confined === true ? await openClient(owned) : undefined;
     const connection =
       superuser === undefined ? owned : await createLoader(superuser, owned, powerfulRoles(database));
     const applied = await applyProperties(lock, name, properties, roles);
@@ -187,7 +208,6 @@ export async function loadBeside(
     };
   } catch (error) {
     await superuser?.end().catch(() => {});
-    await dropQuietly(lock, name, means.logger);
     throw error;
   }
 }
@@ -220,20 +240,24 @@ async function settleSequences(connection: Connection, database: DatabaseContent
 export async function prove(
   lock: Sql,
   plan: RestorePlan,
-  { target, verifyRestored, clock, logger }: RestoreMeans,
+  means: RestoreMeans,
   { name, loader, superuser }: Copy,
   skipped: readonly SkippedEntry[],
 ): Promise<{ readonly verdict: RestoreVerdict; readonly seconds: number }> {
+  const { target, verifyRestored, clock, signal } = means;
   const started = clock.elapsedMs();
   try {
-    const verdict = await verifyRestored(loader ?? withDatabase(target, name), skipped, superuser);
+    const verdict = await unlessAborted(
+      verifyRestored(loader ?? withDatabase(target, name), skipped, superuser),
+      signal,
+    );
     const accepted =
       verdict.verdict === "passed" || (verdict.verdict === "not-verified" && plan.acceptNotVerified);
     if (!accepted) throw notProven(verdict);
     await markDatabase(lock, name, markOf(plan, "verified"));
     return { verdict, seconds: (clock.elapsedMs() - started) / 1000 };
   } catch (error) {
-    await dropQuietly(lock, name, logger);
+    await dropQuietly(lock, name, means);
     throw error;
   } finally {
     // Before a database gets another name, everybody leaves it.
@@ -266,10 +290,17 @@ function majorOf(plan: RestorePlan): number {
 }
 
 /** The error that led here matters more; what cannot be dropped now is dropped by the next run. */
-async function dropQuietly(lock: Sql, name: string, logger: Logger): Promise<void> {
-  await dropNewDatabase(lock, name).catch((error: unknown) =>
-    logger.warning(
-      `The unfinished copy could not be dropped (the next run will): ${(error as Error).message}.`,
-    ),
-  );
+async function dropQuietly(lock: Sql, name: string, { logger, signal }: RestoreMeans): Promise<void> {
+  try {
+    const dropping = dropNewDatabase(lock, name);
+    await (signal.aborted ? Promise.race([dropping, tooSlow()]) : dropping);
+  } catch (cause) {
+    const why = asLifeboatError(cause).message.replace(/\.$/, "");
+    logger.warning(`The unfinished copy could not be dropped (the next restore will): ${why}.`);
+  }
+}
+
+async function tooSlow(): Promise<never> {
+  await delay(dropMs, undefined, { ref: false });
+  throw new Error("the server takes its time");
 }

@@ -5,11 +5,12 @@ import { describeServer } from "../postgres/connection.ts";
 import { quoteIdentifier } from "../postgres/identifiers.ts";
 import { databaseOid } from "../postgres/restore-target.ts";
 import { ownedByOrdinary, superuserOwned } from "../postgres/superuser-owners.ts";
-import { lockRestore, maintenanceConnection, swapDatabases, takeName } from "../postgres/swap.ts";
+import { howToSee, lockRestore, maintenanceConnection, swapDatabases, takeName } from "../postgres/swap.ts";
 import { restoreTables } from "../postgres/table-replace.ts";
 import { databaseOf } from "../snapshot/contents.ts";
 import type { ProjectReport } from "../supabase/project-report.ts";
 import type { SecretId } from "../supabase/services.ts";
+import { asTold, register } from "../system/underway.ts";
 import type { Finding } from "../verification/findings.ts";
 import type { RestorePlan } from "./plan-database-restore.ts";
 import {
@@ -22,6 +23,7 @@ import {
 } from "./restore-beside.ts";
 import { afterFailed, Hooks, type RestoreOutcome } from "./restore-hooks.ts";
 import type { RestoreMeans } from "./restore-means.ts";
+import { TargetState } from "./target-state.ts";
 
 export interface RestoreReport {
   readonly outcome: "restored";
@@ -48,8 +50,7 @@ export interface RestoreReport {
 export class RestoreFailure extends LifeboatError {
   readonly outcome: Exclude<RestoreOutcome, "restored">;
 
-  constructor(cause: LifeboatError, outcome: "unchanged" | "damaged") {
-    const state = outcome === "unchanged" ? "The target is unchanged." : "The target's state is not known.";
+  constructor(cause: LifeboatError, outcome: "unchanged" | "damaged", state: string) {
     const sentence = /[.!?]$/.test(cause.message) ? cause.message : `${cause.message}.`;
     const { hint, inside, publicSentence } = cause;
     super(cause.code, `${sentence} ${state}`, {
@@ -66,36 +67,56 @@ export class RestoreFailure extends LifeboatError {
 export async function restoreDatabase(plan: RestorePlan, means: RestoreMeans): Promise<RestoreReport> {
   checkPlan(plan, means);
   const hooks = new Hooks(plan.snapshot.id, means.hooks ?? {}, means.runHook);
+  const state = new TargetState();
+  register(means.signal, () => state.standing());
   let report: RestoreReport;
   try {
     report =
       plan.mode.kind === "tables"
-        ? await restoreChosen(plan, means, hooks)
-        : await restoreWhole(plan, means, hooks);
+        ? await restoreChosen(plan, means, hooks, state)
+        : await restoreWhole(plan, means, hooks, state);
   } catch (thrown) {
-    const error = asLifeboatError(thrown);
-    const outcome = error.code === "restore-state-unknown" ? "damaged" : "unchanged";
-    await hooks
-      .after(outcome)
-      .catch((cause: unknown) => means.logger.warning(asLifeboatError(cause).message));
-    throw new RestoreFailure(error, outcome);
+    throw await failed(thrown, means, { hooks, state });
   }
   const finding = await hooks.after("restored").then(() => undefined, afterFailed);
   return finding === undefined ? report : { ...report, findings: [...report.findings, finding] };
 }
 
-async function restoreWhole(plan: RestorePlan, means: RestoreMeans, hooks: Hooks): Promise<RestoreReport> {
+/** The end of a restore that did not come about: the application is told, and the error says how the target stands. */
+export async function failed(
+  thrown: unknown,
+  { signal, logger }: Pick<RestoreMeans, "signal" | "logger">,
+  { hooks, state }: { readonly hooks: Hooks; readonly state: TargetState },
+  cured: (error: LifeboatError) => LifeboatError = (error) => error,
+): Promise<RestoreFailure> {
+  const outcome = asLifeboatError(thrown).code === "restore-state-unknown" ? "damaged" : "unchanged";
+  // Once the run was asked to stop, every other error is the echo of that.
+  const error = asLifeboatError(signal.aborted && outcome === "unchanged" ? signal.reason : thrown);
+  const failure = asTold(new RestoreFailure(cured(error), outcome, state.standing().sentence));
+  await hooks.after(outcome).catch((cause: unknown) => logger.warning(asLifeboatError(cause).message));
+  return failure;
+}
+
+async function restoreWhole(
+  plan: RestorePlan,
+  means: RestoreMeans,
+  hooks: Hooks,
+  state: TargetState,
+): Promise<RestoreReport> {
   const { database } = plan.target;
+  const { signal } = means;
   const server = await maintenanceConnection(means.target, database);
   const lock = await lockRestore(server, database);
   try {
     await checkTarget(lock, plan);
     const { toc, skipped } = await readSchemaToc(plan, means);
+    signal.throwIfAborted();
     const roles = await createRoles(lock, plan, means);
+    state.madeRoles(roles.created.length);
     // A confined restore gives such objects away by itself, while nothing of the backup can run.
     const ownerless = means.confined === true ? [] : await ownedByOrdinary(lock, superuserOwned(toc));
     const properties = await propertiesFor(lock, plan, means);
-    if (plan.mode.kind === "new-database") await hooks.before();
+    if (plan.mode.kind === "new-database") await hooks.before(signal);
     const copy =
       (await takeUpLeftover(lock, plan, means)) ??
       (await loadBeside(lock, plan, means, {
@@ -108,15 +129,17 @@ async function restoreWhole(plan: RestorePlan, means: RestoreMeans, hooks: Hooks
     const { verdict, seconds: verifySeconds } = proof;
     const started = means.clock.elapsedMs();
     const { connectionLimit, comment } = properties;
-    const naming = { database, newName: copy.name, connectionLimit, comment };
+    const naming = { server, database, newName: copy.name, connectionLimit, comment, signal };
     let keptDatabase: string | undefined;
     if (plan.mode.kind === "in-place") {
       // Hours may have passed: what is replaced must still be what the plan saw.
       await checkTarget(lock, plan);
-      await hooks.before();
-      keptDatabase = await swapDatabases({ ...naming, server, id: means.id });
+      await hooks.before(signal);
+      keptDatabase = await state.passing(howToSee(copy.name), (onSent) =>
+        swapDatabases({ ...naming, id: means.id, onSent }),
+      );
     } else {
-      await takeName(lock, naming);
+      await state.passing(howToSee(copy.name), (onSent) => takeName(lock, { ...naming, onSent }));
     }
     const swap = (means.clock.elapsedMs() - started) / 1000;
     return {
@@ -133,24 +156,36 @@ async function restoreWhole(plan: RestorePlan, means: RestoreMeans, hooks: Hooks
   }
 }
 
-async function restoreChosen(plan: RestorePlan, means: RestoreMeans, hooks: Hooks): Promise<RestoreReport> {
+async function restoreChosen(
+  plan: RestorePlan,
+  means: RestoreMeans,
+  hooks: Hooks,
+  state: TargetState,
+): Promise<RestoreReport> {
   if (plan.mode.kind !== "tables") throw new LifeboatError("unexpected", "This plan chooses no tables.");
-  const { target, contents, source, tools, verifyTables, clock } = means;
+  const { target, contents, source, tools, verifyTables, clock, signal } = means;
+  const selection = plan.mode;
   const started = clock.elapsedMs();
   const server = await maintenanceConnection(target, plan.target.database);
   const lock = await lockRestore(server, plan.target.database);
   try {
     await checkTarget(lock, plan);
-    await hooks.before();
-    const { created, replaced, findings } = await restoreTables({
-      connection: target,
-      source,
-      files: contents.files,
-      contents: databaseOf(contents),
-      selection: plan.mode,
-      tools,
-      verifyTables,
-    });
+    await hooks.before(signal);
+    const { created, replaced, findings } = await state.passing(
+      "Compare the tables' row counts with the backup; running again is safe either way.",
+      (onSent) =>
+        restoreTables({
+          connection: target,
+          source,
+          files: contents.files,
+          contents: databaseOf(contents),
+          selection,
+          tools,
+          verifyTables,
+          signal,
+          onSent,
+        }),
+    );
     return {
       outcome: "restored",
       database: plan.target.database,

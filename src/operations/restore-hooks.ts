@@ -15,7 +15,12 @@ export interface RestoreHooks {
 }
 
 /** Runs a shell command; rejects unless it ends with 0. */
-export type RunHook = (command: string, env: Readonly<Record<string, string>>) => Promise<void>;
+export type RunHook = (
+  command: string,
+  env: Readonly<Record<string, string>>,
+  /** Ends the command, and all that it has started. */
+  signal?: AbortSignal,
+) => Promise<void>;
 
 /** The application's stop and start around a restore. */
 export class Hooks {
@@ -30,9 +35,12 @@ export class Hooks {
     this.#runHook = runHook;
   }
 
-  async before(): Promise<void> {
+  /** A run that was asked to stop begins nothing; a command that is at work then is ended, and `after` is due. */
+  async before(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
     this.#begun = true;
-    await this.#run(this.#hooks.before, {});
+    await this.#run(this.#hooks.before, {}, signal);
+    signal.throwIfAborted();
   }
 
   async after(outcome: RestoreOutcome): Promise<void> {
@@ -42,18 +50,17 @@ export class Hooks {
     await this.#run(this.#hooks.after, { LIFEBOAT_OUTCOME: outcome });
   }
 
-  async #run(command: string | undefined, env: Readonly<Record<string, string>>): Promise<void> {
+  async #run(
+    command: string | undefined,
+    env: Readonly<Record<string, string>>,
+    signal?: AbortSignal,
+  ): Promise<void> {
     if (command === undefined) return;
     try {
-      await this.#runHook(command, { LIFEBOAT_SNAPSHOT: this.#snapshot, ...env });
+      await this.#runHook(command, { LIFEBOAT_SNAPSHOT: this.#snapshot, ...env }, signal);
     } catch (cause) {
-      throw new LifeboatError(
-        "hook-failed",
-        `A command around the restore failed: ${asLifeboatError(cause).message}`,
-        {
-          cause,
-        },
-      );
+      const sentence = `A command around the restore failed: ${asLifeboatError(cause).message}`;
+      throw new LifeboatError("hook-failed", sentence, { cause });
     }
   }
 }

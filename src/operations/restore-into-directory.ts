@@ -6,6 +6,7 @@ import { foldOf, openRoot } from "../storage/tree-files.ts";
 import { takenPaths } from "../storage/tree-path.ts";
 import { openTree } from "../storage/write-tree.ts";
 import type { Store } from "../store/store.ts";
+import { register } from "../system/underway.ts";
 import type { Finding } from "../verification/findings.ts";
 import { forEachObject } from "./read-objects.ts";
 import type { StorageRestoreReport } from "./restore-storage.ts";
@@ -31,6 +32,9 @@ export async function restoreIntoDirectory(
   const counts = { uploaded: 0, uploadedBytes: 0, kept: 0 };
   const renamed: Renamed[] = [];
   let others = 0;
+  register(means.signal, () => ({
+    sentence: `${counts.uploaded} files are written, each of them whole; ${counts.kept} were found there already.`,
+  }));
   try {
     await forEachObject(entries(), means, async ({ object, open }) => {
       const { outcome, path } = await tree.write(object, open);

@@ -8,15 +8,18 @@ import { inspectServer } from "../postgres/inspect-server.ts";
 import { readTargetFacts } from "../postgres/restore-target.ts";
 import { type Contents, databaseOf } from "../snapshot/contents.ts";
 import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
+import { unlessAborted } from "../system/concurrency.ts";
+import { register } from "../system/underway.ts";
 import { type RunElevated, runElevated } from "../supabase/elevated.ts";
 import { looksLikeProject, readProjectFacts } from "../supabase/project-facts.ts";
 import type { ProjectChoice, ProjectMode } from "../supabase/project-mode.ts";
 import type { RestorePlan, RestoreRequest } from "./plan-database-restore.ts";
 import { planProjectRestore } from "./plan-project-restore.ts";
 import { readProjectArchive } from "./project-archive.ts";
-import { RestoreFailure, type RestoreReport } from "./restore-database.ts";
+import { failed, type RestoreReport } from "./restore-database.ts";
 import { afterFailed, Hooks } from "./restore-hooks.ts";
 import { restoreProject } from "./restore-project.ts";
+import { TargetState } from "./target-state.ts";
 import type { RestoreSurroundings, SnapshotRestoreRequest } from "./snapshot-restore-request.ts";
 import { partSource } from "./sealed-files.ts";
 import { putBackCommand, snapshotBeforeRestore } from "./snapshot-before-restore.ts";
@@ -73,7 +76,8 @@ export async function planIntoProject(
   });
   const plan = planProjectRestore({ contents, request, mode, facts, project, archive });
   const elevated: RunElevated = surroundings.runElevated ?? runElevated;
-  const means = { ...reading, target, facts: project, archive, clock, logger, runElevated: elevated };
+  const { signal } = surroundings;
+  const means = { ...reading, target, facts: project, archive, clock, logger, runElevated: elevated, signal };
 
   const replacesSecrets = databaseOf(contents).supabase?.vaultSealed === true;
   const perform = async (): Promise<RestoreReport> => {
@@ -85,12 +89,17 @@ export async function planIntoProject(
     if (before === undefined)
       logger.info("The project is fresh: there is nothing to back up before the restore.");
     const hooks = new Hooks(snapshot.id, wanted.hooks, surroundings.runHook);
+    const state = new TargetState();
+    register(signal, () => state.standing());
     try {
-      await hooks.before();
-      const restored = await restoreProject(plan, means);
+      await hooks.before(signal);
+      const restored = await state.passing(
+        "Look at the project; running again is safe either way: it refuses a project that is filled.",
+        (onSent) => restoreProject(plan, { ...means, onSent }),
+      );
       const { report, secretIds, rolesCreated, findings, seconds } = restored;
       // The restore is committed: statistics that fail are no reason to say otherwise.
-      await analyzeDatabase(target, 1).catch((cause: unknown) =>
+      await unlessAborted(analyzeDatabase(target, 1), signal).catch((cause: unknown) =>
         logger.warning(asLifeboatError(cause).message),
       );
       const sealedReport = await sealRestoreReport({ ...report, secretIds }, wanted.identities).catch(
@@ -111,12 +120,8 @@ export async function planIntoProject(
         ...(before === undefined ? {} : { snapshotBefore: before }),
       };
     } catch (thrown) {
-      const error = asLifeboatError(thrown);
-      const outcome = error.code === "restore-state-unknown" ? "damaged" : "unchanged";
-      await hooks.after(outcome).catch((cause: unknown) => logger.warning(asLifeboatError(cause).message));
-      throw new RestoreFailure(
+      throw await failed(thrown, surroundings, { hooks, state }, (error) =>
         before === undefined ? error : withCure(error, putBackCommand(before, plan)),
-        outcome,
       );
     }
   };

@@ -19,6 +19,8 @@ export interface RestoreMeans {
   readonly id: string;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Looked at right before each step that nothing takes back. */
+  readonly signal: AbortSignal;
   readonly hooks?: RestoreHooks;
   readonly runHook: RunHook;
   /**

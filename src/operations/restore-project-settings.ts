@@ -25,6 +25,7 @@ import {
   type WriteOutcome,
   type Written,
 } from "../supabase/write-settings.ts";
+import { register, type Standing } from "../system/underway.ts";
 import { hashOfPlan, requireAgreedPlan } from "./plan-hash.ts";
 import { rawPart } from "./check-application.ts";
 import { functionBodies, requireBodies } from "./function-bodies.ts";
@@ -61,7 +62,7 @@ export async function restoreProjectSettings(
   request: ProjectRestoreRequest,
   surroundings: ApplicationSurroundings,
 ): Promise<ProjectRestoreReport> {
-  const { clock, logger } = surroundings;
+  const { clock, logger, signal } = surroundings;
   const { api } = request;
   const startedMs = clock.elapsedMs();
   const { snapshot, contents, newestWhole } = await openApplication(request, surroundings);
@@ -94,15 +95,28 @@ export async function restoreProjectSettings(
     await namingOthers(newestWhole, requireBodies(raw("project-functions"), backup, slugs));
   }
   logger.info(`Writing ${diff.changes.length} settings of the project.`);
-  const outcome: WriteOutcome = { written: [], notWritten: [], isBroken: false };
-  if (slugs.size > 0) await deployAll(api, { raw: raw("project-functions"), backup, slugs }, outcome);
-  for (const write of thirdPartyWrites(diff.changes)) await performWrite(api, write, outcome);
+  const outcome: WriteOutcome = { written: [], notWritten: [], isBroken: false, sent: undefined };
+  register(signal, () => progressOf(outcome, diff.changes.length));
+  if (slugs.size > 0) await deployAll(api, { raw: raw("project-functions"), backup, slugs }, outcome, signal);
+  for (const write of thirdPartyWrites(diff.changes)) await performWrite(api, write, outcome, signal);
   for (const setting of writableSettings) {
     const write = writeOf(setting, diff.changes, backup);
-    if (write !== undefined) await performWrite(api, write, outcome);
+    if (write !== undefined) await performWrite(api, write, outcome, signal);
   }
   const done = diff.changes.length === 0 ? outcome : await judged(api, backup, outcome);
   return { ...common, done, seconds: seconds() };
+}
+
+/** For whoever ends the restore early. */
+function progressOf({ written, notWritten, sent }: WriteOutcome, changes: number): Standing {
+  const count = (list: readonly Written[]): number =>
+    list.reduce((sum, { fields }) => sum + fields.length, 0);
+  const sentences = [
+    `Of ${changes} settings that differ, ${count(written)} are written and ${count(notWritten)} were refused.`,
+    ...(sent === undefined ? [] : [`The request about ${sent.setting} was not answered: it may be done.`]),
+    "The same restore, run again, compares once more and goes on.",
+  ];
+  return { sentence: sentences.join(" ") };
 }
 
 /** Bodies are fetched only where the bundle's hash does not say that they are the same. */
@@ -160,6 +174,7 @@ async function deployAll(
   api: ManagementApi,
   { raw, backup, slugs }: Bodies,
   outcome: WriteOutcome,
+  signal: AbortSignal,
 ): Promise<void> {
   const listed = await settle({ setting: "functions", fields: [...slugs] }, outcome, () =>
     api.read("/functions", "the functions"),
@@ -170,10 +185,13 @@ async function deployAll(
     const deployment = deploymentOf(body.slug, backup, present);
     if (deployment === undefined) continue;
     const about = { setting: "functions", fields: [body.slug] } as const;
+    signal.throwIfAborted();
+    outcome.sent = about;
     const reply = await settle(about, outcome, () => deploy(api, deployment, bytes));
     if (reply === undefined) continue;
     if ("failure" in reply) outcome.notWritten.push(refused(about, reply));
     else outcome.written.push(about);
+    outcome.sent = undefined;
   }
 }
 

@@ -2,10 +2,12 @@
 import { z } from "zod";
 import { asLifeboatError, LifeboatError } from "../errors.ts";
 import { openClient, type Sql } from "../postgres/client.ts";
+import { commit, isSqlState } from "../postgres/commit.ts";
 import type { Connection } from "../postgres/connection.ts";
 import { advanceSequences } from "../postgres/restore-sequences.ts";
 import { parseGlobals } from "../postgres/restore-globals.ts";
 import { readPart } from "../postgres/restore-stream.ts";
+import { endWhenStopped } from "../postgres/stopping-sessions.ts";
 import { type ContentsFile, databaseOf } from "../snapshot/contents.ts";
 import { roleVerifier, vaultSecret } from "../snapshot/supabase-contents.ts";
 import type { RunElevated } from "../supabase/elevated.ts";
@@ -29,6 +31,9 @@ export interface ProjectMeans extends ArchiveReading {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly runElevated: RunElevated;
+  readonly signal: AbortSignal;
+  /** Called in the turn in which COMMIT is sent. */
+  readonly onSent: () => void;
 }
 
 export interface RestoredProject {
@@ -42,7 +47,7 @@ export interface RestoredProject {
 /** Throws with the project unchanged, or `restore-state-unknown` where the connection broke during COMMIT. */
 export async function restoreProject(plan: RestorePlan, means: ProjectMeans): Promise<RestoredProject> {
   if (plan.mode.kind !== "supabase") throw new LifeboatError("unexpected", "This plan is of another kind.");
-  const { clock, logger, target, facts, archive, runElevated } = means;
+  const { clock, logger, target, facts, archive, runElevated, signal, onSent } = means;
   const backup = databaseOf(means.contents);
   const started = clock.elapsedMs();
   const load = {
@@ -55,6 +60,7 @@ export async function restoreProject(plan: RestorePlan, means: ProjectMeans): Pr
   };
   const sql = await openClient(target);
   try {
+    const letGo = await endWhenStopped(sql, target, signal);
     await begin(sql);
     await requireUnchanged(sql, facts);
     const runner = { sql, targetMajor: Number.parseInt(plan.target.serverVersion, 10), runElevated };
@@ -66,11 +72,13 @@ export async function restoreProject(plan: RestorePlan, means: ProjectMeans): Pr
     await restoreCronJobs(sql, backup.supabase?.cronJobs ?? [], cronChoice(plan.mode, facts), load.tally);
     await sql.query("notify pgrst, 'reload schema'");
     // Last, because no rollback takes a sequence's value back.
+    signal.throwIfAborted();
     await advanceSequences(
       sql,
       backup.sequences.filter(({ schema }) => schema === "auth"),
     );
-    await commit(sql);
+    letGo();
+    await commit(sql, { connection: target, signal, onSent, refusal: rolledBack, unknown: notKnown });
     const report = load.tally.report();
     return {
       report,
@@ -117,28 +125,19 @@ async function requireUnchanged(sql: Sql, planned: ProjectFacts): Promise<void> 
   throw new LifeboatError("plan-outdated", "What is in the project changed after the plan was made.");
 }
 
-async function commit(sql: Sql): Promise<void> {
-  try {
-    const { command } = await sql.query("commit");
-    if (command !== "COMMIT") {
-      throw new LifeboatError("project-refused", "The server rolled the transaction back.");
-    }
-  } catch (cause) {
-    const { code } = cause as { code?: unknown };
-    if (cause instanceof LifeboatError || (isSqlState(code) && code !== "57P01")) throw cause;
-    throw new LifeboatError(
-      "restore-state-unknown",
-      "The connection broke during COMMIT: either everything is restored or nothing is.",
-      {
-        hint: "Look at the project; running again is safe either way: it refuses a project that is filled.",
-        cause,
-      },
-    );
-  }
+function rolledBack(): LifeboatError {
+  return new LifeboatError("project-refused", "The server rolled the transaction back.");
 }
 
-function isSqlState(code: unknown): boolean {
-  return typeof code === "string" && /^[0-9A-Z]{5}$/.test(code);
+function notKnown(how: string, cause: unknown): LifeboatError {
+  return new LifeboatError(
+    "restore-state-unknown",
+    "The connection broke during COMMIT: either everything is restored or nothing is.",
+    {
+      hint: `\`psql -c "${how}"\` on the target says which; running again is safe: it refuses a project that is filled.`,
+      cause,
+    },
+  );
 }
 
 function asProjectError(error: unknown): LifeboatError {

@@ -83,6 +83,7 @@ async function restoreLocated(
     id: newSnapshotId(clock.now()),
     clock,
     logger,
+    signal: surroundings.signal,
     hooks: wanted.hooks,
     runHook,
     verifyRestored: async (connection, skipped) =>

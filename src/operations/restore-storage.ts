@@ -10,6 +10,7 @@ import { isKeyAllowed } from "../supabase/storage-keys.ts";
 import { repairRows, type RowRepair } from "../supabase/storage-row-repair.ts";
 import type { Store } from "../store/store.ts";
 import type { Logger } from "../system/logger.ts";
+import { register, type Standing } from "../system/underway.ts";
 import { slots } from "../system/slots.ts";
 import type { Finding } from "../verification/findings.ts";
 import { inOrder } from "./in-order.ts";
@@ -50,34 +51,64 @@ export async function restoreStorage(
   plan: StorageRestorePlan,
   means: StorageRestoreMeans,
 ): Promise<StorageRestoreReport> {
-  const { api, logger } = means;
-  const created = means.buckets.filter(({ id }) => plan.buckets.create.includes(id));
-  for (const bucket of created) await api.createBucket(bucket, "none");
+  const { api, logger, signal } = means;
+  const wanted = means.buckets.filter(({ id }) => plan.buckets.create.includes(id));
+  const created: Bucket[] = [];
   const counts = { uploaded: 0, uploadedBytes: 0, kept: 0 };
+  const progress: StorageProgress = { counts, sent: new Set(), deleted: 0 };
+  register(signal, () => progressOf(plan, progress, created.length));
   try {
-    await uploadAll(means, counts);
+    for (const bucket of wanted) {
+      signal.throwIfAborted();
+      await api.createBucket(bucket, "none");
+      created.push(bucket);
+    }
+    await uploadAll(means, progress);
   } catch (cause) {
     // A bucket that is there is never changed: the next restore would leave these without their limits.
     for (const bucket of created) await api.updateBucket(bucket).catch(() => {});
     throw cause;
   }
   logger.info(`${counts.uploaded} objects are uploaded, ${counts.kept} were there already.`);
-  const deleted = plan.deleteExtraneous ? await deleteExtraneous(means) : 0;
+  if (plan.deleteExtraneous) await deleteExtraneous(means, progress);
+  signal.throwIfAborted();
   const repair =
     means.database === undefined ? undefined : await repairRows(means.database, restorable(means.entries()));
   for (const bucket of created) await api.updateBucket(bucket);
   const compared = await compareAll(means);
   const rowsRepaired = repair?.changed ?? 0;
-  return { ...counts, deleted, compared, rowsRepaired, findings: findingsOf(plan, repair) };
+  return { ...counts, deleted: progress.deleted, compared, rowsRepaired, findings: findingsOf(plan, repair) };
 }
 
-async function uploadAll(
-  means: StorageRestoreMeans,
-  counts: { uploaded: number; uploadedBytes: number; kept: number },
-): Promise<void> {
+interface StorageProgress {
+  readonly counts: { uploaded: number; uploadedBytes: number; kept: number };
+  /** Requests that were sent and not answered yet. */
+  readonly sent: Set<unknown>;
+  deleted: number;
+}
+
+/** For whoever ends the restore early. */
+function progressOf(
+  { objects: { wanted }, buckets, deleteExtraneous, objects }: StorageRestorePlan,
+  { counts: { uploaded, kept }, sent, deleted }: StorageProgress,
+  made: number,
+): Standing {
+  const sentences = [
+    `${uploaded} of ${wanted} objects are written, ${kept} were found there already.`,
+    ...(buckets.create.length > 0 ? [`${made} of ${buckets.create.length} buckets are made.`] : []),
+    ...(deleteExtraneous ? [`${deleted} of ${objects.extraneous} extraneous objects are deleted.`] : []),
+    ...(sent.size > 0 ? [`${sent.size} requests were not answered: what they were to do may be done.`] : []),
+    "The same restore, run again, leaves alone what is there and goes on.",
+  ];
+  return { sentence: sentences.join(" ") };
+}
+
+async function uploadAll(means: StorageRestoreMeans, { counts, sent }: StorageProgress): Promise<void> {
   const uploads = toUpload(means, () => (counts.kept += 1));
   await forEachObject(uploads, means, async ({ object, open }) => {
+    sent.add(object);
     await means.api.upload(object, object.size, open);
+    sent.delete(object);
     counts.uploaded += 1;
     counts.uploadedBytes += object.size;
   });
@@ -118,14 +149,20 @@ async function isIdentical(entry: StoredObject, api: StorageApi): Promise<boolea
   );
 }
 
-async function deleteExtraneous({ api, decisions }: StorageRestoreMeans): Promise<number> {
-  let deleted = 0;
+async function deleteExtraneous(
+  { api, decisions, signal }: StorageRestoreMeans,
+  progress: StorageProgress,
+): Promise<void> {
   const waiting = new Map<string, string[]>();
   const flush = async (bucket: string): Promise<void> => {
     const names = waiting.get(bucket) ?? [];
     waiting.delete(bucket);
-    if (names.length > 0) await api.remove(bucket, names);
-    deleted += names.length;
+    if (names.length === 0) return;
+    signal.throwIfAborted();
+    progress.sent.add(names);
+    await api.remove(bucket, names);
+    progress.sent.delete(names);
+    progress.deleted += names.length;
   };
   for await (const decision of decisions()) {
     if (decision.kind !== "extraneous") continue;
@@ -136,7 +173,6 @@ async function deleteExtraneous({ api, decisions }: StorageRestoreMeans): Promis
     if (names.length >= 1000) await flush(bucket);
   }
   for (const bucket of [...waiting.keys()]) await flush(bucket);
-  return deleted;
 }
 
 /** What the project now serves, every object of the plan, byte for byte. */

@@ -20,6 +20,7 @@ import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
 import { allOrFirstError } from "../system/concurrency.ts";
 import type { Logger } from "../system/logger.ts";
+import { endOf, register } from "../system/underway.ts";
 import { slots } from "../system/slots.ts";
 import type { Finding } from "../verification/findings.ts";
 import { openOptions, Rewraps, type Shelf } from "./rewraps.ts";
@@ -104,14 +105,24 @@ export async function rotateKeys(
       if (done % 100 === 0) logger.info(`${done} of ${plan.units.length} snapshots and packs are done.`);
     }),
   );
-  await allOrFirstError(work, () => stopped.abort());
-  const error = rotationError(numbers.failed, plan, findings);
+  const files = plan.units.reduce((sum, unit) => sum + unit.files.length, 0);
+  register(signal, () => ({
+    sentence: `${numbers.rewrapped} of ${files} sealed files of "${request.source}" got new headers, ${numbers.skipped} had them.`,
+  }));
+  let error: LifeboatError | undefined;
+  try {
+    await allOrFirstError(work, () => stopped.abort());
+    error = rotationError(numbers.failed, plan, findings);
+  } catch (thrown) {
+    if (!signal.aborted) throw thrown;
+    error = endOf(thrown, signal);
+  }
   return {
     source: request.source,
     recipients: request.recipients.fingerprints,
     snapshots: plan.snapshots,
     packs: plan.units.length - plan.snapshots,
-    files: plan.units.reduce((sum, { files }) => sum + files.length, 0),
+    files,
     ...numbers,
     findings,
     dryRun: request.dryRun,

@@ -41,6 +41,7 @@ export async function sendAlerts(
   place: AlertPlace,
   /** Names of the policy's sources: issues of others are closed. */
   sources: readonly string[],
+  signal?: AbortSignal,
 ): Promise<readonly ChannelReport[]> {
   const problems = problemsOf(findings);
   const recoveryOf = (subject: string): string | undefined =>
@@ -55,7 +56,7 @@ export async function sendAlerts(
   } catch (thrown) {
     issueError = asChannelError(thrown);
   }
-  const told = await tellAll(channels.others, (id) => alertFor(id, problems, comparison, place));
+  const told = await tellAll(channels.others, (id) => alertFor(id, problems, comparison, place), signal);
   if (book !== undefined && comparison !== undefined) {
     const { unheard } = told;
     const due = comparison;
@@ -89,12 +90,17 @@ interface Telling {
   readonly unheard: Untold;
 }
 
-async function tellAll(hearers: readonly Hearer[], alertOf: (id: string) => Alert): Promise<Telling> {
+async function tellAll(
+  hearers: readonly Hearer[],
+  alertOf: (id: string) => Alert,
+  signal?: AbortSignal,
+): Promise<Telling> {
   const counts = new Map<AlertChannel["name"], { asked: number; failed: number; error?: LifeboatError }>();
   const unheard: string[] = [];
   for (const { name, id = name, open } of hearers) {
     const count = counts.get(name) ?? { asked: 0, failed: 0 };
     counts.set(name, count);
+    signal?.throwIfAborted();
     const alert = alertOf(id);
     if (alert.news.length === 0 && alert.recovered.length === 0) continue;
     count.asked += 1;

@@ -35,6 +35,7 @@ export interface RestoreSurroundings {
   readonly store: Store;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly signal: AbortSignal;
   readonly zstd: string | undefined;
   readonly runHook: RestoreMeans["runHook"];
   clientTools(major: number): Promise<ClientTools>;
@@ -46,5 +47,5 @@ export interface RestoreSurroundings {
 
 export type BeforeRestoreMeans = Pick<
   VerifySurroundings,
-  "temporaryFolder" | "signal" | "lifeboatVersion" | "serverPrograms" | "extensionPackages"
+  "temporaryFolder" | "lifeboatVersion" | "serverPrograms" | "extensionPackages"
 >;

@@ -131,6 +131,8 @@ export async function examineSnapshot(
   if (verdictOf(components) !== "failed") {
     components.push(...(await checkVouched(snapshot, request, { ...surroundings, watch })));
   }
+  // What could not be read any more says nothing against the snapshot.
+  surroundings.signal.throwIfAborted();
   const judged = applyWaivers(components, request.waive);
   const trust = { signers: signersOf(request.signer), ledger: request.ledger };
   // What history lacks says nothing against this snapshot, so it is told beside the verdict and not in it.

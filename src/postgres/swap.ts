@@ -5,6 +5,8 @@
  */
 import { LifeboatError } from "../errors.ts";
 import { openClient, type Sql, withClient } from "./client.ts";
+import { saysItFailed } from "./commit.ts";
+import { askUntilAnswered, backendOf, requireEnded, settled } from "./stopping-sessions.ts";
 import { type Connection, withDatabase } from "./connection.ts";
 import { quoteIdentifier, quoteLiteral } from "./identifiers.ts";
 import {
@@ -25,6 +27,10 @@ export interface SwapRequest {
   readonly id: string;
   readonly connectionLimit: number;
   readonly comment: string | null;
+  /** Looked at right before each try. */
+  readonly signal: AbortSignal;
+  /** Called in the turn in which the renaming is sent: from here on nothing takes it back. */
+  readonly onSent: () => void;
 }
 
 export interface Leftover {
@@ -95,14 +101,20 @@ export async function dropNewDatabase(sql: Sql, name: string): Promise<void> {
 }
 
 /** Gives the verified copy a name that is free. */
-export async function takeName(sql: Sql, request: Omit<SwapRequest, "id" | "server">): Promise<void> {
+export async function takeName(sql: Sql, request: Omit<SwapRequest, "id">): Promise<void> {
+  const { server: connection, signal } = request;
+  const backend = await backendOf(sql);
+  signal.throwIfAborted();
+  request.onSent();
   try {
-    await sql.query(
+    const renaming = sql.query(
       `begin; alter database ${quoteIdentifier(request.newName)} rename to ${quoteIdentifier(request.database)};
        ${finishing(request)}; commit`,
     );
+    await settled(renaming, { sql, connection, backend }, signal);
   } catch (cause) {
     await sql.query("rollback").catch(() => {});
+    if (!saysItFailed(cause) && (await isRenamed(request, request.database, backend))) return;
     throw new LifeboatError(
       "restore-swap-failed",
       `The verified database could not take the name ${quoteIdentifier(request.database)}: ${(cause as Error).message}.`,
@@ -116,7 +128,7 @@ export async function takeName(sql: Sql, request: Omit<SwapRequest, "id" | "serv
  * `restore-swap-failed` where the old one is still in place, and `restore-state-unknown` where nobody could be asked.
  */
 export async function swapDatabases(request: SwapRequest): Promise<string> {
-  const { server, database, newName, id } = request;
+  const { database, newName, id } = request;
   const keptName = beforeDatabaseName(database, id);
   const [old, kept, fresh] = [database, keptName, newName].map(quoteIdentifier);
   const swap = `begin; set local idle_in_transaction_session_timeout = '30s';
@@ -126,10 +138,15 @@ export async function swapDatabases(request: SwapRequest): Promise<string> {
     ${finishing(request)}; commit`;
   let failure: unknown;
   for (let tries = 0; tries < maxTries; tries += 1) {
-    failure = await trySwap(server, database, swap);
-    if (failure === undefined) return keptName;
+    const attempt = await trySwap(request, swap);
+    if (attempt === undefined) return keptName;
+    failure = attempt.failure;
+    const { backend } = attempt;
     // The query may have been finished after our connection broke: only the catalog knows.
-    if (await isSwapped(request, keptName)) return keptName;
+    if (backend !== undefined && !saysItFailed(failure) && (await isRenamed(request, keptName, backend))) {
+      return keptName;
+    }
+    request.signal.throwIfAborted();
     if (!isBusy(failure)) break;
   }
   const why = failure instanceof Error ? failure.message : String(failure);
@@ -140,28 +157,42 @@ export async function swapDatabases(request: SwapRequest): Promise<string> {
   );
 }
 
-function finishing({ database, connectionLimit, comment }: Omit<SwapRequest, "id" | "server">): string {
+function finishing({
+  database,
+  connectionLimit,
+  comment,
+}: Pick<SwapRequest, "database" | "connectionLimit" | "comment">): string {
   const quoted = quoteIdentifier(database);
   const words = comment === null ? "null" : quoteLiteral(comment);
   return `alter database ${quoted} connection limit ${connectionLimit}; comment on database ${quoted} is ${words}`;
 }
 
-async function trySwap(server: Connection, database: string, swap: string): Promise<unknown> {
+/** undefined where it came about; without a `backend` nothing was sent. */
+async function trySwap(
+  { server, database, signal, onSent }: SwapRequest,
+  swap: string,
+): Promise<{ readonly failure: unknown; readonly backend?: string } | undefined> {
+  let backend: string | undefined;
   let swapper: Sql | undefined;
   let terminator: Sql | undefined;
   let done = false;
   try {
     [swapper, terminator] = [await openClient(server), await openClient(server)];
+    const pid = await backendOf(swapper);
+    signal.throwIfAborted();
+    onSent();
+    backend = pid;
+    const session = { sql: swapper, connection: server, backend };
     const ending = endSessions(terminator, database, () => done);
     try {
-      await swapper.query(swap);
+      await settled(swapper.query(swap), session, signal);
     } finally {
       done = true;
       await ending;
     }
     return undefined;
-  } catch (error) {
-    return error;
+  } catch (failure) {
+    return backend === undefined ? { failure } : { failure, backend };
   } finally {
     // Ending the session rolls an aborted transaction back.
     await Promise.all([swapper?.end().catch(() => {}), terminator?.end().catch(() => {})]);
@@ -192,24 +223,36 @@ async function endSessions(sql: Sql, database: string, done: () => boolean): Pro
   }
 }
 
-async function isSwapped(request: SwapRequest, keptName: string): Promise<boolean> {
-  for (let tries = 0; tries < 20; tries += 1) {
-    try {
-      return await withClient(request.server, async (sql) => {
-        const { rows } = await sql.query<{ datname: string }>(
-          "select datname from pg_catalog.pg_database where datname = any ($1)",
-          [[keptName, request.newName]],
-        );
-        return rows.some(({ datname }) => datname === keptName);
-      });
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 500));
-    }
-  }
+/** Whether the renaming came about, which gave `name` to a database: the catalog tells. */
+async function isRenamed(
+  { server, newName, signal }: Omit<SwapRequest, "id">,
+  name: string,
+  backend: string,
+): Promise<boolean> {
+  const found = await askUntilAnswered(
+    server,
+    async (sql) => {
+      await requireEnded(sql, backend);
+      const { rows } = await sql.query<{ datname: string }>(
+        "select datname from pg_catalog.pg_database where datname = any ($1)",
+        [[name, newName]],
+      );
+      return rows.map(({ datname }) => datname);
+    },
+    signal,
+  );
+  if (found !== undefined) return found.includes(name) && !found.includes(newName);
   throw new LifeboatError(
     "restore-state-unknown",
     "The connection broke during the swap and the server cannot be reached to see how it ended.",
+    { hint: `Once the server is back: ${howToSee(newName)}; then run again.` },
   );
+}
+
+/** The command that shows whether the copy took the target's place. */
+export function howToSee(newName: string): string {
+  const statement = `select 1 from pg_database where datname = ${quoteLiteral(newName)}`;
+  return `\`psql -d postgres -c "${statement}"\` finds a row where the copy has not taken the target's place`;
 }
 
 /** object_in_use: somebody was quicker than the rename's five seconds. Also a deadlock or a lost connection. */

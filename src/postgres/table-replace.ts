@@ -6,6 +6,7 @@ import { LifeboatError } from "../errors.ts";
 import type { DatabaseContents, ContentsFile, TableContents } from "../snapshot/contents.ts";
 import type { Finding } from "../verification/findings.ts";
 import { openClient, type Sql } from "./client.ts";
+import { commit, isSqlState } from "./commit.ts";
 import type { Connection } from "./connection.ts";
 import { quoteQualified } from "./identifiers.ts";
 import { copyRows, readPartToc, scriptOf } from "./restore-rows.ts";
@@ -22,6 +23,7 @@ import {
   silenceTriggers,
 } from "./restore-table-checks.ts";
 import { type ArchiveToc, readArchiveToc, type TocEntry } from "./restore-toc.ts";
+import { endWhenStopped } from "./stopping-sessions.ts";
 import { entriesOfTables, type SelectedTable, type Selection, selectTables } from "./toc-selection.ts";
 
 export interface TableRestore {
@@ -39,6 +41,9 @@ export interface TableRestore {
   readonly verifyTables: (sql: Sql, tables: readonly TableContents[]) => Promise<readonly Finding[]>;
   /** Called when all is proven, right before COMMIT. */
   readonly beforeCommit?: () => Promise<void>;
+  readonly signal: AbortSignal;
+  /** Called in the turn in which COMMIT is sent. */
+  readonly onSent: () => void;
 }
 
 export interface TableRestoreReport {
@@ -53,13 +58,16 @@ const maxSchemaBytes = 1024 * 1024 * 1024;
 /** Throws with the target unchanged, or `restore-state-unknown` where the connection broke during COMMIT. */
 export async function restoreTables(options: TableRestore): Promise<TableRestoreReport> {
   const selected = selectTables(options.contents.tables, options.selection);
-  const sql = await openClient(options.connection);
+  const { connection, signal } = options;
+  const sql = await openClient(connection);
   try {
+    const letGo = await endWhenStopped(sql, connection, signal);
     // Writers may be busy, but not for ever: behind our waiting lock every other one queues.
     await sql.query("begin read write; set local lock_timeout = '60s'; set local lc_monetary = 'C'");
     const report = await replaceInTransaction(options, selected, sql);
     await options.beforeCommit?.();
-    await commit(sql);
+    letGo();
+    await commit(sql, { ...options, refusal: rolledBack, unknown: notKnown });
     return report;
   } catch (error) {
     // Ending the session rolls back as well, should this not arrive.
@@ -210,22 +218,16 @@ async function moveSequences(contents: DatabaseContents, oids: readonly string[]
   return await advanceSequences(sql, recorded);
 }
 
-async function commit(sql: Sql): Promise<void> {
-  try {
-    const { command } = await sql.query("commit");
-    // A transaction that failed unnoticed answers COMMIT with ROLLBACK, and no error.
-    if (command !== "COMMIT") {
-      throw new LifeboatError("restore-table-refused", "The server rolled the transaction back.");
-    }
-  } catch (cause) {
-    const { code } = cause as { code?: unknown };
-    if (cause instanceof LifeboatError || (isSqlState(code) && code !== "57P01")) throw cause;
-    throw new LifeboatError(
-      "restore-state-unknown",
-      "The connection broke during COMMIT: either all chosen tables are restored or none is.",
-      { hint: "Compare the tables' row counts with the backup; running again is safe either way.", cause },
-    );
-  }
+function rolledBack(): LifeboatError {
+  return new LifeboatError("restore-table-refused", "The server rolled the transaction back.");
+}
+
+function notKnown(how: string, cause: unknown): LifeboatError {
+  return new LifeboatError(
+    "restore-state-unknown",
+    "The connection broke during COMMIT: either all chosen tables are restored or none is.",
+    { hint: `\`psql -c "${how}"\` on the target says which; running again is safe either way.`, cause },
+  );
 }
 
 function nameOf(table: TableContents | undefined): string {
@@ -241,8 +243,4 @@ function asTableError(error: unknown): unknown {
     cause: error,
     publicSentence: "The target refused the tables.",
   });
-}
-
-function isSqlState(code: unknown): boolean {
-  return typeof code === "string" && /^[0-9A-Z]{5}$/.test(code);
 }

@@ -8,8 +8,11 @@
  */
 import { asLifeboatError, LifeboatError } from "../errors.ts";
 import { formatDuration } from "../duration.ts";
+import { endOf } from "../system/underway.ts";
 
-export type Ending<T> = { readonly value: T } | { readonly error: LifeboatError };
+/** `interruption`: somebody asked to stop, too late, or a defect showed beside work that was done all the same. */
+export type Ending<T> =
+  { readonly value: T; readonly interruption?: LifeboatError } | { readonly error: LifeboatError };
 export type ExitCode = 0 | 1 | 2 | 3 | 4;
 
 export interface GuardedWork<T> {
@@ -19,10 +22,15 @@ export interface GuardedWork<T> {
   readonly conclude: (ending: Ending<T>) => ExitCode;
   /** Asked before the work begins; it throws where an input that holds it is not valid. Infinity for no limit. */
   readonly timeLimitMs: () => number;
-  /** How long clean-ups may take after an abort. GitHub's runner kills 10 seconds after a cancel's first signal. */
+  /**
+   * How long the work may take to settle after an abort. GitHub's runner sends a second signal 7.5 seconds after the
+   * first, and kills 2.5 seconds later. Default 7 s.
+   */
   readonly graceMs?: number;
 }
 
+/** What is left after a second signal: the work must say how it stands, also to somebody who has no patience. */
+const lastWordsMs = 1500;
 /** What setTimeout takes, almost 25 days; a longer one would fire at once. */
 const longestTimerMs = 2 ** 31 - 1;
 
@@ -48,28 +56,34 @@ export function guardProcess<T>(guarded: GuardedWork<T>): Promise<never> {
     if (interruption !== undefined) return;
     interruption = error;
     controller.abort(error);
-    setTimeout(() => finish({ error }), guarded.graceMs ?? 5000).unref();
+    setTimeout(giveUp, guarded.graceMs ?? 7000).unref();
   };
+  /** The work hangs: what it has done so far is told in its place. */
+  const giveUp = (): void => finish({ error: endOf(undefined, controller.signal) });
+  let signals = 0;
 
   process.on("unhandledRejection", (reason) => interrupt(asLifeboatError(reason)));
   process.on("uncaughtException", (error) => interrupt(asLifeboatError(error)));
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {
+      signals += 1;
       if (interruption === undefined) interrupt(cancelled(signal));
-      else finish({ error: interruption });
+      else if (signals === 2) setTimeout(giveUp, lastWordsMs).unref();
+      else if (signals > 2) giveUp();
     });
   }
   process.on("beforeExit", () => {
     if (isConcluded) return;
     if (interruption !== undefined) {
-      finish({ error: interruption });
+      giveUp();
       return;
     }
     // Clean-ups that take turns of their own bring the loop back here; without any, "exit" comes next.
     interrupt(stopped());
   });
   process.on("exit", () => {
-    if (!isConcluded) conclude({ error: interruption ?? leftEarly() });
+    if (isConcluded) return;
+    conclude({ error: interruption === undefined ? leftEarly() : endOf(undefined, controller.signal) });
   });
 
   const begin = async (): Promise<T> => {
@@ -80,10 +94,27 @@ export function guardProcess<T>(guarded: GuardedWork<T>): Promise<never> {
     return await guarded.work(controller.signal);
   };
   void begin().then(
-    (value) => finish(interruption === undefined ? { value } : { error: interruption }),
-    (thrown: unknown) => finish({ error: interruption ?? asLifeboatError(thrown) }),
+    (value) => finish(interruption === undefined ? { value } : { value, interruption }),
+    (thrown: unknown) => finish({ error: endOf(thrown, controller.signal) }),
   );
   return new Promise<never>(() => {});
+}
+
+/** The error that decides the exit code. What was done although somebody asked to stop is done; a defect stays one. */
+export function errorOf(
+  ending: Ending<{ readonly error?: LifeboatError } | undefined>,
+): LifeboatError | undefined {
+  if ("error" in ending) return ending.error;
+  const { value, interruption } = ending;
+  return value?.error ?? (tooLate(ending) === undefined ? interruption : undefined);
+}
+
+/** What is to be said of work that was done although somebody had asked to stop. */
+export function tooLate(ending: Ending<unknown>): string | undefined {
+  if ("error" in ending || ending.interruption === undefined) return undefined;
+  const { code, message } = ending.interruption;
+  if (code !== "run-cancelled" && code !== "run-too-long") return undefined;
+  return `${message} It was too late to stop the work: it is done, as reported.`;
 }
 
 function concludeOrExplain<T>(guarded: GuardedWork<T>, ending: Ending<T>): ExitCode {
@@ -105,7 +136,7 @@ function flushThenExit(): void {
 }
 
 function cancelled(signal: string): LifeboatError {
-  return new LifeboatError("run-cancelled", `The run was cancelled (${signal}) before the work was done.`);
+  return new LifeboatError("run-cancelled", `The run was cancelled (${signal}).`);
 }
 
 function tooLong(limitMs: number): LifeboatError {

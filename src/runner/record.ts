@@ -3,10 +3,7 @@
  * docs/schemas/record.schema.json is generated from here; fields are added, never changed or removed.
  */
 import { z } from "zod";
-import type { LifeboatError } from "../errors.ts";
-
-export const outcomes = ["success", "failure", "damaged", "not-verified", "cancelled"] as const;
-export type Outcome = (typeof outcomes)[number];
+import { outcomes } from "../outcome.ts";
 
 /** What the action itself knows: what it acted upon, in names of sources and ids of snapshots, and how much. */
 const actionRecordSchema = z.object({
@@ -45,10 +42,13 @@ export const recordSchema = z
     action: z.string().meta({ description: "Name of the action: its folder's name." }),
     outcome: z.enum(outcomes).meta({
       description:
-        "success: done and proven done. damaged: a check found the backup bad. not-verified: it could not be checked.",
+        "success: done and proven done. damaged: a check found the backup bad. not-verified: it could not be checked. unknown: it was stopped or cut off at a step whose end nobody could find out.",
     }),
     exitCode: z.int().min(0).max(4),
     error: z.object({ code: z.string().meta({ description: "docs/errors.md explains each." }) }).optional(),
+    interrupted: z.object({ code: z.string() }).optional().meta({
+      description: "Somebody asked the run to stop, too late: it was done all the same.",
+    }),
     started: z.iso.datetime(),
     finished: z.iso.datetime(),
     ...actionRecordSchema.shape,
@@ -85,11 +85,4 @@ export function recordedFindings(
 /** The record as its one line; a record that breaks its own schema is a defect and throws. */
 export function recordLine(record: RunRecord): string {
   return JSON.stringify(recordSchema.parse(record));
-}
-
-export function outcomeOf(error: LifeboatError | undefined): Outcome {
-  if (error === undefined) return "success";
-  if (error.code === "run-cancelled") return "cancelled";
-  if (error.exitCode === 3) return "damaged";
-  return error.exitCode === 4 ? "not-verified" : "failure";
 }

@@ -1,6 +1,7 @@
 /** The one funnel of every action: what it returns or throws becomes outputs, summary, annotation and exit code. */
 import * as core from "@actions/core";
 import { LifeboatError } from "../errors.ts";
+import { outcomeOf } from "../outcome.ts";
 import { type Clock, systemClock } from "../system/clock.ts";
 import { useProxyOfEnvironment } from "../system/proxy.ts";
 import { actionInputs, readRunContext, type RunContext } from "./environment.ts";
@@ -8,8 +9,8 @@ import { reportError } from "./error-report.ts";
 import { type InputReader, type InputSource, readInputs } from "./input-reader.ts";
 import { createRunnerLogger, type GroupingLogger, printable } from "./logger.ts";
 import { writeOutputs } from "./outputs.ts";
-import { type Ending, guardProcess } from "./process-guard.ts";
-import { type ActionRecord, outcomeOf, recordLine } from "./record.ts";
+import { type Ending, errorOf, guardProcess, tooLate } from "./process-guard.ts";
+import { type ActionRecord, recordLine } from "./record.ts";
 import { createSecrets, type Secrets } from "./secrets.ts";
 import { writeSummary } from "./summary.ts";
 import { version } from "./version.ts";
@@ -63,7 +64,8 @@ export function runAction(name: string, action: Action, options: RunActionOption
   let facts: ActionRecord = {};
   const about = (more: ActionRecord): void => void (facts = { ...facts, ...more });
 
-  const recordOf = (error: LifeboatError | undefined): string => {
+  const recordOf = (ending: Ending<ActionResult>): string => {
+    const error = errorOf(ending);
     const known = facts;
     // Facts that break the record's schema are a defect to be reported, by a record without them.
     facts = {};
@@ -73,6 +75,7 @@ export function runAction(name: string, action: Action, options: RunActionOption
       outcome: outcomeOf(error),
       exitCode: error?.exitCode ?? 0,
       ...(error === undefined ? {} : { error: { code: error.code } }),
+      ...(tooLate(ending) === undefined ? {} : { interrupted: { code: interruptionOf(ending) } }),
       started: started.toISOString(),
       finished: clock.now().toISOString(),
       ...known,
@@ -95,14 +98,16 @@ export function runAction(name: string, action: Action, options: RunActionOption
     timeLimitMs: () => timeLimit(inputs, secrets, context, options),
     conclude: (ending) => {
       if ("value" in ending) about(ending.value.record);
-      const error = "value" in ending ? ending.value.error : ending.error;
-      const record = recordOf(error);
+      const error = errorOf(ending);
+      const record = recordOf(ending);
       try {
         writeOutputs(context.outputFile, { ...outputsOf(ending), record }, secrets);
         writeSummary(context.summaryFile, summaryOf(name, ending, context), secrets);
       } finally {
         // Also where a full disk took the outputs: the reason must stand in the log.
         if (error !== undefined) announce(name, error, context, secrets);
+        const late = tooLate(ending);
+        if (late !== undefined) core.warning(printable(late, secrets), { title: `Lifeboat ${name}` });
       }
       return error?.exitCode ?? 0;
     },
@@ -114,8 +119,13 @@ function outputsOf(ending: Ending<ActionResult>): Readonly<Record<string, string
   return "value" in ending ? ending.value.outputs : {};
 }
 
+function interruptionOf(ending: Ending<ActionResult>): string {
+  return "value" in ending ? (ending.interruption?.code ?? "") : "";
+}
+
 function summaryOf(name: string, ending: Ending<ActionResult>, context: RunContext): string {
-  if ("value" in ending) return ending.value.summary;
+  const late = tooLate(ending);
+  if ("value" in ending) return [ending.value.summary, ...(late === undefined ? [] : [late])].join("\n\n");
   const { code, sentence, hint } = reportError(ending.error, context.disclosure);
   return [
     `## ❌ Lifeboat ${name}`,

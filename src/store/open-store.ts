@@ -9,7 +9,8 @@ import { directoryStore } from "./directory.ts";
 import { s3Store } from "./s3.ts";
 import { parseS3Address, type S3Address } from "./s3-address.ts";
 import type { Store } from "./store.ts";
-import { type Sleep, withRetries } from "./with-retries.ts";
+import { sleepUntilStopped, untilStopped } from "./until-stopped.ts";
+import { realSleep, type Sleep, withRetries } from "./with-retries.ts";
 
 export type StoreAddress =
   | { readonly kind: "directory"; readonly path: string }
@@ -21,6 +22,8 @@ export interface StoreSurroundings {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly sleep?: Sleep;
+  /** Nothing is written, committed or deleted once it has aborted. */
+  readonly signal?: AbortSignal;
   /** What GitHub artifacts need; a directory needs none of it. */
   readonly github?: GitHubSurroundings;
 }
@@ -50,10 +53,10 @@ export function parseStoreAddress(text: string): StoreAddress {
 /** The store, with temporary failures tried again. */
 export function openStore(address: string | StoreAddress, surroundings: StoreSurroundings): Store {
   const parsed = typeof address === "string" ? parseStoreAddress(address) : address;
-  return withRetries(
-    openParsed(parsed, surroundings),
-    surroundings.sleep === undefined ? {} : { sleep: surroundings.sleep },
-  );
+  const { signal, sleep = realSleep } = surroundings;
+  if (signal === undefined) return withRetries(openParsed(parsed, surroundings), { sleep });
+  const stoppable = { ...surroundings, sleep: sleepUntilStopped(sleep, signal) };
+  return untilStopped(withRetries(openParsed(parsed, stoppable), stoppable), signal);
 }
 
 function openParsed(parsed: StoreAddress, surroundings: StoreSurroundings): Store {

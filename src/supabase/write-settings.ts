@@ -24,6 +24,8 @@ export interface WriteOutcome {
   readonly notWritten: NotWritten[];
   /** The API could not be asked any more: the rest was not tried. */
   isBroken: boolean;
+  /** Asked for, and not answered yet. */
+  sent: Written | undefined;
 }
 
 export interface SettingsWrite extends Written {
@@ -100,9 +102,13 @@ export async function performWrite(
   api: ManagementApi,
   write: SettingsWrite,
   outcome: WriteOutcome,
+  signal: AbortSignal,
 ): Promise<void> {
   const { setting, fields } = write;
+  signal.throwIfAborted();
+  outcome.sent = write;
   const reply = await settle({ setting, fields }, outcome, () => api.write(write));
+  outcome.sent = undefined;
   if (reply === undefined) return;
   if (!("failure" in reply)) {
     outcome.written.push({ setting, fields });
@@ -110,7 +116,7 @@ export async function performWrite(
   }
   const { status } = reply.failure;
   const families = setting === "auth" && (status === 400 || status === 422) ? familiesOf(write) : [];
-  if (families.length > 1) for (const family of families) await performWrite(api, family, outcome);
+  if (families.length > 1) for (const family of families) await performWrite(api, family, outcome, signal);
   else outcome.notWritten.push(refused({ setting, fields }, reply));
 }
 

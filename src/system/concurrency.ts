@@ -34,3 +34,14 @@ export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): P
     signal.removeEventListener("abort", stop);
   }
 }
+
+/** Aborts a while after another signal: what was sent by then may be answered, and nothing new is sent. */
+export function abortedLater(signal: AbortSignal, milliseconds: number): AbortSignal {
+  const later = new AbortController();
+  const stop = (): void => {
+    setTimeout(() => later.abort(signal.reason), milliseconds).unref();
+  };
+  if (signal.aborted) stop();
+  signal.addEventListener("abort", stop, { once: true });
+  return later.signal;
+}

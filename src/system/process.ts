@@ -71,6 +71,15 @@ export function holdOutput<T extends NodeJS.ReadableStream>(output: T): T {
   return output.on("readable", () => {});
 }
 
+/** Signals a program that was started with `detached`, and everything that it has started. */
+export function endGroup({ child }: RunningTool, signal: NodeJS.Signals): void {
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, signal);
+  } catch {
+    // All of them are gone.
+  }
+}
+
 export function exitedWell(exit: ToolExit): boolean {
   return exit.code === 0 && exit.signal === null;
 }

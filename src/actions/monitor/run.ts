@@ -13,20 +13,23 @@ import { reportMonitoring } from "./report.ts";
 
 export async function monitor(runner: Runner): Promise<ActionResult> {
   const inputs = runner.readInputs(monitorInputs);
-  const { clock, context, logger, secrets } = runner;
+  const { clock, context, logger, secrets, signal } = runner;
   const loaded = await loadPolicy(inputs.policy, { folder: context.workspace, required: true });
   const { policy } = loaded;
   refuseInTheClear(loaded, environmentVariable);
   const { token } = inputs.store;
-  const ask = token === undefined ? undefined : politely(githubClient({ token, apiUrl: context.apiUrl }));
+  const ask =
+    token === undefined ? undefined : politely(githubClient({ token, apiUrl: context.apiUrl }), { signal });
   const repository = repositoryOf(context.repository);
   const report = await watch(watchRequest(inputs, loaded, context.workspace), {
     clock,
     logger,
+    signal,
     openStores: () =>
       openPolicyStores(policy, inputs.store, {
         clock,
         logger,
+        signal,
         github: githubSurroundings(runner, inputs.store),
       }).map((opened) => ({
         ...opened,

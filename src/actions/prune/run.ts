@@ -13,10 +13,10 @@ import { reportPruning } from "./report.ts";
 
 export async function prune(runner: Runner): Promise<ActionResult> {
   const inputs = runner.readInputs(pruneInputs);
-  const { clock, context, logger } = runner;
+  const { clock, context, logger, signal } = runner;
   const { policy, findings } = await loadPolicy(inputs.policy, { folder: context.workspace, required: true });
   const github = githubSurroundings(runner, inputs.store);
-  const stores = openPolicyStores(policy, inputs.store, { clock, logger, github }).map((opened) => ({
+  const stores = openPolicyStores(policy, inputs.store, { clock, logger, signal, github }).map((opened) => ({
     ...opened,
     trust: trustOf(inputs.trust, policy.signers, {
       store: opened.store,

@@ -163,6 +163,7 @@ export function restore(
       store: safe.store,
       clock: systemClock,
       logger: silentLogger,
+      signal: new AbortController().signal,
       zstd: "zstd",
       runHook: () => Promise.resolve(),
       clientTools,

@@ -22,8 +22,9 @@ test("an act on a machine that is ahead is recorded at its real time, done or fa
     const ledger = storeLedger(store, systemClock);
     const act = { act: "restore", source: "app", store, by: { name: "octocat" } };
     const done = { result: {}, findings: [] };
-    await witnessed(ledger, act, { clock, logger }, () => Promise.resolve(done));
-    const failing = witnessed(ledger, act, { clock, logger }, () => Promise.reject(new Error("no")));
+    const means = { clock, logger, signal: new AbortController().signal };
+    await witnessed(ledger, act, means, () => Promise.resolve(done));
+    const failing = witnessed(ledger, act, means, () => Promise.reject(new Error("no")));
     await expect(failing).rejects.toThrow("no");
     const { records } = await ledger.read("whole");
     expect(records).toHaveLength(2);

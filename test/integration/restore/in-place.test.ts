@@ -217,9 +217,13 @@ test("the target changing after the plan is noticed before anything is done", as
   const plan = planDatabaseRestore({ contents: backup.contents, request, facts });
   await run(server.connection, "drop database app");
   await newTarget("app");
-  const means = { target, contents: backup.contents, source: backup.source, tools } as unknown as Parameters<
-    typeof restoreDatabase
-  >[1];
+  const means = {
+    target,
+    contents: backup.contents,
+    source: backup.source,
+    tools,
+    signal: AbortSignal.any([]),
+  } as unknown as Parameters<typeof restoreDatabase>[1];
   await expect(restoreDatabase(plan, means)).rejects.toMatchObject({ code: "plan-outdated" });
 });
 

@@ -22,6 +22,7 @@ export async function restore(
     id: newId(),
     clock: systemClock,
     logger: silentLogger,
+    signal: new AbortController().signal,
     runHook: () => Promise.resolve(),
     verifyRestored: () => Promise.resolve({ verdict: "passed", findings: [] }),
     verifyTables: () => Promise.resolve([]),

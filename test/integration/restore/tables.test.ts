@@ -255,8 +255,8 @@ test("a failed proof, a broken source and a killed connection leave the target a
       "select pg_terminate_backend(pid) from pg_stat_activity where datname = 'tar get'",
     ).then(() => []);
   await expect(restoreChosen(["public.parted"], { verifyTables: kill })).rejects.toMatchObject({
-    code: "restore-state-unknown",
-    outcome: "damaged",
+    code: "database-unreachable",
+    outcome: "unchanged",
   });
   expect(wholeText(target)).toBe(before);
 });

@@ -143,7 +143,7 @@ export function prune(store: Store, clock: Clock, told: Partial<PruneRequest> = 
       by,
       ...told,
     },
-    { store, clock, logger: silentLogger },
+    { store, clock, logger: silentLogger, signal: AbortSignal.any([]) },
   );
 }
 

@@ -159,6 +159,42 @@ describe("an action that does not end", () => {
   });
 });
 
+describe("an action that is cancelled says what has happened", () => {
+  const cancelled = (ending: string, inputs: Readonly<Record<string, string>> = {}): Promise<StepEnd> =>
+    end(ending, {
+      inputs,
+      onOutput: (text, kill) => {
+        if (text.includes("ready")) kill("SIGTERM");
+      },
+    });
+
+  test("done all the same: exit code 0, its outputs, and a word that the cancel came too late", async () => {
+    const step = await cancelled("too late to stop");
+    expect(step.code).toBe(0);
+    expect(step.outputs).toMatchObject({ answer: "42" });
+    expect(step.summary).toContain("It was too late to stop the work: it is done, as reported.");
+    expect(recordOf(step)).toMatchObject({ outcome: "success", interrupted: { code: "run-cancelled" } });
+    expect(validate(JSON.parse(step.outputs["record"] ?? "")), JSON.stringify(validate.errors)).toBe(true);
+  });
+
+  test.each(["hangs half done", "stumbles over its own end"])(
+    "%s: what was changed is counted",
+    async (how) => {
+      const step = await cancelled(how, { grace: "500" });
+      expect(step.code).toBe(1);
+      expect(errorsOf(step)[0]).toContain("cancelled (SIGTERM). 3 of 10 objects are written.");
+      expect(recordOf(step)).toMatchObject({ outcome: "cancelled", error: { code: "run-cancelled" } });
+    },
+  );
+
+  test("at a step that nobody answers: unknown, with the command that finds out", async () => {
+    const step = await cancelled("hangs at the swap", { grace: "500" });
+    expect(step.code).toBe(1);
+    expect(errorsOf(step)[0]).toContain("The target's state is not known.%0AAsk psql.");
+    expect(recordOf(step)).toMatchObject({ outcome: "unknown", error: { code: "run-outcome-unknown" } });
+  });
+});
+
 describe("what is printed", () => {
   test("cannot command the runner, wherever the text came from", async () => {
     const step = await end("injection");

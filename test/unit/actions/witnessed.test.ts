@@ -13,6 +13,7 @@ import { systemClock as clock } from "../../../src/system/clock.ts";
 import { silentLogger as logger } from "../../../src/system/logger.ts";
 import { backUp } from "../../integration/retention/shelter.ts";
 
+const { signal } = new AbortController();
 let path: string;
 let store: Store;
 let ledger: Ledger;
@@ -40,7 +41,7 @@ const warning = {
 } as const;
 
 test("a backup: who, what, how it ended, and the history that the new snapshot heads", async () => {
-  const result = await witnessed(ledger, act, { clock, logger }, async (): Promise<Done<Result>> => {
+  const result = await witnessed(ledger, act, { clock, logger, signal }, async (): Promise<Done<Result>> => {
     const { id } = await backUp(store, new Date());
     return { result: { text: id }, snapshot: id, isNew: true, findings: [warning, warning] };
   });
@@ -59,9 +60,13 @@ test("a backup: who, what, how it ended, and the history that the new snapshot h
 
 test("a failure is recorded and thrown, and orderly bad news is recorded and returned", async () => {
   const error = new LifeboatError("snapshot-damaged", "A part is gone.");
-  await expect(witnessed(ledger, act, { clock, logger }, () => Promise.reject(error))).rejects.toBe(error);
+  await expect(witnessed(ledger, act, { clock, logger, signal }, () => Promise.reject(error))).rejects.toBe(
+    error,
+  );
   const done = { result: { error }, findings: [warning] };
-  expect(await witnessed(ledger, act, { clock, logger }, () => Promise.resolve(done))).toBe(done.result);
+  expect(await witnessed(ledger, act, { clock, logger, signal }, () => Promise.resolve(done))).toBe(
+    done.result,
+  );
   expect((await records()).map(({ outcome, findings }) => [outcome, findings])).toEqual([
     ["damaged", ["snapshot-damaged"]],
     ["damaged", ["snapshot-damaged", "one-recipient"]],
@@ -71,20 +76,22 @@ test("a failure is recorded and thrown, and orderly bad news is recorded and ret
 test("a ledger that cannot be written makes a success fail, and hides no other error", async () => {
   const gone = storeLedger(directoryStore({ path: `${path}/none`, clock, logger }), clock);
   const fine = (): Promise<Done<Result>> => Promise.resolve({ result: { text: "stored" }, findings: [] });
-  expect(await witnessed(gone, act, { clock, logger }, fine)).toMatchObject({
+  expect(await witnessed(gone, act, { clock, logger, signal }, fine)).toMatchObject({
     text: "stored",
     error: { code: "input-invalid" },
   });
   const error = new LifeboatError("store-temporary", "It broke.");
-  await expect(witnessed(gone, act, { clock, logger }, () => Promise.reject(error))).rejects.toBe(error);
+  await expect(witnessed(gone, act, { clock, logger, signal }, () => Promise.reject(error))).rejects.toBe(
+    error,
+  );
   const bad = () => Promise.resolve({ result: { error }, findings: [] });
-  expect((await witnessed(gone, act, { clock, logger }, bad)).error).toBe(error);
+  expect((await witnessed(gone, act, { clock, logger, signal }, bad)).error).toBe(error);
 });
 
 test("without a ledger only the work is done", async () => {
   const result = { text: "stored" };
   const work = (): Promise<Done<Result>> => Promise.resolve({ result, findings: [] });
-  expect(await witnessed(undefined, act, { clock, logger }, work)).toBe(result);
+  expect(await witnessed(undefined, act, { clock, logger, signal }, work)).toBe(result);
 });
 
 describe("copies", () => {
@@ -110,11 +117,13 @@ describe("copies", () => {
     };
     const to = [further, broken, idle].map((one) => ({ store: one }));
     const done = { result: { error }, findings: [], copies: { report, to } };
-    expect(await witnessed(ledger, act, { clock, logger }, () => Promise.resolve(done))).toBe(done.result);
+    expect(await witnessed(ledger, act, { clock, logger, signal }, () => Promise.resolve(done))).toBe(
+      done.result,
+    );
     const alone = await witnessedCopies(
       ledger,
       act,
-      { clock, logger },
+      { clock, logger, signal },
       {
         to,
         copy: () => Promise.resolve(report),
@@ -138,7 +147,12 @@ describe("copies", () => {
       stores: [copied(store.address, { copied: ["a"] })],
     };
     const copying = (to: Ledger, said: CopyReport) =>
-      witnessedCopies(to, act, { clock, logger }, { to: [{ store }], copy: () => Promise.resolve(said) });
+      witnessedCopies(
+        to,
+        act,
+        { clock, logger, signal },
+        { to: [{ store }], copy: () => Promise.resolve(said) },
+      );
     await copying(ledger, report);
     expect(await records()).toEqual([]);
     const gone = storeLedger(directoryStore({ path: `${path}/none`, clock, logger }), clock);

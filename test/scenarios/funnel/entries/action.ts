@@ -1,6 +1,7 @@
 /** A small action whose end is chosen by its input `end`. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { LifeboatError } from "../../../../src/errors.ts";
+import { register, underway } from "../../../../src/system/underway.ts";
 import { type ActionResult, type Runner, runAction } from "../../../../src/runner/run-action.ts";
 
 const done: ActionResult = {
@@ -47,6 +48,46 @@ const endings: Readonly<Record<string, (runner: Runner) => Promise<ActionResult>
     console.log("cleaned up");
     throw signal.reason;
   },
+  "too late to stop": async ({ signal, logger }) => {
+    logger.info("ready");
+    const alive = setInterval(() => {}, 1000);
+    await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+    clearInterval(alive);
+    return done;
+  },
+  "hangs half done": async ({ signal, logger }) => {
+    setInterval(() => {}, 1000);
+    return await underway(
+      signal,
+      () => ({ sentence: "3 of 10 objects are written." }),
+      async () => {
+        logger.info("ready");
+        return await new Promise<never>(() => {});
+      },
+    );
+  },
+  "hangs at the swap": ({ signal, logger }) => {
+    setInterval(() => {}, 1000);
+    register(signal, () => ({
+      sentence: "The target's state is not known.",
+      isUnknown: true,
+      hint: "Ask psql.",
+    }));
+    logger.info("ready");
+    return new Promise(() => {});
+  },
+  "stumbles over its own end": async ({ signal, logger }) =>
+    await underway(
+      signal,
+      () => ({ sentence: "3 of 10 objects are written." }),
+      async () => {
+        const alive = setInterval(() => {}, 1000);
+        logger.info("ready");
+        await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+        clearInterval(alive);
+        throw new LifeboatError("tool-failed", "pg_restore ended with signal SIGTERM.");
+      },
+    ),
   "cleans up for ever": ({ signal, logger }) => {
     logger.info("ready");
     setInterval(() => {}, 1000);
