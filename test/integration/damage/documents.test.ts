@@ -260,17 +260,25 @@ describe("a store that was moved", () => {
     const time = clock.at.toISOString();
     const entry = { act: "verify", source, heads: [], witnessed: [], by, time };
     await old.append({ ...entry, store: place.store.address, heads });
-    await old.append({ ...entry, ...(await aboutStore(place.store, old)) });
+    const since = made[8]!;
+    const about = await aboutStore(place.store, old);
+    await old.append({
+      ...{ ...entry, ...about },
+      heads: [{ id: since.id, sha256: since.sha256, tiers: since.tiers }],
+    });
     const moved = join(await mkdtemp(join(tmpdir(), "lifeboat-moved-")), "elsewhere");
     await rename(place.path, moved);
     const store = directoryStore({ path: moved, clock, logger: silentLogger });
-    await rm(join(moved, "snapshots", source, id), { recursive: true });
+    for (const gone of [since.id, id]) await rm(join(moved, "snapshots", source, gone), { recursive: true });
     const { history } = await observeSnapshots(store, {
       source,
       trust: { signers: [], ledger: old },
       now: clock.at,
     });
-    expect(history.map((one) => [one.code, one.id])).toEqual([["history-absent", id]]);
+    expect(history.map((one) => [one.code, one.id])).toEqual([
+      ["history-absent", since.id],
+      ["history-absent", id],
+    ]);
     await cp(moved, place.path, { recursive: true });
     await rm(moved, { recursive: true });
   });
