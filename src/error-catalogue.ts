@@ -202,12 +202,26 @@ export const errorCatalogue = {
       "The server's disk has no room for a second copy of the database beside the first. Nothing was touched.",
     cure: "Free or add space, or restore into a new database on another server.",
   },
+  "document-damaged": {
+    family: "ours",
+    exitCode: 3,
+    meaning:
+      "A document beside the snapshots (a hold, evidence, a tombstone, new headers, the store's id, a snapshot.json) is damaged, swapped or gone. What it may have been about is kept.",
+    cure: 'Check who has write access to the store, and restore the file from a copy. Say again what a lost hold said. Then: lifeboat unfreeze SOURCE --because "…".',
+  },
   "document-too-large": {
     family: "ours",
     exitCode: 3,
     meaning:
       "A document is larger than any that Lifeboat writes (docs/format.md has the sizes), so it was not read on: it is damaged, forged, or somebody else's.",
     cure: "Look at who can write into the store, and remove the document that the message names if it is not yours.",
+  },
+  "document-too-new": {
+    family: "ours",
+    exitCode: 4,
+    meaning:
+      "A snapshot, or a document beside the snapshots, was written by a newer Lifeboat. What it is about was kept; the rest was done.",
+    cure: "Use the version of Lifeboat that wrote it, or a later one.",
   },
   "drill-failed": {
     family: "ours",

@@ -6,6 +6,7 @@ import { agreedClock } from "../operations/agree-on-time.ts";
 import type { CopyReport } from "../operations/copy-snapshots.ts";
 import type { CopyDestination } from "../operations/copy-target.ts";
 import { newestHeads } from "../operations/history.ts";
+import { aboutStore } from "../operations/witness-documents.ts";
 import { outcomeOf } from "../outcome.ts";
 import type { RunContext } from "../runner/environment.ts";
 import type { Actor } from "../snapshot/tombstone.ts";
@@ -127,7 +128,7 @@ async function append(ledger: Ledger, act: Act, ending: Ending, clock: Clock): P
   const { commit, store, ...known } = act;
   // A record's place in time must not hang on one machine's clock alone.
   const time = (await agreedClock(clock, store)).now().toISOString();
-  const entry = { ...known, ...ending, store: store.address, witnessed: [], time };
+  const entry = { ...known, ...ending, ...(await aboutStore(store, ledger)), witnessed: [], time };
   await ledger.append(commit === undefined ? entry : { ...entry, commit });
 }
 

@@ -8,8 +8,8 @@ import { formatBytes } from "./terminal.ts";
 /** Lines of one kind; --json has them all. */
 const mostLines = 200;
 
-export function lineOf({ id, snapshot, problem, expiresAt }: OverviewEntry): string {
-  if (snapshot === undefined) return `${id}  DAMAGED  ${problem ?? ""}`;
+export function lineOf({ id, snapshot, problem, isTooNew, expiresAt }: OverviewEntry): string {
+  if (snapshot === undefined) return `${id}  ${isTooNew === true ? "TOO NEW" : "DAMAGED"}  ${problem ?? ""}`;
   const { tables, rows, objects, sealedBytes } = snapshot.totals;
   const expiry = expiresAt === undefined ? "" : `  until ${expiresAt.slice(0, 10)}`;
   const tiers = snapshot.tiers.join(",");

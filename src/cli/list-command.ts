@@ -1,7 +1,7 @@
 import { optionalIdentities, snapshotChoice } from "../actions/snapshot-inputs.ts";
 import { parseSource } from "../actions/source-name.ts";
 import { storeInputs } from "../actions/surroundings.ts";
-import { listSnapshots, onlySource } from "../operations/list-snapshots.ts";
+import { documentsInDoubt, listSnapshots, onlySource } from "../operations/list-snapshots.ts";
 import { locateSnapshot } from "../operations/locate-snapshot.ts";
 import { requireVouched } from "../operations/vouched-snapshot.ts";
 import { readSealedContents } from "../operations/sealed-files.ts";
@@ -33,11 +33,17 @@ export const listCommand: CliCommand = {
       })),
     );
     const { store } = await cliSurroundings(cli, inputs);
-    const overview = await listSnapshots(store, await onlySource(store, inputs.source), cli.clock.now());
-    for (const { sentence, remedy } of overview.findings) cli.logger.warning(`${sentence} ${remedy}`);
+    const source = await onlySource(store, inputs.source);
+    const now = cli.clock.now();
+    const overview = await listSnapshots(store, source, now);
+    const inDoubt = await documentsInDoubt(store, source, now);
+    const told = new Set(
+      [...overview.findings, ...inDoubt].map(({ sentence, remedy }) => `${sentence} ${remedy}`),
+    );
+    for (const line of told) cli.logger.warning(line);
     const lines = overview.snapshots.map(lineOf);
     return {
-      document: overview,
+      document: { ...overview, documents: inDoubt },
       text: lines.length === 0 ? `No snapshots of "${overview.source}".` : lines.join("\n"),
     };
   },
@@ -62,9 +68,13 @@ export const showCommand: CliCommand = {
     const surroundings = await cliSurroundings(cli, inputs);
     const { store } = surroundings;
     const source = await onlySource(store, inputs.source);
-    const located = await locateSnapshot(store, source, inputs.choice, cli.clock.now());
-    await requireVouched(store, located, terminalTrust(inputs, surroundings), cli.clock.now());
+    const now = cli.clock.now();
+    const located = await locateSnapshot(store, source, inputs.choice, now);
+    await requireVouched(store, located, terminalTrust(inputs, surroundings), now);
     const { snapshot } = located;
+    for (const { sentence, remedy } of await documentsInDoubt(store, source, now)) {
+      cli.logger.warning(`${sentence} ${remedy}`);
+    }
     const contents =
       inputs.identities === undefined
         ? undefined

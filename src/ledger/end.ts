@@ -13,10 +13,12 @@ export async function endOfLedger(
   if (ledger === undefined) return undefined;
   try {
     const { records } = await ledger.read();
-    const last = new Set(lastOf(records));
-    const seen = records.filter(({ sha256 }) => last.has(sha256));
+    const hashes = new Set(lastOf(records));
+    const seen = records.filter(({ sha256 }) => hashes.has(sha256));
     if (seen.length === 0) return undefined;
-    return { place: ledger.place, last: seen.map(({ sha256, time }) => ({ sha256, time })) };
+    const store = await ledger.storeId?.();
+    const last = seen.map(({ sha256, time }) => ({ sha256, time }));
+    return { place: ledger.place, ...(store === undefined ? {} : { store }), last };
   } catch (cause) {
     const { message, hint } = asLifeboatError(cause);
     logger.warning(
@@ -32,24 +34,54 @@ export interface RememberedEnd {
   readonly seen: SeenLedger;
 }
 
+/** A ledger as it was read: by the store that it is kept in it is the same one wherever that was moved to. */
+export interface LedgerPlace {
+  readonly place: string;
+  readonly store?: string | undefined;
+  readonly since: Date;
+}
+
+export interface CutOff {
+  readonly sentence: string;
+  /** Of all that are gone. */
+  readonly hashes: readonly string[];
+}
+
 /** Remembered records that this ledger, read since that moment, does not have: one sentence, for the newest. */
 export function cutOff(
   { records }: LedgerReading,
-  { place, since }: { readonly place: string; readonly since: Date },
+  ledger: LedgerPlace,
   remembered: readonly RememberedEnd[],
-): readonly string[] {
+  accepted: ReadonlySet<string> = new Set(),
+): CutOff | undefined {
   const known = new Set(records.map(({ sha256 }) => sha256));
+  const isSame = sameLedger(ledger, remembered, known);
   const gone = remembered.flatMap(({ snapshot, seen }) =>
     // Another place has another ledger: a repository may have been renamed.
-    seen.place === place
+    isSame(seen)
       ? seen.last
-          .filter(({ sha256, time }) => !known.has(sha256) && Date.parse(time) >= since.getTime())
-          .map(({ time }) => ({ snapshot, time }))
+          .filter(({ sha256, time }) => !known.has(sha256) && Date.parse(time) >= ledger.since.getTime())
+          .filter(({ sha256 }) => !accepted.has(sha256))
+          .map(({ time, sha256 }) => ({ snapshot, time, sha256 }))
       : [],
   );
   const newest = gone.toSorted((one, other) => Date.parse(one.time) - Date.parse(other.time)).at(-1);
-  if (newest === undefined) return [];
-  return [
-    `The ledger has lost records: that of ${newest.time}, which snapshot ${newest.snapshot} saw at its end, is gone.`,
-  ];
+  if (newest === undefined) return undefined;
+  return {
+    sentence: `The ledger has lost records: that of ${newest.time}, which snapshot ${newest.snapshot} saw at its end, is gone.`,
+    hashes: [...new Set(gone.map(({ sha256 }) => sha256))],
+  };
+}
+
+/** The same place, the same store, or a place whose records are found here: the ledger was moved. */
+function sameLedger(
+  { place, store }: LedgerPlace,
+  remembered: readonly RememberedEnd[],
+  known: ReadonlySet<string>,
+): (seen: SeenLedger) => boolean {
+  const places = new Set([place]);
+  for (const { seen } of remembered) {
+    if (seen.last.some(({ sha256 }) => known.has(sha256))) places.add(seen.place);
+  }
+  return (seen) => places.has(seen.place) || (store !== undefined && seen.store === store);
 }

@@ -9,10 +9,10 @@ import { LifeboatError } from "../errors.ts";
 import type { SigningKey } from "../snapshot/signature.ts";
 import type { Clock } from "../system/clock.ts";
 import { type Ledger, type LedgerSpan, recordBytes, yearsRead } from "./ledger.ts";
-import { type LedgerReading, readRecords } from "./record.ts";
 import { bytesWithin } from "../system/bounded.ts";
 import { sizeLimits } from "../snapshot/size-limits.ts";
 import { streamOf } from "../system/stream-of.ts";
+import { type LedgerReading, readRecords, type StoredRecord } from "./record.ts";
 
 export const ledgerBranch = "lifeboat-ledger";
 
@@ -31,6 +31,7 @@ interface Answer {
   readonly bytes: Buffer;
 }
 
+const newline = 0x0a;
 const tries = 8;
 /** Each time another run's record came first, so that all of them get on. */
 const conflicts = 100;
@@ -111,11 +112,21 @@ export function githubLedger(settings: GitHubLedgerSettings): Ledger {
     throw unreadable(status);
   }
 
+  /** Of years that nothing is added to any more: a pruning looks at all of them, twice. */
+  const closed = new Map<number, readonly StoredRecord[]>();
+
+  async function recordsOf(year: number): Promise<readonly StoredRecord[]> {
+    const known = closed.get(year);
+    if (known !== undefined) return known;
+    const stored: StoredRecord[] = [];
+    for (const path of await monthsOf(year)) stored.push(...linesOf(path, await file(path)));
+    if (!yearsRead(clock.now(), "recent").includes(year)) closed.set(year, stored);
+    return stored;
+  }
+
   async function read(span: LedgerSpan = "recent"): Promise<LedgerReading> {
-    const stored: Buffer[] = [];
-    for (const year of yearsRead(clock.now(), span)) {
-      for (const path of await monthsOf(year)) stored.push(...linesOf(await file(path)));
-    }
+    const stored: StoredRecord[] = [];
+    for (const year of yearsRead(clock.now(), span)) stored.push(...(await recordsOf(year)));
     return readRecords(stored, { isWhole: span === "whole", isOrdered: true });
   }
 
@@ -142,10 +153,12 @@ export function githubLedger(settings: GitHubLedgerSettings): Ledger {
       const moment = new Date(entry.time);
       for (let attempt = 1; ; attempt += 1) {
         const before = await file(pathOf(moment));
-        const { records } = before.length > 0 ? readRecords(linesOf(before)) : await read();
+        const { records } = before.length > 0 ? readRecords(linesOf(pathOf(moment), before)) : await read();
         const record = recordBytes(entry, records, signingKey);
         const content = Buffer.concat([
           before,
+          // A file that was cut in its last line: the next record must not become a part of it.
+          Buffer.from(before.length === 0 || before.at(-1) === newline ? "" : "\n"),
           Buffer.from(`${JSON.stringify(Buffer.from(record).toString("utf8"))}\n`),
         ]);
         const { status } = await ask("PUT", pathOf(moment), {
@@ -181,15 +194,24 @@ function jsonOf(bytes: Buffer): unknown {
   }
 }
 
-/** Each line is a record's text as a JSON string, so that its hash still covers its very bytes. */
-function linesOf(file: Buffer): readonly Buffer[] {
+/**
+ * Each line is a record's text as a JSON string, so that its hash still covers its very bytes. Whatever else stands in the
+ * file, a blank or a last line that does not end too, was not written by us.
+ */
+function linesOf(path: string, file: Buffer): readonly StoredRecord[] {
+  const name = path.replace("/contents/", "");
   const lines = file.toString("utf8").split("\n");
-  return lines.filter((line) => line !== "").map((line) => Buffer.from(textOf(line)));
+  const isWhole = lines.at(-1) === "";
+  if (isWhole) lines.pop();
+  return lines.map((line, index) => ({
+    name: `in line ${index + 1} of ${name}`,
+    bytes: Buffer.from(isWhole || index < lines.length - 1 ? textOf(line) : ""),
+  }));
 }
 
 function textOf(line: string): string {
   const value = jsonOf(Buffer.from(line));
-  return typeof value === "string" ? value : "";
+  return typeof value === "string" && JSON.stringify(value) === line ? value : "";
 }
 
 /** As git names a file's content: the contents API demands it of whoever replaces a file. */

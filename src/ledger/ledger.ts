@@ -3,15 +3,25 @@ import { type Signers, writeSignedDocument } from "../snapshot/signed-document.t
 import type { SigningKey } from "../snapshot/signature.ts";
 import { selfHashOf } from "../snapshot/self-hash.ts";
 import { ledgerKey, ledgerPrefix } from "../snapshot/keys.ts";
+import { readStoreId } from "../store/store-id.ts";
 import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
-import { lastOf, type LedgerEntry, type LedgerReading, type LedgerRecord, readRecords } from "./record.ts";
 import { bytesWithin } from "../system/bounded.ts";
 import { sizeLimits } from "../snapshot/size-limits.ts";
+import {
+  lastOf,
+  type LedgerEntry,
+  type LedgerReading,
+  type LedgerRecord,
+  readRecords,
+  type StoredRecord,
+} from "./record.ts";
 
 export interface Ledger {
   /** For people: a branch, or a store's address. */
   readonly place: string;
+  /** Of the store that it is kept in, which may have been elsewhere; absent for a branch. */
+  storeId?(): Promise<string | undefined>;
   /** All records of this year and the last, or of all years; throws where they cannot all be read. */
   read(span?: LedgerSpan): Promise<LedgerReading>;
   append(entry: LedgerEntry): Promise<void>;
@@ -53,15 +63,17 @@ export function storeLedger(
 ): Ledger {
   const known = new Map<string, Uint8Array>();
 
-  async function stored(span: LedgerSpan): Promise<readonly Uint8Array[]> {
-    const records: Uint8Array[] = [];
+  async function stored(span: LedgerSpan): Promise<readonly StoredRecord[]> {
+    const records: StoredRecord[] = [];
     for (const year of yearsRead(clock.now(), span)) {
       for (const { key } of await store.files(ledgerPrefix(year))) {
         const bytes =
           known.get(key) ??
           (await bytesWithin(await store.read(key), { document: key, maxBytes: sizeLimits.document }));
         known.set(key, bytes);
-        records.push(bytes);
+        const belongs = ({ time, sha256 }: LedgerRecord): boolean =>
+          key === ledgerKey(new Date(time), sha256);
+        records.push({ name: key, bytes, belongs });
       }
     }
     return records;
@@ -69,6 +81,7 @@ export function storeLedger(
 
   return {
     place: store.address,
+    storeId: async () => (await readStoreId(store)).id,
     read: async (span = "recent") => readRecords(await stored(span), { signers, isWhole: span === "whole" }),
     append: async (entry) => {
       const { records } = readRecords(await stored("recent"), { signers });

@@ -3,11 +3,23 @@
  * the hash of those before it, so that none can be taken out or changed unnoticed.
  */
 import { z } from "zod";
-import { seenHead, type SeenHead } from "../snapshot/snapshot-json.ts";
+import { examineDocument } from "../snapshot/document-reading.ts";
+import { seenHead } from "../snapshot/snapshot-json.ts";
 import { actorSchema } from "../snapshot/tombstone.ts";
-import { isSignedBy, readSignedDocument, type Signers } from "../snapshot/signed-document.ts";
+import { isSignedBy, type Signers } from "../snapshot/signed-document.ts";
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** One document that an act wrote, so that its absence can be told. */
+const witnessedDocument = z.looseObject({
+  key: z.string(),
+  /** The SHA-256 line of the document. */
+  sha256: hash,
+  /** When the store removes it by itself; absent where it never does. */
+  expires: z.iso.datetime().exactOptional(),
+});
+
+export type WitnessedDocument = z.infer<typeof witnessedDocument>;
 
 export const ledgerRecordSchema = z.looseObject({
   ledgerVersion: z.literal(1),
@@ -15,9 +27,13 @@ export const ledgerRecordSchema = z.looseObject({
   source: z.string(),
   /** Address of the store that the heads were seen in. */
   store: z.string(),
+  /** Its id (src/store/store-id.ts), which it keeps wherever it is moved to; absent in older records. */
+  storeId: z.string().exactOptional(),
   heads: z.array(seenHead),
   /** SHA-256 lines of documents that this act wrote or judged good: evidence, tombstones, what people said. */
   witnessed: z.array(hash),
+  /** Where in the store those that this act wrote are; absent in older records. */
+  documents: z.array(witnessedDocument).exactOptional(),
   by: actorSchema,
   time: z.iso.datetime(),
   /** The snapshot that was made, checked or restored. */
@@ -39,8 +55,10 @@ export type LedgerEntry = Pick<
   | "act"
   | "source"
   | "store"
+  | "storeId"
   | "heads"
   | "witnessed"
+  | "documents"
   | "by"
   | "time"
   | "snapshot"
@@ -56,6 +74,16 @@ export interface LedgerReading {
   readonly records: readonly LedgerRecord[];
   /** What is wrong with the chain, in sentences. */
   readonly problems: readonly string[];
+  /** Names of whole records that lack the signature which is demanded, and so count for nothing. */
+  readonly unsigned: readonly string[];
+}
+
+/** A record's bytes, and what to call it until it is read. */
+export interface StoredRecord {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  /** Where a record with this moment and hash lies, if the place tells. */
+  readonly belongs?: (record: LedgerRecord) => boolean;
 }
 
 export interface ReadingOptions {
@@ -67,17 +95,27 @@ export interface ReadingOptions {
   readonly isOrdered?: boolean;
 }
 
-/** Records from their stored bytes; what cannot be read, or names a record that is not there, is a problem. */
+/**
+ * Records from their stored bytes; what cannot be read, or names a record that is not there, is a problem. Damage comes
+ * before signatures: a record that was changed is no stranger's.
+ */
 export function readRecords(
-  stored: readonly Uint8Array[],
+  stored: readonly StoredRecord[],
   { signers = [], isWhole = false, isOrdered = false }: ReadingOptions = {},
 ): LedgerReading {
   const problems: string[] = [];
-  const records = stored.flatMap((bytes, index) => {
-    if (signers.length > 0 && !isSignedBy(bytes, signers)) return [];
-    const record = readSignedDocument(bytes, ledgerRecordSchema);
-    if (record !== undefined) return [record];
-    problems.push(`Record ${index + 1} of the ledger is damaged.`);
+  const unsigned: string[] = [];
+  const records = stored.flatMap(({ name, bytes, belongs }) => {
+    const { document, fault } = examineDocument(bytes, ledgerRecordSchema, "ledgerVersion");
+    if (fault !== undefined) {
+      const why = fault === "damaged" ? "is damaged" : "was written by a newer Lifeboat";
+      problems.push(`The ledger's record ${name} ${why}.`);
+      return [];
+    }
+    if (belongs?.(document) === false)
+      problems.push(`The ledger's record ${name} lies in another one's place.`);
+    if (signers.length === 0 || isSignedBy(bytes, signers)) return [document];
+    unsigned.push(name);
     return [];
   });
   const places = new Map(records.map(({ sha256 }, place) => [sha256, place]));
@@ -98,33 +136,11 @@ export function readRecords(
   }
   const byTime = (one: LedgerRecord, other: LedgerRecord): number =>
     Date.parse(one.time) - Date.parse(other.time);
-  return { records: records.toSorted(byTime), problems };
+  return { records: records.toSorted(byTime), problems, unsigned };
 }
 
 /** Hashes of the records that no other one names. */
 export function lastOf(records: readonly LedgerRecord[]): readonly string[] {
   const named = new Set(records.flatMap(({ previous }) => previous));
   return records.map(({ sha256 }) => sha256).filter((sha256) => !named.has(sha256));
-}
-
-/** What the ledger says of one source in one store. */
-export interface Witness {
-  /** The heads of the newest records of the source: those must be there, or be explained. */
-  readonly heads: readonly SeenHead[];
-  readonly witnessed: ReadonlySet<string>;
-  readonly problems: readonly string[];
-}
-
-export function witnessOf({ records, problems }: LedgerReading, source: string, store: string): Witness {
-  const own = records.filter((record) => record.source === source);
-  const heads = new Map<string, SeenHead>();
-  for (const record of own) {
-    if (record.store !== store) continue;
-    for (const head of record.heads) if (!heads.has(head.id)) heads.set(head.id, head);
-  }
-  return {
-    heads: [...heads.values()],
-    witnessed: new Set(own.flatMap(({ witnessed }) => witnessed)),
-    problems,
-  };
 }

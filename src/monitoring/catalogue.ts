@@ -42,6 +42,22 @@ export const monitorCatalogue = {
     remedy:
       "Look at the backup's `copy-to`, the store's credentials and its free space; `lifeboat copy` catches up.",
   },
+  "document-damaged": {
+    level: "error",
+    title: "documents beside the backups are damaged or gone",
+    remedy:
+      'Check who has write access to the store, and restore the files from a copy. Then: lifeboat unfreeze SOURCE --because "…".',
+  },
+  "document-not-trusted": {
+    level: "warning",
+    title: "a stranger's documents lie beside the backups",
+    remedy: "Find out who wrote them; they lift no protection.",
+  },
+  "document-too-new": {
+    level: "warning",
+    title: "a newer Lifeboat wrote into the store",
+    remedy: "Use that version everywhere.",
+  },
   "drill-failed": {
     level: "error",
     title: "a drill failed",

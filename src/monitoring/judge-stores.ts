@@ -57,22 +57,33 @@ const codesOfOthers: Readonly<Record<string, MonitorCode>> = {
   "anomaly-incompressible": "size-anomaly",
   "anomaly-replaced": "size-anomaly",
   "anomaly-shrunk": "size-anomaly",
+  "document-damaged": "document-damaged",
+  "document-missing": "document-damaged",
+  "document-not-trusted": "document-not-trusted",
+  "document-too-new": "document-too-new",
   "evidence-not-trusted": "evidence-not-trusted",
   "expires-although-kept": "expiry-ahead",
   "history-absent": "history-broken",
   "history-forged": "history-broken",
   "history-replaced": "history-broken",
   "ledger-broken": "ledger-broken",
+  "snapshot-damaged": "backup-damaged",
   "snapshot-from-the-future": "clock-wrong",
   "snapshot-json-missing": "backup-damaged",
   "snapshot-out-of-order": "clock-wrong",
+  "snapshot-too-new": "document-too-new",
 };
 
 function asMonitored(finding: Finding, { subject }: Context): Finding {
   const code = codesOfOthers[finding.code];
   if (code === undefined) return finding;
   const of = code === "ledger-broken" ? ({ kind: "ledger", name: "" } as const) : subject;
-  return monitorFinding(code, of, finding.publicSentence);
+  return monitorFinding(
+    code,
+    of,
+    finding.publicSentence,
+    code.startsWith("document-") ? finding.remedy : undefined,
+  );
 }
 
 function unreadable({ name, error }: StoreView, { subject }: Context): readonly MonitorFinding[] {
@@ -120,7 +131,9 @@ function lastExpires(
 
 /** Where the reason is found by itself it is told by itself; its words in the store may be anybody's. */
 function frozen({ name, isFrozen, findings }: StoreView, { subject }: Context): readonly MonitorFinding[] {
-  const isTold = findings.some(({ code }) => /^(?:history|anomaly)-|^ledger-broken$/.test(code));
+  const isTold = findings.some(({ code }) =>
+    /^(?:history|anomaly|document)-|^ledger-broken$|^snapshot-/.test(code),
+  );
   if (!isFrozen || isTold) return [];
   const sentence = `Retention of "${subject.name}" in the store "${name}" is frozen: nothing is removed there.`;
   return [monitorFinding("retention-frozen", subject, sentence)];

@@ -1,6 +1,7 @@
 /** What verify and restore ask of a source's history, without letting it stand in the way of the one snapshot they want. */
-import { asLifeboatError, LifeboatError } from "../errors.ts";
+import { LifeboatError } from "../errors.ts";
 import { anomaliesOf } from "../retention/anomaly.ts";
+import { isAcceptable } from "../retention/document-findings.ts";
 import type { HistoryFinding } from "../retention/history.ts";
 import type { Store } from "../store/store.ts";
 import type { Logger } from "../system/logger.ts";
@@ -10,12 +11,11 @@ import type { Trust } from "./vouched-documents.ts";
 import { requireVouched, type StoredSnapshot } from "./vouched-snapshot.ts";
 
 export interface HistoryCheck {
-  /** Absent where the history could not be looked at. */
-  readonly observation?: Observation;
+  readonly observation: Observation;
   readonly findings: readonly Finding[];
 }
 
-const alsoTold = new Set(["ledger-broken", "snapshot-from-the-future", "snapshot-out-of-order"]);
+const alsoTold = new Set(["document-not-trusted", "snapshot-from-the-future", "snapshot-out-of-order"]);
 
 export async function checkHistory(
   store: Store,
@@ -23,24 +23,15 @@ export async function checkHistory(
   trust: Trust,
   now: Date,
 ): Promise<HistoryCheck> {
-  try {
-    const observation = await observeSnapshots(store, { source, trust, now });
-    const told = observation.findings.filter(({ code }) => alsoTold.has(code));
-    const { acceptedAt } = observation.standings;
-    const anomalies = anomaliesOf({
-      snapshots: observation.snapshots,
-      now,
-      ...(acceptedAt === undefined ? {} : { acceptedAt }),
-    });
-    return { observation, findings: [...observation.history, ...told, ...anomalies] };
-  } catch (cause) {
-    const { code, message, hint } = asLifeboatError(cause);
-    if (code !== "snapshot-too-new") throw cause;
-    const sentence = `The history was not looked at: ${message}`;
-    return {
-      findings: [{ level: "warning", code, sentence, publicSentence: sentence, remedy: hint }],
-    };
-  }
+  const observation = await observeSnapshots(store, { source, trust, now, isThorough: true });
+  const told = observation.findings.filter((finding) => isAcceptable(finding) || alsoTold.has(finding.code));
+  const { acceptedAt } = observation.standings;
+  const anomalies = anomaliesOf({
+    snapshots: observation.snapshots,
+    now,
+    ...(acceptedAt === undefined ? {} : { acceptedAt }),
+  });
+  return { observation, findings: [...observation.history, ...told, ...anomalies] };
 }
 
 /**
@@ -66,6 +57,24 @@ export function historyErrorOf(findings: readonly Finding[]): LifeboatError | un
   const broken = findings.filter(({ code }) => code.startsWith("history-") || code === "ledger-broken");
   return broken.length === 0 ? undefined : historyError(broken);
 }
+
+/** The error that damaged or lost documents end with: bad is exit 3, what only a newer Lifeboat can read is exit 4. */
+export function documentErrorOf(findings: readonly Finding[]): LifeboatError | undefined {
+  const bad = findings.filter(({ code }) => damageCodes.has(code));
+  const tooNew = findings.filter(({ code }) => code === "document-too-new" || code === "snapshot-too-new");
+  const [first, ...more] = bad.length > 0 ? bad : tooNew;
+  if (first === undefined) return undefined;
+  const code = bad.length > 0 ? "document-damaged" : "document-too-new";
+  const others = more.length === 0 ? "" : ` (and ${more.length} more)`;
+  return new LifeboatError(code, `${first.publicSentence}${others}`, { hint: first.remedy });
+}
+
+const damageCodes = new Set([
+  "document-damaged",
+  "document-missing",
+  "snapshot-damaged",
+  "snapshot-json-missing",
+]);
 
 function historyError(findings: readonly Finding[]): LifeboatError {
   const [first] = findings;

@@ -26,7 +26,7 @@ export async function checkRewraps(
   for (const { id, files } of unitsOf(snapshot)) {
     const shelf = await rewraps.of(id);
     checked += shelf.rewraps.length + shelf.unusable.length;
-    findings.push(...shelf.unusable.map(findingOf));
+    findings.push(...shelf.unusable.map(({ error }) => findingOf(error)));
     for (const { key, rewrap } of shelf.rewraps) {
       for (const rewrapped of rewrap.files) {
         const file = files.find(({ fileName }) => fileName === rewrapped.name);

@@ -4,13 +4,13 @@ import { sealedText } from "../seal/seal.ts";
 import type { DrillKind } from "../snapshot/drill-evidence.ts";
 import { newSnapshotId } from "../snapshot/ids.ts";
 import { drillKey } from "../snapshot/keys.ts";
-import { selfHashOf } from "../snapshot/self-hash.ts";
 import { writeSignedDocument } from "../snapshot/signed-document.ts";
 import { type ComponentVerdict, type Finding, type Verdict, worstVerdict } from "../verification/findings.ts";
 import { applyWaivers } from "../verification/waivers.ts";
 import type { DrillReport, DrillRequest, SourceDrill, UndrilledSource } from "./drill-report.ts";
 import { renderDrill } from "./render-drill.ts";
 import type { VerifySurroundings } from "./verify-snapshot.ts";
+import { aboutStore, witnessedDocument, witnessing } from "./witness-documents.ts";
 
 export interface DrillParts {
   readonly kind: DrillKind;
@@ -104,13 +104,14 @@ async function keepEvidence(
     ...(sealed === undefined ? {} : { sealedDetails: sealed }),
   };
   const bytes = writeSignedDocument(evidence, request.signingKey);
-  await store.put(drillKey(source.name, snapshot.id, moment, randomBytes(4).toString("hex")), bytes);
+  const key = drillKey(source.name, snapshot.id, moment, randomBytes(4).toString("hex"));
+  const kept = await store.put(key, bytes);
   await request.trust.ledger?.append({
     act: "drill",
     source: source.name,
-    store: store.address,
+    ...(await aboutStore(store, request.trust.ledger)),
     heads: [...drilled.heads],
-    witnessed: [selfHashOf(bytes)],
+    ...witnessing([witnessedDocument(kept, bytes)]),
     by: report.by,
     time: moment.toISOString(),
     snapshot: snapshot.id,
@@ -135,7 +136,7 @@ async function recordUndrilled(
   await trust.ledger?.append({
     act: "drill",
     source,
-    store: store.address,
+    ...(await aboutStore(store, trust.ledger)),
     heads: [],
     witnessed: [],
     by,

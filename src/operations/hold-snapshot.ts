@@ -2,15 +2,17 @@
 import { randomBytes } from "node:crypto";
 import { LifeboatError } from "../errors.ts";
 import { holdKey } from "../snapshot/keys.ts";
-import { selfHashOf } from "../snapshot/self-hash.ts";
 import { writeSignedDocument } from "../snapshot/signed-document.ts";
 import type { SigningKey } from "../snapshot/signature.ts";
 import type { Actor } from "../snapshot/tombstone.ts";
 import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
 import { agreedClock } from "./agree-on-time.ts";
+import { isAcceptable } from "../retention/document-findings.ts";
 import { type Observation, observeSnapshots } from "./observe-snapshots.ts";
+import { restoreStoreId } from "./store-id-faults.ts";
 import type { Trust } from "./vouched-documents.ts";
+import { aboutStore, witnessedDocument, witnessing } from "./witness-documents.ts";
 
 export interface HoldRequest {
   readonly source: string;
@@ -52,8 +54,13 @@ export async function holdSnapshot(
 
 export async function unfreeze(request: HoldRequest, means: Means): Promise<HoldReport> {
   requireVoice(request);
-  const { history, standings } = await look(request, means);
-  const accepted = [...new Set([...standings.accepted, ...history.map(({ accepts }) => accepts)])];
+  const { history, standings, findings, storeIds } = await look(request, means);
+  const found = [
+    ...history.map(({ accepts }) => accepts),
+    ...findings.filter(isAcceptable).flatMap(({ accepts }) => accepts),
+  ];
+  const accepted = [...new Set([...standings.accepted, ...found])];
+  await restoreStoreId(means.store, storeIds);
   await write({ act: "unfreeze", accepted }, request, means);
   const { source } = request;
   return {
@@ -66,7 +73,8 @@ export async function unfreeze(request: HoldRequest, means: Means): Promise<Hold
 }
 
 async function look({ source, trust }: HoldRequest, { store, clock }: Means): Promise<Observation> {
-  return await observeSnapshots(store, { source, trust, now: clock.now() });
+  const now = clock.now();
+  return await observeSnapshots(store, { source, trust, now, isThorough: true, ledgerSpan: "whole" });
 }
 
 /** What lifts a protection must be signed where signatures are demanded, or whoever can write could lift it. */
@@ -78,14 +86,22 @@ function requireVoice({ trust, signingKey }: HoldRequest): void {
 }
 
 async function write(
-  said: { readonly act: string } & Readonly<Record<string, unknown>>,
+  said: { readonly act: string; readonly snapshot?: string; readonly accepted?: readonly string[] },
   { source, because, by, signingKey, trust }: HoldRequest,
   { store, clock }: Means,
 ): Promise<void> {
   const moment = (await agreedClock(clock, store)).now();
   const time = moment.toISOString();
   const bytes = writeSignedDocument({ holdVersion: 1, ...said, source, because, by, time }, signingKey);
-  await store.put(holdKey(source, moment, randomBytes(4).toString("hex")), bytes);
-  const witnessed = [selfHashOf(bytes)];
-  await trust.ledger?.append({ act: said.act, source, store: store.address, heads: [], witnessed, by, time });
+  const stored = await store.put(holdKey(source, moment, randomBytes(4).toString("hex")), bytes);
+  await trust.ledger?.append({
+    act: said.act,
+    source,
+    ...(await aboutStore(store, trust.ledger)),
+    heads: [],
+    ...witnessing([witnessedDocument(stored, bytes)]),
+    by,
+    time,
+    ...(said.snapshot === undefined ? {} : { snapshot: said.snapshot }),
+  });
 }

@@ -1,10 +1,12 @@
 /** What a store holds: every snapshot of one source, whole or damaged, oldest first; no clock that is wrong decides. */
 import { asLifeboatError, LifeboatError } from "../errors.ts";
+import { type AcceptableFinding, isAcceptable } from "../retention/document-findings.ts";
 import { chronologyFindings, chronologyOf, dated } from "../snapshot/chronology.ts";
 import { isSourceBefore } from "../snapshot/keys.ts";
 import { readSnapshotJson, type SnapshotJson } from "../snapshot/snapshot-json.ts";
 import type { ListedSnapshot, Store, StoreFinding } from "../store/store.ts";
 import type { Finding } from "../verification/findings.ts";
+import { observeSnapshots } from "./observe-snapshots.ts";
 
 export interface SnapshotOverview {
   readonly source: string;
@@ -19,6 +21,8 @@ export interface OverviewEntry {
   /** Absent where snapshot.json is damaged; `problem` says how. */
   readonly snapshot?: SnapshotJson;
   readonly problem?: string;
+  /** A later Lifeboat wrote it: it is not damaged. */
+  readonly isTooNew?: boolean;
 }
 
 export async function listSnapshots(store: Store, source: string, now: Date): Promise<SnapshotOverview> {
@@ -44,8 +48,24 @@ function overviewOf(listed: ListedSnapshot, source: string): OverviewEntry {
   try {
     return { ...dates, snapshot: readSnapshotJson(listed.snapshotJson, { source, id: listed.id }) };
   } catch (cause) {
-    return { ...dates, problem: asLifeboatError(cause).message };
+    const { message, code } = asLifeboatError(cause);
+    return { ...dates, problem: message, ...(code === "snapshot-too-new" ? { isTooNew: true } : {}) };
   }
+}
+
+/** What is wrong with the snapshots and the documents beside them, as far as it shows without a ledger. */
+export async function documentsInDoubt(
+  store: Store,
+  source: string,
+  now: Date,
+): Promise<readonly AcceptableFinding[]> {
+  const observation = await observeSnapshots(store, {
+    source,
+    trust: { signers: [] },
+    now,
+    isThorough: true,
+  });
+  return observation.findings.filter(isAcceptable);
 }
 
 /** The source that is meant where none was named: the only one that the store has, or the only one of a kind. */

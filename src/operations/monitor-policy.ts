@@ -68,6 +68,7 @@ async function viewOf(
         source: source.name,
         trust,
         now,
+        isThorough: true,
         keeps: (tier) => retention.tiers[tier] !== undefined,
         // Without knowing what the first store has, nobody can tell a copy that is not due from one that is gone.
         ...(index === 0 ? {} : { elsewhere: first ?? new Set() }),

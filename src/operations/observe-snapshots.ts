@@ -3,9 +3,13 @@
  * counts, what people said, and whether history explains what is there and what is not. Listings are complete or throw.
  */
 import { asLifeboatError } from "../errors.ts";
-import { cutOff } from "../ledger/end.ts";
-import { recentSince } from "../ledger/ledger.ts";
-import { type LedgerReading, type Witness, witnessOf } from "../ledger/record.ts";
+import { type LedgerSpan } from "../ledger/ledger.ts";
+import { type Witness, witnessOf } from "../ledger/witness.ts";
+import {
+  type AcceptableFinding,
+  documentFindings,
+  type DocumentFault,
+} from "../retention/document-findings.ts";
 import { acceptanceOf, historyFindings, type HistoryFinding, type Memory } from "../retention/history.ts";
 import { type Standings, standingsOf } from "../snapshot/holds.ts";
 import { chronologyFindings, chronologyOf, dated } from "../snapshot/chronology.ts";
@@ -15,8 +19,14 @@ import { isSignedBy } from "../snapshot/signed-document.ts";
 import { readSnapshotJson, type SeenHead, type SnapshotJson, type Tier } from "../snapshot/snapshot-json.ts";
 import type { Tombstone } from "../snapshot/tombstone.ts";
 import type { ListedSnapshot, Store, StoreFinding } from "../store/store.ts";
+import { readStoreId } from "../store/store-id.ts";
 import type { Finding } from "../verification/findings.ts";
 import { seenHeadOf } from "./history.ts";
+import { ledgerProblems } from "./ledger-problems.ts";
+import { lostDocuments } from "./lost-documents.ts";
+import { damagedRewraps } from "./rewraps.ts";
+import { storeIdFaults } from "./store-id-faults.ts";
+import { type UnreadableSnapshot, unreadableSnapshots } from "./unreadable-snapshots.ts";
 import {
   beheadedIds,
   type EvidenceReading,
@@ -36,6 +46,10 @@ export interface ObserveRequest {
   readonly keeps?: (tier: Tier) => boolean;
   /** Ids that the store has which backups go to first; absent where this is that store. */
   readonly elsewhere?: ReadonlySet<string>;
+  /** Also looks at documents that decide nothing here and now, and at rewraps. */
+  readonly isThorough?: boolean;
+  /** How far back the ledger is read; whoever removes anything must know of everything that was ever held. */
+  readonly ledgerSpan?: LedgerSpan;
 }
 
 export interface Observation {
@@ -51,6 +65,8 @@ export interface Observation {
   /** Removed by prune, but some files may be left: their snapshot.json is gone, and a tombstone says so. */
   readonly halfRemoved: readonly string[];
   readonly standings: Standings;
+  /** Ids that the ledger knows the store at this address by, oldest first. */
+  readonly storeIds: readonly string[];
   /** Who vouches for other documents of this source, by the ledger as it was read here. */
   readonly vouch: Vouch;
   /** What history does not explain. */
@@ -63,19 +79,32 @@ export interface Observation {
 }
 
 export async function observeSnapshots(store: Store, request: ObserveRequest): Promise<Observation> {
-  const { source, trust, now } = request;
+  const { source, trust, now, isThorough = false } = request;
   // In this order: what the ledger has seen was in the store before, and what vanishes meanwhile has a tombstone then.
-  const reading = await trust.ledger?.read();
-  const witness = reading === undefined ? undefined : witnessOf(reading, source, store.address);
+  const reading = await trust.ledger?.read(request.ledgerSpan);
+  const ownId = await readStoreId(store);
+  const witness =
+    reading === undefined ? undefined : witnessOf(reading, source, { address: store.address, id: ownId.id });
   const listing = await store.snapshots(source);
-  const documents = readable(listing.snapshots, source);
+  const { documents, unreadable } = readable(listing.snapshots, source);
   const vouch = voucher(trust, witness);
-  const evidence = await readEvidence(store, source, documents, vouch);
+  const evidence = await readEvidence(store, source, documents, vouch, isThorough);
   const holds = await readHolds(store, source, vouch);
-  const { of: tombstones, ids: buried } = await readTombstones(
-    ...([store, source, listing.findings, documents, witness, vouch] as const),
+  const tombstoneReading = await readTombstones(
+    ...([store, source, listing.findings, documents, witness, vouch, isThorough] as const),
   );
-  const standings = standingsOf(holds, now);
+  const { of: tombstones, ids: buried } = tombstoneReading;
+  const standings = standingsOf(holds.holds, now);
+  const read = { evidence, holds, tombstones: tombstoneReading, snapshots: new Set(documents.keys()) };
+  const expires = listing.snapshots.some(({ expiresAt }) => expiresAt !== undefined);
+  const faults: readonly DocumentFault[] = [
+    ...[evidence, holds, tombstoneReading].flatMap((one) => one.faults),
+    ...(witness === undefined ? [] : lostDocuments(witness, { ...read, expires }, now)),
+    ...storeIdFaults(ownId, witness),
+    ...(isThorough ? await damagedRewraps(store, source, documents) : []),
+  ];
+  const ofDocuments = documentFindings(faults, source, standings.accepted);
+  const doubts = doubtsOf(ofDocuments);
   const placed = chronologyOf(
     listing.snapshots.map(({ id, storedAt }) => dated(id, documents.get(id), storedAt)),
     now,
@@ -88,10 +117,11 @@ export async function observeSnapshots(store: Store, request: ObserveRequest): P
       evidence: evidence.of.get(listed.id) ?? [],
       isTrusted: isTrustedSnapshot(listed.snapshotJson, document, trust, witness, standings),
       isHeld: standings.held.has(listed.id),
+      doubts: doubts.get(listed.id) ?? [],
       storedAt: listed.storedAt,
       ...(listed.expiresAt === undefined ? {} : { expiresAt: listed.expiresAt }),
     };
-    if (document === undefined) return damagedSnapshot(listed.id, around);
+    if (document === undefined) return damagedSnapshot(listed.id, around, unreadable.get(listed.id)?.state);
     const observed = observedSnapshot(document, around);
     return { ...observed, moment: places.get(listed.id) ?? observed.moment };
   });
@@ -117,6 +147,7 @@ export async function observeSnapshots(store: Store, request: ObserveRequest): P
     ),
     halfRemoved,
     standings,
+    storeIds: witness?.storeIds ?? [],
     vouch,
     history: historyFindings({
       source,
@@ -130,11 +161,17 @@ export async function observeSnapshots(store: Store, request: ObserveRequest): P
       now,
     }),
     findings: [
-      ...listing.findings.filter(({ id = "" }) => !halfRemoved.includes(id)).map(asFinding),
-      ...ledgerFindings([
-        ...(witness?.problems ?? []),
-        ...(await lostRecords(reading, snapshots, documents, request)),
-      ]),
+      ...listing.findings
+        .filter(({ id = "", code }) => !halfRemoved.includes(id) && code !== "snapshot-json-missing")
+        .map(asFinding),
+      ...unreadableSnapshots(
+        unreadable,
+        listing.findings.filter(({ id = "" }) => !halfRemoved.includes(id)),
+        source,
+        standings.accepted,
+      ),
+      ...(await ledgerProblems(reading, { snapshots, documents, accepted: standings.accepted }, request)),
+      ...ofDocuments,
       ...evidenceFindings(evidence, trust),
       ...chronologyFindings(source, placed),
     ],
@@ -163,17 +200,43 @@ function isTrustedSnapshot(
   return witness?.heads.some(({ id, sha256 }) => id === document.id && sha256 === document.sha256) ?? false;
 }
 
-function readable(listed: readonly ListedSnapshot[], source: string): ReadonlyMap<string, SnapshotJson> {
+function readable(
+  listed: readonly ListedSnapshot[],
+  source: string,
+): {
+  readonly documents: ReadonlyMap<string, SnapshotJson>;
+  readonly unreadable: ReadonlyMap<string, UnreadableSnapshot>;
+} {
   const documents = new Map<string, SnapshotJson>();
+  const unreadable = new Map<string, UnreadableSnapshot>();
   for (const { id, snapshotJson } of listed) {
     try {
       documents.set(id, readSnapshotJson(snapshotJson, { source, id }));
     } catch (cause) {
+      const error = asLifeboatError(cause);
       // A newer format is not damage: whoever cannot read it must not decide about it.
-      if (asLifeboatError(cause).code !== "snapshot-damaged") throw cause;
+      const state = unreadableStates[error.code];
+      if (state === undefined) throw cause;
+      unreadable.set(id, { state, error });
     }
   }
-  return documents;
+  return { documents, unreadable };
+}
+
+const unreadableStates: Readonly<Record<string, UnreadableSnapshot["state"]>> = {
+  "snapshot-damaged": "damaged",
+  "snapshot-too-new": "too-new",
+};
+
+/** By the snapshot that they bear on. */
+function doubtsOf(findings: readonly AcceptableFinding[]): ReadonlyMap<string, readonly string[]> {
+  const doubts = new Map<string, readonly string[]>();
+  for (const { keeps, publicSentence } of findings) {
+    for (const id of keeps === "source" ? [] : keeps) {
+      doubts.set(id, [...(doubts.get(id) ?? []), publicSentence]);
+    }
+  }
+  return doubts;
 }
 
 function memories(
@@ -201,34 +264,6 @@ function headsOf(
 
 export function asFinding({ code, sentence, remedy }: StoreFinding): Finding {
   return { level: "warning", code, sentence, publicSentence: sentence, remedy };
-}
-
-/** What the ledger had at its end when a trusted snapshot was made, and has no more. */
-async function lostRecords(
-  reading: LedgerReading | undefined,
-  snapshots: readonly ObservedSnapshot[],
-  documents: ReadonlyMap<string, SnapshotJson>,
-  { trust: { ledger }, now }: ObserveRequest,
-): Promise<readonly string[]> {
-  if (ledger === undefined || reading === undefined) return [];
-  const remembered = snapshots.flatMap(({ id, isTrusted }) => {
-    const seen = isTrusted ? documents.get(id)?.ledger : undefined;
-    return seen === undefined ? [] : [{ snapshot: id, seen }];
-  });
-  const read = { place: ledger.place, since: recentSince(now) };
-  if (cutOff(reading, read, remembered).length === 0) return [];
-  // A backup that ended between the two looks has seen more of the ledger than the first look.
-  return cutOff(await ledger.read(), read, remembered);
-}
-
-function ledgerFindings(problems: readonly string[]): readonly Finding[] {
-  return problems.map((sentence) => ({
-    level: "error",
-    code: "ledger-broken",
-    sentence,
-    publicSentence: sentence,
-    remedy: "Find out who changed the ledger: it is only ever added to.",
-  }));
 }
 
 function evidenceFindings(

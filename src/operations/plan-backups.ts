@@ -115,7 +115,7 @@ export function mergedById(
 }
 
 function quality({ state, isTrusted }: ObservedSnapshot): number {
-  return (isTrusted ? 2 : 0) + (state === "damaged" ? 0 : 1);
+  return (isTrusted ? 2 : 0) + (state === "damaged" || state === "too-new" ? 0 : 1);
 }
 
 /** Nobody says which tiers another run makes, but it has planned as we do, by what was there when it began. */

@@ -3,6 +3,7 @@ import type { Calendar } from "../policy/calendar.ts";
 import type { Retention } from "../policy/policy.ts";
 import { type Anomaly, anomaliesOf, freezeSentence } from "../retention/anomaly.ts";
 import { decideRetention, type RetentionDecision } from "../retention/decide.ts";
+import { isAcceptable } from "../retention/document-findings.ts";
 import type { Finding } from "../verification/findings.ts";
 import type { Observation } from "./observe-snapshots.ts";
 
@@ -26,9 +27,9 @@ export function planPruning(
     now,
     ...(standings.acceptedAt === undefined ? {} : { acceptedAt: standings.acceptedAt }),
   });
-  const ledger = observation.findings.find(({ code }) => code === "ledger-broken");
+  const unread = observation.findings.find((finding) => isAcceptable(finding) && finding.keeps === "source");
   const freeze =
-    history[0]?.publicSentence ?? ledger?.publicSentence ?? freezeSentence(anomalies) ?? standings.freeze;
+    history[0]?.publicSentence ?? unread?.publicSentence ?? freezeSentence(anomalies) ?? standings.freeze;
   const decisions = decideRetention({
     snapshots: observation.snapshots.filter(({ id }) => !without.has(id)),
     retention,

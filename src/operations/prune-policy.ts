@@ -10,6 +10,7 @@ import { endOf } from "../system/underway.ts";
 import type { Trust } from "./vouched-documents.ts";
 import type { PruneReport } from "./prune-report.ts";
 import { pruneSnapshots, type PruneSurroundings } from "./prune-snapshots.ts";
+import { aboutStore, witnessing } from "./witness-documents.ts";
 
 export interface PolicyPruneRequest {
   readonly policy: Policy;
@@ -75,12 +76,12 @@ export async function prunePolicy(
           { store, clock, logger, signal },
         );
         reports.push(report);
-        if (!dryRun && hasActed(report)) await tell(trust, { source, store: store.address, report });
+        if (!dryRun && hasActed(report)) await tell(trust, { source, store, report });
       } catch (cause) {
         const error = endOf(cause, signal);
         failures.push({ source, store: store.address, error });
         if (dryRun) continue;
-        await tell(trust, { source, store: store.address, error }).catch((second: unknown) => {
+        await tell(trust, { source, store, error }).catch((second: unknown) => {
           logger.warning(`The ledger has no record of this: ${asLifeboatError(second).message}`);
         });
       }
@@ -90,12 +91,14 @@ export async function prunePolicy(
   /** How it ended: what was removed was witnessed before. */
   async function tell(
     { ledger }: Trust,
-    { source, store, report, error }: Pick<PruneReport, "source" | "store"> & Ended,
+    { source, store, report, error }: { readonly source: string; readonly store: Store } & Ended,
   ): Promise<void> {
     const isFrozen = report?.freeze !== undefined;
     const found = report?.findings.filter(({ level }) => level !== "info").map(({ code }) => code) ?? [];
     await ledger?.append({
-      ...{ act: isFrozen ? "freeze" : "prune", source, store, heads: [], witnessed: [], by },
+      ...{ act: isFrozen ? "freeze" : "prune", source, heads: [], by },
+      ...(await aboutStore(store, ledger)),
+      ...witnessing(report?.written ?? []),
       time: clock.now().toISOString(),
       outcome: outcomeOf(error ?? report?.error),
       findings: [...new Set([...(error === undefined ? [] : [error.code]), ...found])],

@@ -1,5 +1,6 @@
 /** What a pruning of one source in one store did, or would do. */
 import type { LifeboatError } from "../errors.ts";
+import type { WitnessedDocument } from "../ledger/record.ts";
 import type { RetentionDecision } from "../retention/decide.ts";
 import type { Finding } from "../verification/findings.ts";
 import type { PackSweep } from "./sweep-packs.ts";
@@ -19,7 +20,9 @@ export interface PruneReport {
   readonly begun: readonly string[];
   readonly packs?: PackSweep;
   readonly findings: readonly Finding[];
-  /** Frozen, or asked to stop: orderly bad news. */
+  /** What it wrote into the store and nobody has witnessed yet. */
+  readonly written?: readonly WitnessedDocument[];
+  /** Frozen, or something could not be judged, or asked to stop: orderly bad news. */
   readonly error?: LifeboatError;
 }
 

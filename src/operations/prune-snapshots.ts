@@ -4,6 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { asLifeboatError, LifeboatError } from "../errors.ts";
+import type { WitnessedDocument } from "../ledger/record.ts";
 import type { Calendar } from "../policy/calendar.ts";
 import type { Retention } from "../policy/policy.ts";
 import type { RetentionDecision } from "../retention/decide.ts";
@@ -17,13 +18,14 @@ import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
 import { endOf, register, type Standing } from "../system/underway.ts";
 import type { Finding } from "../verification/findings.ts";
-import { historyErrorOf } from "./check-history.ts";
+import { documentErrorOf, historyErrorOf } from "./check-history.ts";
 import { type Observation, type ObserveRequest, observeSnapshots } from "./observe-snapshots.ts";
 import { planPruning, type PruningPlan } from "./plan-pruning.ts";
 import { deleteRewraps } from "./rewraps.ts";
 import { fullStore, untilThereIsRoom } from "./prune-full-store.ts";
 import type { PrunePass, PruneReport } from "./prune-report.ts";
 import { type PackSweep, sweepPacks } from "./sweep-packs.ts";
+import { aboutStore, witnessedDocument, witnessing } from "./witness-documents.ts";
 import { claim, claimedByOthers } from "./write-tombstones.ts";
 
 export interface PruneRequest extends Pick<ObserveRequest, "source" | "trust" | "keeps" | "elsewhere"> {
@@ -49,7 +51,7 @@ export interface PruneSurroundings {
 /** One name for all passes of a pruning, and the tombstones that the ledger must still witness. */
 interface Pruning {
   readonly name: string;
-  readonly unwitnessed: string[];
+  readonly unwitnessed: WitnessedDocument[];
 }
 
 export async function pruneSnapshots(
@@ -70,7 +72,7 @@ async function prunePass(
   requireSignature(request);
   await refuseSkew(store, clock.now());
   const now = clock.now();
-  const observation = await observeSnapshots(store, { ...request, now });
+  const observation = await observeSnapshots(store, { ...request, ...thorough, now });
   refuseOldClock(observation, now);
   refuseFarClock(observation, request, now);
   const plan = planPruning(observation, { ...request, now });
@@ -86,10 +88,13 @@ async function prunePass(
     findings: [...plan.findings],
   };
   if (plan.freeze !== undefined) {
-    if (!dryRun) await rememberFreeze(observation, plan, request, surroundings);
-    return { ...report, freeze: plan.freeze, error: frozenError(plan, source) };
+    const written = dryRun ? [] : await rememberFreeze(observation, plan, request, surroundings);
+    return { ...report, written, freeze: plan.freeze, error: frozenError(plan, source) };
   }
-  if (dryRun) return report;
+  if (dryRun) {
+    const { findings } = await sweep(store, source, clock, true);
+    return withError({ ...report, findings: [...report.findings, ...findings] });
+  }
 
   const doomed = plan.decisions.filter(({ keep }) => !keep);
   register(signal, () => progressOf(report, doomed.length));
@@ -108,17 +113,32 @@ async function prunePass(
       }
       full = end.full;
     }
-    packs = await sweep(store, source, clock, report.findings).catch((cause: unknown) => {
+    const swept = await sweep(store, source, clock, false).catch((cause: unknown) => {
       if (signal.aborted) throw cause;
       full ??= fullStore(cause);
       return undefined;
     });
+    packs = swept?.packs;
+    report.findings.push(...(swept?.findings ?? []));
   } catch (thrown) {
     if (!signal.aborted) throw thrown;
     return { ...report, error: endOf(thrown, signal) };
   }
   logger.info(`${source}: ${report.removed.length} of ${plan.decisions.length} snapshots removed.`);
-  return { ...report, ...(packs === undefined ? {} : { packs }), ...(full === undefined ? {} : { full }) };
+  return withError({
+    ...report,
+    ...(packs === undefined ? {} : { packs }),
+    ...(full === undefined ? {} : { full }),
+  });
+}
+
+/** Everything that was ever held, and every document that may be damaged. */
+const thorough = { isThorough: true, ledgerSpan: "whole" } as const;
+
+/** What could not be judged was kept; that is told when all the rest is done. */
+function withError(report: PrunePass): PrunePass {
+  const error = documentErrorOf(report.findings);
+  return error === undefined ? report : { ...report, error };
 }
 
 /** For whoever ends a pruning early. */
@@ -164,7 +184,7 @@ async function claimAndRemove(
   // A clock that was put forward meanwhile would end the time of everything at once.
   await refuseSkew(store, clock.now());
   const now = clock.now();
-  const again = await observeSnapshots(store, { ...request, now });
+  const again = await observeSnapshots(store, { ...request, ...thorough, now });
   const others = claimedByOthers(again, { pruning, now });
   const second = planPruning(again, { ...request, now }, others);
   if (second.freeze !== undefined) return { frozen: second };
@@ -183,15 +203,15 @@ async function claimAndRemove(
 async function witness(
   { trust, source, by, commit }: PruneRequest,
   { heads }: Observation,
-  written: readonly string[],
+  written: readonly WitnessedDocument[],
   { store, clock }: { readonly store: Store; readonly clock: Clock },
 ): Promise<void> {
   await trust.ledger?.append({
     act: "prune",
     source,
-    store: store.address,
+    ...(await aboutStore(store, trust.ledger)),
     heads: [...heads],
-    witnessed: [...written],
+    ...witnessing(written),
     by,
     time: clock.now().toISOString(),
     ...(commit === undefined ? {} : { commit }),
@@ -226,18 +246,20 @@ async function sweep(
   store: Store,
   source: string,
   clock: Clock,
-  findings: Finding[],
-): Promise<PackSweep | undefined> {
+  dryRun: boolean,
+): Promise<{ readonly packs?: PackSweep; readonly findings: readonly Finding[] }> {
   try {
-    return await sweepPacks(store, source, clock);
+    const { findings, ...packs } = await sweepPacks(store, source, clock, dryRun);
+    return { packs, findings };
   } catch (cause) {
     const { code, message, hint } = asLifeboatError(cause);
-    if (code !== "snapshot-damaged" && code !== "store-object-locked") throw cause;
+    if (!sweepingStops.has(code)) throw cause;
     const sentence = `No pack was removed: ${message}`;
-    findings.push({ level: "warning", code, sentence, publicSentence: sentence, remedy: hint });
-    return undefined;
+    return { findings: [{ level: "warning", code, sentence, publicSentence: sentence, remedy: hint }] };
   }
 }
+
+const sweepingStops = new Set(["snapshot-damaged", "snapshot-too-new", "store-object-locked"]);
 
 /** A tombstone that nobody trusts explains nothing: every removal would look like an attack afterwards. */
 function requireSignature({ trust, signingKey, dryRun }: PruneRequest): void {
@@ -302,21 +324,23 @@ async function rememberFreeze(
   { anomalies, freeze = "" }: PruningPlan,
   { signingKey, by }: PruneRequest,
   { store, clock, logger }: PruneSurroundings,
-): Promise<void> {
-  if (standings.freeze !== undefined || anomalies.length === 0) return;
+): Promise<readonly WitnessedDocument[]> {
+  if (standings.freeze !== undefined || anomalies.length === 0) return [];
   const time = clock.now();
   const document = { holdVersion: 1, act: "freeze", source, because: freeze, by, time: time.toISOString() };
   const key = holdKey(source, time, randomBytes(4).toString("hex"));
+  const bytes = writeSignedDocument(document, signingKey);
   try {
-    await store.put(key, writeSignedDocument(document, signingKey));
+    return [witnessedDocument(await store.put(key, bytes), bytes)];
   } catch (cause) {
     // The freeze itself is what matters, and the snapshots show it to the next pruning too.
     logger.warning(`The freeze could not be written down: ${asLifeboatError(cause).message}`);
+    return [];
   }
 }
 
 function frozenError({ findings, freeze = "" }: PruningPlan, source: string): LifeboatError {
-  const broken = historyErrorOf(findings);
+  const broken = historyErrorOf(findings) ?? documentErrorOf(findings);
   if (broken !== undefined) return broken;
   return new LifeboatError("retention-frozen", `Retention of "${source}" is frozen: ${freeze}`, {
     hint: `Find out what happened. If the change was meant: lifeboat unfreeze ${source} --because "…".`,

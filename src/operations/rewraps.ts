@@ -8,7 +8,9 @@ import type { Identities } from "../seal/identities.ts";
 import { opensPayload, payloadStartBytes } from "../seal/rewrap.ts";
 import { rewrapOfKey, rewrapPrefix, rewrapsPrefix } from "../snapshot/keys.ts";
 import { headerBytes, isBoundTo, readRewrap, type RewrapJson } from "../snapshot/rewrap-json.ts";
-import type { Extent } from "../snapshot/snapshot-json.ts";
+import type { DocumentFault } from "../retention/document-findings.ts";
+import type { Extent, SnapshotJson } from "../snapshot/snapshot-json.ts";
+import { proofOfBytes } from "../store/proof.ts";
 import type { Store } from "../store/store.ts";
 import { wholeOf } from "./whole-of.ts";
 import { tooLarge } from "../system/bounded.ts";
@@ -38,11 +40,18 @@ export interface ShelvedRewrap {
   readonly rewrap: RewrapJson;
 }
 
+export interface UnusableRewrap {
+  readonly key: string;
+  readonly error: LifeboatError;
+  /** Of its bytes. */
+  readonly sha256: string;
+}
+
 export interface Shelf {
   /** Newest first. */
   readonly rewraps: readonly ShelvedRewrap[];
   /** Documents that cannot be used, each `rewrap-damaged` or of a later format. */
-  readonly unusable: readonly LifeboatError[];
+  readonly unusable: readonly UnusableRewrap[];
   /** The next one is written under this number. */
   readonly next: number;
 }
@@ -86,13 +95,14 @@ export class Rewraps {
 
   async #read(id: string): Promise<Shelf> {
     const rewraps: ShelvedRewrap[] = [];
-    const unusable: LifeboatError[] = [];
+    const unusable: UnusableRewrap[] = [];
     let last = 0;
     for (const key of await this.#keysOf(id)) {
       const number = rewrapOfKey(key)?.number ?? 0;
       last = Math.max(last, number);
+      let stored: Uint8Array = Buffer.alloc(0);
       try {
-        const stored = await wholeOf(await this.#store.read(key), {
+        stored = await wholeOf(await this.#store.read(key), {
           document: key,
           maxBytes: sizeLimits.rewrap,
         });
@@ -100,7 +110,7 @@ export class Rewraps {
       } catch (cause) {
         const error = asLifeboatError(cause);
         if (error.exitCode !== 3 && error.exitCode !== 4) throw cause;
-        unusable.push(error);
+        unusable.push({ key, error, sha256: proofOfBytes(stored).sha256 });
       }
     }
     return {
@@ -109,6 +119,31 @@ export class Rewraps {
       next: last + 1,
     };
   }
+}
+
+/** Rewraps that cannot be read, of snapshots and packs that are there: whoever holds only the new key may not open these. */
+export async function damagedRewraps(
+  store: Store,
+  source: string,
+  documents: ReadonlyMap<string, SnapshotJson>,
+): Promise<readonly DocumentFault[]> {
+  const rewraps = new Rewraps(store, source);
+  const faults: DocumentFault[] = [];
+  const usersOf = new Map<string, string[]>();
+  for (const { id, packs } of documents.values()) {
+    for (const own of [id, ...packs.map((pack) => pack.id)]) {
+      usersOf.set(own, [...(usersOf.get(own) ?? []), id]);
+    }
+  }
+  for (const [id, users] of usersOf) {
+    for (const { key, error, sha256 } of (await rewraps.of(id)).unusable) {
+      // Deleted with its snapshot since it was listed.
+      if (error.code === "store-object-missing") continue;
+      const state = error.exitCode === 4 ? "too-new" : "damaged";
+      faults.push({ kind: "rewrap", key, state, sha256, snapshots: users });
+    }
+  }
+  return faults;
 }
 
 /** How to open one file: by its own header, else by the newest rewrap whose header opens and leads to this payload. */

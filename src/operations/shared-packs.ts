@@ -119,10 +119,20 @@ export class CarriedPacks {
     return undefined;
   }
 
+  #notCopied(pack: string, why: string): void {
+    const sentence = `New headers of pack ${pack} were not copied with it: ${why}`;
+    const remedy = "Run rotate-keys again: whoever holds only the new key may not open the copy.";
+    this.#options.logger.warning(sentence);
+    const code = "rewrap-damaged";
+    this.#findings.push({ level: "warning", code, sentence, publicSentence: sentence, remedy });
+  }
+
   /** The bytes are the same, so the headers fit; only the names change. */
   async #copyRewraps(from: string, to: string): Promise<void> {
     const { store, source, packLifetime } = this.#options;
-    for (const { number, rewrap } of (await this.#rewraps.of(from)).rewraps) {
+    const { rewraps, unusable } = await this.#rewraps.of(from);
+    for (const { error } of unusable) this.#notCopied(from, error.message);
+    for (const { number, rewrap } of rewraps) {
       const files = rewrap.files
         .filter(({ name }) => name === packFileName(from))
         .map((file) => ({ ...file, name: packFileName(to) }));

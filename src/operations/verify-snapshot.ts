@@ -11,7 +11,6 @@ import type { SqlCheck } from "../policy/policy.ts";
 import { keyRotationFindings } from "../policy/key-rotation.ts";
 import { type Contents, databaseOf } from "../snapshot/contents.ts";
 import { contentsName, evidenceKey } from "../snapshot/keys.ts";
-import { selfHashOf } from "../snapshot/self-hash.ts";
 import { parseSigners, writeSignedDocument } from "../snapshot/signed-document.ts";
 import type { SigningKey } from "../snapshot/signature.ts";
 import type { Actor } from "../snapshot/tombstone.ts";
@@ -39,6 +38,7 @@ import { locateSnapshot, requireWhole, type SnapshotChoice } from "./locate-snap
 import { fileNamed, readSealedContents } from "./sealed-files.ts";
 import { type PhaseSeconds, Stopwatch } from "./stopwatch.ts";
 import { checkSignature, contentsTrusted } from "./vouched-snapshot.ts";
+import { aboutStore, witnessedDocument, witnessing } from "./witness-documents.ts";
 
 export { levels, type VerifyLevel };
 
@@ -146,7 +146,7 @@ export async function examineSnapshot(
       ...(request.findings ?? []),
       ...findings,
       ...(request.level === "restored" && !isVouchedFor(request) ? [contentsTrusted(snapshot.id)] : []),
-      ...storeFindings.map(asFinding),
+      ...storeFindings.filter(({ code }) => code !== "snapshot-json-missing").map(asFinding),
       ...history.findings,
       ...keyFindings(history, request.rotateKeysMs, clock.now()),
     ],
@@ -185,7 +185,7 @@ function keyFindings(
   rotateMs: number | undefined,
   now: Date,
 ): readonly Finding[] {
-  if (rotateMs === undefined || observation === undefined) return [];
+  if (rotateMs === undefined) return [];
   return keyRotationFindings(keyUsesOf(observation), rotateMs, now);
 }
 
@@ -297,13 +297,13 @@ async function keepEvidence(
   };
   const key = evidenceKey(snapshot.source, snapshot.id, moment, randomBytes(4).toString("hex"));
   const bytes = writeSignedDocument(evidence, signingKey);
-  await store.put(key, bytes);
+  const kept = await store.put(key, bytes);
   await ledger?.append({
     act: "verify",
     source: snapshot.source,
-    store: store.address,
-    heads: [...(observation?.heads ?? [])],
-    witnessed: [selfHashOf(bytes)],
+    ...(await aboutStore(store, ledger)),
+    heads: [...observation.heads],
+    ...witnessing([witnessedDocument(kept, bytes)]),
     by,
     time: moment.toISOString(),
     snapshot: snapshot.id,

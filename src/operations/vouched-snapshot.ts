@@ -1,10 +1,11 @@
 /** Whether a stored snapshot may be opened at all: asked before anything of it is decrypted, listed as good, or run. */
 import { LifeboatError } from "../errors.ts";
-import { witnessOf } from "../ledger/record.ts";
+import { witnessOf } from "../ledger/witness.ts";
 import { acceptanceOf } from "../retention/history.ts";
 import { standingsOf } from "../snapshot/holds.ts";
 import { isSignedBy, type Signers } from "../snapshot/signed-document.ts";
 import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
+import { readStoreId } from "../store/store-id.ts";
 import type { Store } from "../store/store.ts";
 import { judge } from "../verification/compare-database.ts";
 import type { ComponentVerdict, Finding } from "../verification/findings.ts";
@@ -31,8 +32,9 @@ export async function snapshotVoucher(
   const { signers, ledger } = trust;
   if (signers.length === 0) return () => true;
   const reading = await ledger?.read();
-  const witness = reading === undefined ? undefined : witnessOf(reading, source, store.address);
-  const holds = await readHolds(store, source, voucher(trust, witness));
+  const names = { address: store.address, id: (await readStoreId(store)).id };
+  const witness = reading === undefined ? undefined : witnessOf(reading, source, names);
+  const { holds } = await readHolds(store, source, voucher(trust, witness));
   const { accepted } = standingsOf(holds, now);
   return ({ snapshot: { id, sha256 }, bytes }) =>
     isSignedBy(bytes, signers) ||

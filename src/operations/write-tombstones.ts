@@ -3,15 +3,16 @@
  * what each keeps in place of the other: whoever comes second takes what the first has claimed for gone.
  */
 import { asLifeboatError, type LifeboatError } from "../errors.ts";
+import type { WitnessedDocument } from "../ledger/record.ts";
 import type { RetentionDecision } from "../retention/decide.ts";
-import { snapshotPrefix, tombstoneKey } from "../snapshot/keys.ts";
+import { isFileName, snapshotPrefix, tombstoneKey } from "../snapshot/keys.ts";
 import { writeSignedDocument } from "../snapshot/signed-document.ts";
 import type { SigningKey } from "../snapshot/signature.ts";
-import { selfHashOf } from "../snapshot/self-hash.ts";
 import type { Actor, Tombstone, TombstoneFields } from "../snapshot/tombstone.ts";
-import type { Store } from "../store/store.ts";
+import type { Store, StoredFile } from "../store/store.ts";
 import type { Finding } from "../verification/findings.ts";
 import type { Observation } from "./observe-snapshots.ts";
+import { witnessedDocument } from "./witness-documents.ts";
 
 /** A pruning that has claimed a snapshot so long ago is dead. */
 const claimMs = 30 * 60_000;
@@ -19,8 +20,8 @@ const claimMs = 30 * 60_000;
 export interface Claims {
   /** Ids that this pruning may remove, with the files of each. */
   readonly own: ReadonlyMap<string, readonly string[]>;
-  /** Hashes of the tombstones that it has written. */
-  readonly written: readonly string[];
+  /** The tombstones that it has written. */
+  readonly written: readonly WitnessedDocument[];
   readonly findings: readonly Finding[];
   /** There was no room for the tombstones that are missing; what is claimed may be removed, which makes some. */
   readonly full?: LifeboatError;
@@ -42,7 +43,7 @@ export async function claim(
   const { store } = request;
   const { source } = observation;
   const own = new Map<string, readonly string[]>();
-  const written: string[] = [];
+  const written: WitnessedDocument[] = [];
   const findings: Finding[] = [];
   let full: LifeboatError | undefined;
   for (const { snapshot, reasons } of doomed) {
@@ -66,8 +67,9 @@ export async function claim(
       time: request.now.toISOString(),
     };
     const bytes = writeSignedDocument({ tombstoneVersion: 1, ...fields }, request.signingKey);
+    let stored: StoredFile;
     try {
-      await store.put(tombstoneKey(source, id), bytes);
+      stored = await store.put(tombstoneKey(source, id), bytes);
     } catch (cause) {
       const error = asLifeboatError(cause);
       // Those that have a tombstone already may still come.
@@ -79,7 +81,7 @@ export async function claim(
       continue;
     }
     own.set(id, files);
-    written.push(selfHashOf(bytes));
+    written.push(witnessedDocument(stored, bytes));
   }
   return { own, written, findings, ...(full === undefined ? {} : { full }) };
 }
@@ -111,7 +113,8 @@ async function filesOf(
 ): Promise<readonly string[]> {
   const prefix = snapshotPrefix(source, id);
   const listed = (await store.files(prefix)).map(({ key }) => key.slice(prefix.length));
-  return [...new Set([...listed, ...known])].filter((name) => !name.includes("/"));
+  // Anybody may have put a name there, or into a tombstone, that is no file's.
+  return [...new Set([...listed, ...known])].filter(isFileName);
 }
 
 function alreadyClaimed(id: string): Finding {

@@ -40,6 +40,8 @@ export interface RetentionReason {
     | "newest-unsealed"
     | "keep-at-least"
     | "damaged"
+    | "too-new"
+    | "in-doubt"
     | "not-trusted"
     | "from-the-future"
     | "last-hope"
@@ -92,6 +94,11 @@ function doubtAbout(snapshot: ObservedSnapshot, now: Date): RetentionReason | un
       sentence: "Its snapshot.json is damaged: find out how, then remove it by hand.",
     };
   }
+  if (snapshot.state === "too-new") {
+    return { code: "too-new", sentence: "A newer Lifeboat wrote it; this version cannot judge it." };
+  }
+  const [doubt] = snapshot.doubts ?? [];
+  if (doubt !== undefined) return { code: "in-doubt", sentence: doubt };
   if (isFromTheFuture(snapshot, now)) {
     return { code: "from-the-future", sentence: "It claims a moment that has not come: a clock is wrong." };
   }

@@ -117,6 +117,14 @@ export function ledgerKey(moment: Date, hash: string): string {
   return `${ledgerPrefix(moment.getUTCFullYear())}${month}/${momentName(moment, hash.slice(0, 8))}`;
 }
 
+/** Whether a key of evidence or of a hold carries this moment: a document that was moved does not fit its place. */
+export function isOfMoment(key: string, moment: Date): boolean {
+  return key.slice(key.lastIndexOf("/") + 1).startsWith(`${basicIso(moment)}-`);
+}
+
+/** What tells a store from others wherever it is moved to. */
+export const storeIdKey = "store/id.json";
+
 function momentName(moment: Date, random: string): string {
   return `${basicIso(moment)}-${checked(random, /^[0-9a-f]{8}$/.test(random))}.json`;
 }

@@ -14,8 +14,11 @@ export interface Evidence {
 
 export interface ObservedSnapshot {
   readonly id: string;
-  /** `damaged`: its snapshot.json cannot be read, so that nothing but the id is known. */
-  readonly state: "whole" | "incomplete" | "damaged";
+  /**
+   * `damaged`: its snapshot.json cannot be read, so that nothing but the id is known. `too-new`: nor can it here, but it
+   * is in a later format.
+   */
+  readonly state: "whole" | "incomplete" | "damaged" | "too-new";
   readonly tiers: readonly Tier[];
   /** The moment whose data it holds (`times.snapshot`). */
   readonly moment: Date;
@@ -33,6 +36,8 @@ export interface ObservedSnapshot {
   /** False: its signature is missing or wrong where one is demanded, so it may be a forgery. */
   readonly isTrusted: boolean;
   readonly isHeld: boolean;
+  /** What is wrong with documents that bear on it, in sentences: it stays, and nothing goes in its favour. */
+  readonly doubts?: readonly string[];
   /** When the store says that it got it; a copy arrives later than it was made, but nothing arrives earlier. */
   readonly storedAt?: Date;
   /** When the store will remove it by itself; absent where it never does. */
@@ -48,6 +53,7 @@ export interface Surroundings {
   readonly evidence?: readonly Evidence[];
   readonly isTrusted?: boolean;
   readonly isHeld?: boolean;
+  readonly doubts?: readonly string[];
   readonly storedAt?: Date;
   readonly expiresAt?: Date;
   readonly objectsChanged?: number;
@@ -70,12 +76,16 @@ export function observedSnapshot(snapshot: SnapshotJson, around: Surroundings = 
   };
 }
 
-/** One whose snapshot.json is damaged: its moment is the one that its id carries. */
-export function damagedSnapshot(id: string, around: Surroundings = {}): ObservedSnapshot {
+/** One whose snapshot.json cannot be read: its moment is the one that its id carries. */
+export function damagedSnapshot(
+  id: string,
+  around: Surroundings = {},
+  state: "damaged" | "too-new" = "damaged",
+): ObservedSnapshot {
   const moment = momentOfId(id) ?? new Date(0);
   return {
     id,
-    state: "damaged",
+    state,
     tiers: [],
     moment,
     started: moment,
@@ -87,7 +97,10 @@ export function damagedSnapshot(id: string, around: Surroundings = {}): Observed
 
 function withDefaults(
   around: Surroundings,
-): Pick<ObservedSnapshot, "evidence" | "isTrusted" | "isHeld" | "storedAt" | "expiresAt" | "objectsChanged"> {
+): Pick<
+  ObservedSnapshot,
+  "evidence" | "isTrusted" | "isHeld" | "doubts" | "storedAt" | "expiresAt" | "objectsChanged"
+> {
   return { evidence: [], isTrusted: true, isHeld: false, ...around };
 }
 

@@ -58,6 +58,8 @@ export type SeenHead = z.infer<typeof seenHead>;
 export const seenLedger = z.looseObject({
   /** A branch, or a store's address. */
   place: z.string(),
+  /** Id of the store that it is kept in; absent for a branch, and in older snapshots. */
+  store: z.string().exactOptional(),
   last: listOf(z.looseObject({ sha256: hex64, time: moment })),
 });
 

@@ -165,7 +165,8 @@ export function artifactCatalogue({ rest, trust, downloads }: CatalogueSettings)
       writeEnvelope({ key, bytes, earlier, slots: Math.max(usedSlots, slot + 1) });
     const { artifact, digest } = await uploadIntoFreeSlot(uploads, family, envelopeIn, lifetime);
     known.set(artifact.id, { key, bytes, artifact, digest });
-    return { key, ...proofOfBytes(bytes) };
+    const { expiresAt } = artifact;
+    return { key, ...proofOfBytes(bytes), ...(expiresAt === undefined ? {} : { expiresAt }) };
   }
 
   async function uploadIntoFreeSlot(

@@ -133,6 +133,8 @@ export interface StoredFile {
   readonly length: number;
   /** Lower-case hex, computed from the bytes read back. */
   readonly sha256: string;
+  /** When the store removes a file that `put` stored by itself; absent where it never does, or is not known. */
+  readonly expiresAt?: Date;
 }
 
 export interface SnapshotListing {

@@ -1,6 +1,6 @@
 /** A verification's report as outputs, summary, record and exit code; pure. */
 import { LifeboatError } from "../../errors.ts";
-import { historyErrorOf } from "../../operations/check-history.ts";
+import { documentErrorOf, historyErrorOf } from "../../operations/check-history.ts";
 import type { VerifyReport } from "../../operations/verify-snapshot.ts";
 import type { ActionResult } from "../../runner/run-action.ts";
 import type { ComponentVerdict } from "../../verification/findings.ts";
@@ -48,7 +48,13 @@ function title({ verdict, level }: VerifyReport): string {
 
 /** A bad snapshot first; a good one whose history does not hold is bad news too. */
 export function verificationError(report: VerifyReport): LifeboatError | undefined {
-  return verdictError(report) ?? historyErrorOf(report.findings);
+  return verdictError(report) ?? historyErrorOf(report.findings) ?? damageError(report);
+}
+
+/** A newer Lifeboat's document says nothing against this snapshot. */
+function damageError({ findings }: VerifyReport): LifeboatError | undefined {
+  const error = documentErrorOf(findings);
+  return error?.exitCode === 3 ? error : undefined;
 }
 
 /**

@@ -70,7 +70,13 @@ test("the ledger has who drilled what and how it ended, also where nothing could
   ]);
   expect(records[0]).toMatchObject({ snapshot: snapshot.id, findings: ["drill-rto-missed"] });
   expect(records[0]?.witnessed).toHaveLength(1);
-  const witness = { heads: [], witnessed: new Set(records[0]?.witnessed), problems: [] };
+  const witness = {
+    heads: [],
+    witnessed: new Set(records[0]?.witnessed),
+    documents: [],
+    unplaced: [],
+    storeIds: [],
+  };
   const drills = await readDrills(safe.store, "storage", voucher({ signers, ledger }, witness));
   expect(drills.map(({ isTrusted, meetsObjectives }) => [isTrusted, meetsObjectives])).toEqual([
     [true, false],

@@ -1,7 +1,7 @@
 /** The ledger on a branch, against a stand-in for GitHub's contents API that refuses what moved meanwhile. */
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { witnessOf } from "../../../src/ledger/record.ts";
+import { witnessOf } from "../../../src/ledger/witness.ts";
 import { contentsApi } from "./contents-api.ts";
 
 const entry = (n: number) => ({
@@ -26,7 +26,9 @@ test("makes its branch, keeps every record of acts at the same time, and each na
   const hashes = new Set(records.map(({ sha256 }) => sha256));
   expect(records.filter(({ previous }) => previous.length === 0)).toHaveLength(1);
   expect(records.flatMap(({ previous }) => previous).every((one) => hashes.has(one))).toBe(true);
-  expect(witnessOf({ records, problems }, "database", "artifacts:").heads).toHaveLength(4);
+  expect(
+    witnessOf({ records, problems, unsigned: [] }, "database", { address: "artifacts:" }).heads,
+  ).toHaveLength(4);
 });
 
 test("says what is damaged, and does not take trouble for an empty ledger", async () => {
@@ -36,7 +38,9 @@ test("says what is damaged, and does not take trouble for an empty ledger", asyn
   expect((await api.open().read()).records).toHaveLength(1);
   const [path, bytes] = [...api.files][0]!;
   api.files.set(path, Buffer.from(bytes.toString().replace("octocat", "mallory")));
-  expect((await api.open().read()).problems).toEqual(["Record 1 of the ledger is damaged."]);
+  expect((await api.open().read()).problems).toEqual([
+    expect.stringMatching(/record in line 1 of ledger.* is damaged/),
+  ]);
   await expect(api.open("wrong").read()).rejects.toMatchObject({ code: "store-permission-missing" });
   api.state.busy = 1000;
   await expect(api.open().read()).rejects.toMatchObject({ code: "store-temporary" });
@@ -47,7 +51,7 @@ describe("the whole chain", () => {
     [
       "a line edited",
       (lines) => lines.map((line, at) => (at === 2 ? line.replace("octocat", "mallory") : line)),
-      /Record 3 .* damaged/,
+      /record in line 3 .* damaged/,
     ],
     [
       "a line in the middle taken out",

@@ -2,7 +2,17 @@
 import { describe, expect, test } from "vitest";
 import { LifeboatError } from "../../../src/errors.ts";
 import { holdSnapshot, unfreeze } from "../../../src/operations/hold-snapshot.ts";
-import { rewrapKey, rewrapsPrefix, snapshotPrefix, tombstoneKey } from "../../../src/snapshot/keys.ts";
+import { generateIdentity } from "../../../src/seal/identities.ts";
+import { parseRecipients } from "../../../src/seal/recipients.ts";
+import { sealDocument } from "../../../src/seal/seal.ts";
+import { rewrappedFileOf, writeRewrap } from "../../../src/snapshot/rewrap-json.ts";
+import {
+  rewrapKey,
+  rewrapOfKey,
+  rewrapsPrefix,
+  snapshotPrefix,
+  tombstoneKey,
+} from "../../../src/snapshot/keys.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { s3ServerProgram } from "../../support/s3-server.ts";
 import { artifacts, bucket, directory, type Place } from "./places.ts";
@@ -46,6 +56,18 @@ async function days(
   return made;
 }
 
+/** A rewrap as a rotation leaves it. */
+async function newHeaders(key: string): Promise<Uint8Array> {
+  const { id } = rewrapOfKey(key)!;
+  const { recipient } = await generateIdentity({ postQuantum: false, created: new Date(0) });
+  const recipients = parseRecipients([recipient]);
+  const { bytes, extents } = await sealDocument(Buffer.from("anything"), recipients);
+  const header = bytes.subarray(0, extents.header.length);
+  const file = rewrappedFileOf({ ...extents, name: "data.zst.age" }, header, recipients.fingerprints);
+  const time = new Date().toISOString();
+  return writeRewrap({ source, id, time, versions: { lifeboat: "0.0.0" }, files: [file] });
+}
+
 describe.each(places)("in $name", ({ open }) => {
   test("what has ended goes with a tombstone, the rest stays, and a second pruning finds nothing", async () => {
     const clock = clockAt(new Date());
@@ -58,7 +80,7 @@ describe.each(places)("in $name", ({ open }) => {
 
     // What a rotation of keys left beside two of them.
     const headers = [made[0]!, made[9]!].map(({ id }) => rewrapKey(source, id, 1));
-    for (const key of headers) await place.store.put(key, Buffer.from("{}\n"));
+    for (const key of headers) await place.store.put(key, await newHeaders(key));
 
     const report = await prune(place.store, clock);
     expect(report.removed).toEqual(doomed);
