@@ -89,7 +89,8 @@ describe.skipIf(major === undefined)("a restore of a database that is cancelled"
       if (way === "cancelled" && said.message.includes("The target")) {
         expect(said.message).toContain("The target is unchanged.");
       }
-      const begun = said.hooks[0] === "before";
+      // Ended at its first moment, the command before may not have written its line.
+      const begun = said.hooks.length > 0;
       expect(said.hooks.at(-1)).toBe(
         begun && way !== "killed" ? `after ${way === "done" ? "restored" : "unchanged"}` : undefined,
       );
