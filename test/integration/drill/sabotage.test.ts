@@ -147,9 +147,7 @@ describe.skipIf(majors.length === 0).each(majors)("PostgreSQL %i", (major) => {
     const report = await drillOf(source, { trustContents: true });
     expect(report.verdict).toBe("failed");
     expect(troubles(report)).toEqual([
-      expect.stringMatching(
-        /^index: index-differs: The index shop\.orders_by_customer differs: .* invalid instead of /,
-      ),
+      "index: index-missing: The index shop.orders_by_customer was not restored.",
       "index-structure: index-invalid: The index shop.orders_by_customer is not valid after the restore.",
     ]);
   });
