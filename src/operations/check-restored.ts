@@ -245,5 +245,13 @@ function notRestored(error: LifeboatError, mayDoEverything: boolean): ComponentV
 /** The database, and the roles that only this check had made: nothing of it may stay on somebody's server. */
 async function removeTraces(sql: Sql, database: string, roles: readonly string[]): Promise<void> {
   await sql.query(`drop database if exists ${quoteIdentifier(database)} with (force)`);
-  for (const role of roles) await sql.query(`drop role if exists ${quoteIdentifier(role)}`);
+  const { rows } = await sql.query<{ name: string }>(
+    "select rolname as name from pg_catalog.pg_roles where rolname = any ($1::text[])",
+    [roles],
+  );
+  if (rows.length === 0) return;
+  // Rights on parameters go with the first; one of them may have granted another one's membership.
+  const made = rows.map(({ name }) => quoteIdentifier(name)).join(", ");
+  await sql.query(`drop owned by ${made}`);
+  await sql.query(`drop role ${made}`);
 }

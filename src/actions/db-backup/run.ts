@@ -26,7 +26,9 @@ export async function dbBackup(runner: Runner): Promise<ActionResult> {
     const cores = availableParallelism();
     const report = await backUpDatabase({ ...inputs, seenLedger, cores }, surroundings);
     const findings = [...inputFindings(inputs), ...report.findings];
-    for (const finding of findings) runner.logger.warning(`${finding.publicSentence} ${finding.remedy}`);
+    for (const { level, publicSentence, remedy } of findings) {
+      if (level !== "info") runner.logger.warning(`${publicSentence} ${remedy}`);
+    }
     const result = reportBackup({ ...report, findings }, surroundings.store.address);
     const { id: snapshot } = report.snapshot;
     const copied = await copyAfterBackup(inputs, copies, surroundings, ledger);
