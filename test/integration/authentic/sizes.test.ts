@@ -134,7 +134,11 @@ test("sparse files of 3 GB in every place that is read", { timeout: 240_000 }, a
     await file.close();
     const ended = await command(...args);
     expect(ended.code, `${key}: ${ended.output}`).toBe(code);
-    if (code === 3) expect(ended.output).toContain(key.includes(other) ? other : "the largest that is read");
+    // What is too large is damaged for whoever reads all documents of its kind: named, and never believed.
+    if (code === 3) {
+      const said = key.includes(other) ? other : /the largest that is read|is damaged: /;
+      expect(ended.output).toMatch(said);
+    }
     await rm(path);
     await rm(dirname(path), { recursive: true });
   }
