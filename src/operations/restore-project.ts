@@ -71,14 +71,13 @@ export async function restoreProject(plan: RestorePlan, means: ProjectMeans): Pr
     const findings = await proveProject(sql, loading);
     await restoreCronJobs(sql, backup.supabase?.cronJobs ?? [], cronChoice(plan.mode, facts), load.tally);
     await sql.query("notify pgrst, 'reload schema'");
-    // Last, because no rollback takes a sequence's value back.
-    signal.throwIfAborted();
-    await advanceSequences(
-      sql,
-      backup.sequences.filter(({ schema }) => schema === "auth"),
-    );
     letGo();
-    await commit(sql, { connection: target, signal, onSent, refusal: rolledBack, unknown: notKnown });
+    const ofPlatform = backup.sequences.filter(({ schema }) => schema === "auth");
+    const lastSteps = async (): Promise<void> => {
+      await advanceSequences(sql, ofPlatform);
+    };
+    const ending = { connection: target, signal, onSent, lastSteps };
+    await commit(sql, { ...ending, refusal: rolledBack, unknown: notKnown });
     const report = load.tally.report();
     return {
       report,

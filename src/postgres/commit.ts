@@ -10,6 +10,8 @@ export interface Commit {
   readonly signal: AbortSignal;
   /** Called in the turn in which COMMIT is sent: from here on nothing takes it back. */
   readonly onSent: () => void;
+  /** What no rollback takes back (a sequence's value): done once nothing stops the transaction any more. */
+  readonly lastSteps?: () => Promise<void>;
   /** The server rolled back instead. */
   readonly refusal: () => LifeboatError;
   /** Nobody could be asked; `how` is the statement that tells. */
@@ -22,6 +24,7 @@ export async function commit(sql: Sql, options: Commit): Promise<void> {
   const { backend, id } = await transactionOf(sql);
   signal.throwIfAborted();
   onSent();
+  await options.lastSteps?.().catch(lostBefore);
   try {
     const { command } = await settled(sql.query("commit"), { sql, connection, backend }, signal);
     // A transaction that failed unnoticed answers COMMIT with ROLLBACK, and no error.
@@ -44,15 +47,14 @@ async function transactionOf(sql: Sql): Promise<{ readonly backend: string; read
     );
     return { backend, id: rows[0]?.id ?? null };
   } catch (cause) {
-    if (saysItFailed(cause)) throw cause;
-    throw new LifeboatError(
-      "database-unreachable",
-      "The connection was lost before anything was committed.",
-      {
-        cause,
-      },
-    );
+    return lostBefore(cause);
   }
+}
+
+function lostBefore(cause: unknown): never {
+  if (cause instanceof LifeboatError || saysItFailed(cause)) throw cause;
+  const sentence = "The connection was lost before anything was committed.";
+  throw new LifeboatError("database-unreachable", sentence, { cause });
 }
 
 async function stateOf(

@@ -64,11 +64,15 @@ export async function restoreTables(options: TableRestore): Promise<TableRestore
     const letGo = await endWhenStopped(sql, connection, signal);
     // Writers may be busy, but not for ever: behind our waiting lock every other one queues.
     await sql.query("begin read write; set local lock_timeout = '60s'; set local lc_monetary = 'C'");
-    const report = await replaceInTransaction(options, selected, sql);
+    const { oids, ...report } = await replaceInTransaction(options, selected, sql);
     await options.beforeCommit?.();
     letGo();
-    await commit(sql, { ...options, refusal: rolledBack, unknown: notKnown });
-    return report;
+    let sequencesMoved = 0;
+    const lastSteps = async (): Promise<void> => {
+      sequencesMoved = await moveSequences(options.contents, oids, sql);
+    };
+    await commit(sql, { ...options, lastSteps, refusal: rolledBack, unknown: notKnown });
+    return { ...report, sequencesMoved };
   } catch (error) {
     // Ending the session rolls back as well, should this not arrive.
     await sql.query("rollback").catch(() => {});
@@ -82,7 +86,7 @@ async function replaceInTransaction(
   options: TableRestore,
   selected: readonly SelectedTable[],
   sql: Sql,
-): Promise<TableRestoreReport> {
+): Promise<Omit<TableRestoreReport, "sequencesMoved"> & { readonly oids: readonly string[] }> {
   const existing = new Map<SelectedTable, string>();
   for (const chosen of selected) {
     const oid = await findTable(sql, chosen.table);
@@ -108,7 +112,6 @@ async function replaceInTransaction(
   const roots: string[] = [];
   for (const { table } of selected) roots.push((await findTable(sql, table)) ?? "0");
   const oids = await partitionTrees(sql, roots);
-  const sequencesMoved = await moveSequences(options.contents, oids, sql);
   await requireReferences(sql, oids);
   await sql.query("set constraints all immediate");
   const findings = await options.verifyTables(
@@ -126,8 +129,8 @@ async function replaceInTransaction(
   return {
     created: missing.map(({ table }) => nameOf(table)),
     replaced: [...existing.keys()].map(({ table }) => nameOf(table)),
-    sequencesMoved,
     findings,
+    oids,
   };
 }
 
