@@ -7,7 +7,7 @@ import { postgresRows } from "../../fakes/storage/rows-postgres.ts";
 import { majorsAvailable } from "../../support/servers.ts";
 import { sharedServer } from "../../support/shared-server.ts";
 import { type Moment, momentOf, restoredMoment } from "./moment.ts";
-import { type BucketSafe, movableClock, newBucketSafe } from "./safe.ts";
+import { type BucketSafe, newBucketSafe } from "./safe.ts";
 
 const unchanged = 40;
 const safes: BucketSafe[] = [];

@@ -91,8 +91,12 @@ test.skipIf(major === undefined)(
 
 test.skipIf(major === undefined)("an honest backup of the same shapes passes", async () => {
   const got = await verifying("honest");
-  expect(got.complaints).toEqual([]);
-  expect(got).toMatchObject({ verdict: "passed", secrets: 0, connections: 0 });
+  // Its type's input functions are of the language `internal`, which only trusted contents may use.
+  expect(got.complaints.filter((line) => !line.includes("Language internal is not trusted"))).toEqual([]);
+  expect(got).toMatchObject({ verdict: "not-verified", secrets: 0, connections: 0 });
+  const trusted = await verifying("honest", { trustContents: true });
+  expect(trusted.complaints).toEqual([]);
+  expect(trusted).toMatchObject({ verdict: "passed", secrets: 0, connections: 0 });
 });
 
 test.skipIf(major === undefined)(

@@ -15,7 +15,12 @@ afterEach(() => {
 async function poolerThatSays(message: string, code = "XX000"): Promise<Connection> {
   const server = createServer((socket: Socket) => {
     socket.on("error", () => {});
-    socket.once("data", () => {
+    socket.on("data", (asked: Buffer) => {
+      // No TLS here, as libpq asks first where it is preferred.
+      if (asked.length === 8 && asked.readInt32BE(4) === 80877103) {
+        socket.write("N");
+        return;
+      }
       const fields = Buffer.from(`SFATAL\0VFATAL\0C${code}\0M${message}\0\0`);
       const head = Buffer.alloc(5);
       head.write("E");
