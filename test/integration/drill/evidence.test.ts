@@ -68,7 +68,10 @@ test("the ledger has who drilled what and how it ended, also where nothing could
     ["drill", "storage", "success", "octocat", "abc"],
     ["drill", "nothing", "failure", "octocat", "abc"],
   ]);
-  expect(records[0]).toMatchObject({ snapshot: snapshot.id, findings: ["drill-rto-missed"] });
+  expect(records[0]).toMatchObject({
+    snapshot: snapshot.id,
+    findings: ["drill-rto-missed", "contents-trusted"],
+  });
   expect(records[0]?.witnessed).toHaveLength(1);
   const witness = {
     heads: [],

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import type { SnapshotJson } from "../../../src/snapshot/snapshot-json.ts";
 import { directory } from "./places.ts";
-import { backUp, clockAt, dailyWeek, dayMs, idsIn, prune, verified } from "./shelter.ts";
+import { backUp, clockAt, dailyWeek, dayMs, idsIn, prune, timeless, verified } from "./shelter.ts";
 
 type Totals = Partial<SnapshotJson["totals"]>;
 
@@ -55,7 +55,7 @@ test.each(stories)("$name", async ({ attacked, says }) => {
         return { ...listing, snapshots: listing.snapshots.map((one) => ({ ...one, storedAt: at })) };
       },
     };
-    const report = await prune(asOfThen, clock, { retention });
+    const report = await prune(timeless(asOfThen), clock, { retention });
     if (report.freeze !== undefined && freeze === "") {
       freeze = report.freeze;
       expect(report.error).toMatchObject({ code: "retention-frozen", exitCode: 3 });

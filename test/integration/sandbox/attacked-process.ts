@@ -50,7 +50,7 @@ async function furnish(): Promise<Victim> {
   writeFileSync(join(runnerTemp, `NAME_${token}`), "");
   mkdirSync(join(runnerTemp, "space"), { mode: 0o700 });
   mkdirSync(join(runnerTemp, "own"), { mode: 0o711 });
-  const sharedMemoryFile = `/dev/shm/lifeboat-${process.pid}`;
+  const sharedMemoryFile = `/dev/shm/attacked-${process.pid}`;
   writeFileSync(sharedMemoryFile, `SHM_${token}\n`, { mode: 0o644 });
   process.on("exit", () => unlinkSync(sharedMemoryFile));
   const tcp = await listening({ host: "0.0.0.0", port: 0 });
