@@ -328,7 +328,7 @@ it("names a path that is longer than the system takes, and a name in a tar that 
     long.finalize();
     const into = await mkdtemp(join(root, "into-"));
     await expect(extractTar(long as AsyncIterable<Uint8Array>, into)).rejects.toMatchObject({
-      code: "restore-write-failed",
+      code: "restore-name-refused",
     });
   }
 });
