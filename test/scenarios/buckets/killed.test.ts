@@ -109,7 +109,8 @@ async function readableFiles(): Promise<readonly string[]> {
   for (const root of [fileURLToPath(project.store), project.temporary]) {
     await mkdir(root, { recursive: true });
     for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
-      if (!entry.isFile()) continue;
+      // The reserve of the store is noise.
+      if (!entry.isFile() || entry.name === ".reserve") continue;
       const head = (await readFile(join(entry.parentPath, entry.name))).subarray(0, 22).toString("latin1");
       // Also the beginning of a file whose writer was killed.
       if ("age-encryption.org/v1\n".startsWith(head) || head.startsWith("{")) continue;
