@@ -154,7 +154,9 @@ export function storeContract(
         code: "store-key-exists",
       });
       const committed = await draft.commit(Buffer.from("{}"));
-      expect(await draft.commit(Buffer.from("{}"))).toEqual(committed);
+      // When a store lets a file expire, only who has just stored it needs to know.
+      const { key: name, length, sha256: hash } = committed;
+      expect(await draft.commit(Buffer.from("{}"))).toMatchObject({ key: name, length, sha256: hash });
       await expect(draft.commit(Buffer.from("[]"))).rejects.toMatchObject({ code: "store-key-exists" });
       await draft.abandon();
       expect((await place.another().snapshots(source)).snapshots.map((one) => one.id)).toEqual([id]);
@@ -166,8 +168,9 @@ export function storeContract(
       const id = nextId();
       const key = evidenceKey(source, id, new Date(0), "0a1b2c3d");
       const stored = await store.put(key, Buffer.from('{"verdict":"passed"}'));
-      expect(stored).toEqual({ key, length: 20, sha256: sha256('{"verdict":"passed"}') });
-      expect(await place.another().put(key, Buffer.from('{"verdict":"passed"}'))).toEqual(stored);
+      expect(stored).toMatchObject({ key, length: 20, sha256: sha256('{"verdict":"passed"}') });
+      const again = await place.another().put(key, Buffer.from('{"verdict":"passed"}'));
+      expect(again).toMatchObject({ key, length: 20, sha256: stored.sha256 });
       await expect(place.another().put(key, Buffer.from("forged"))).rejects.toMatchObject({
         code: "store-key-exists",
       });

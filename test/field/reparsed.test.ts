@@ -52,7 +52,11 @@ const since14 = `
 `;
 const since15 = `create publication respelt for table app.orders (id, status) where (id > 0 and (id between 1 and 50 and id <> 7));`;
 
-for (const major of await majorsWithClients([13, 15, 17, 18])) {
+/** Every expression is respelt alike by all of them; `npm run trial` asks the oldest and the newest too. */
+const majors =
+  process.env["LIFEBOAT_TRIAL"] === undefined ? ([15, 17] as const) : ([13, 15, 17, 18] as const);
+
+for (const major of await majorsWithClients([...majors])) {
   describe(`PostgreSQL ${major}`, () => {
     let safe: Safe;
     let server: TestServer;

@@ -102,7 +102,7 @@ async function schedule(place: Place, seed: number): Promise<{ removed: number }
 }
 
 describe("any schedule", () => {
-  const inFolder = isTrial ? 2000 : 180;
+  const inFolder = isTrial ? 2000 : 120;
   test(`${inFolder} in a directory`, { timeout: 1_200_000 }, async () => {
     let removed = 0;
     const seeds = Array.from({ length: inFolder }, (_, index) => index + 1);
