@@ -279,7 +279,12 @@ export const sections = {
       "another-actor": z
         .boolean()
         .optional()
-        .meta(described("Whether another person than the planner must perform a restore; the restore asks GitHub who that was.", false)),
+        .meta(
+          described(
+            "Whether another person than the planner must perform a restore; the restore asks GitHub who that was.",
+            false,
+          ),
+        ),
       before: z.string().min(1).optional().meta({ description: "Command that stops the application." }),
       after: z.string().min(1).optional().meta({ description: "Command that starts it again." }),
     })
