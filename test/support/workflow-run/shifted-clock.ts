@@ -20,7 +20,7 @@ globalThis.Date = ShiftedDate as DateConstructor;
 // A machine that is set back as a whole: a folder's clock is read by writing a file and looking at its date.
 const file = await open(import.meta.filename);
 const handle = Object.getPrototypeOf(file) as {
-  stat(...given: unknown[]): Promise<{ mtime: Date }>;
+  stat: (this: unknown, ...given: unknown[]) => Promise<{ mtime: Date }>;
 };
 const stat = handle.stat;
 handle.stat = async function (...given: unknown[]) {
