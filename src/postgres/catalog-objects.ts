@@ -95,8 +95,10 @@ const queries: Readonly<Record<string, string>> = {
     where c.relpersistence <> 't' and ${userSchema} and ${own("pg_class", "c")}`,
 
   // Clones of a foreign key for partitions come with the key itself, under names of their own.
+  // Of an inherited check pg_dump writes nothing: whether it was validated is the parent's after a restore.
   constraint: `select k.conrelid::pg_catalog.regclass::text || ' ' || pg_catalog.quote_ident(k.conname),
-      pg_catalog.concat_ws(' ', pg_catalog.pg_get_constraintdef(k.oid), case when not k.convalidated then 'unvalidated' end)
+      case when k.contype = 'c' and not k.conislocal then pg_catalog.regexp_replace(pg_catalog.pg_get_constraintdef(k.oid), ' NOT VALID$', '')
+      else pg_catalog.concat_ws(' ', pg_catalog.pg_get_constraintdef(k.oid), case when not k.convalidated then 'unvalidated' end) end
     from pg_catalog.pg_constraint k join pg_catalog.pg_namespace n on n.oid = k.connamespace
     where ${userSchema} and k.conrelid <> 0 and k.contype not in ('t', 'n') and not (k.contype = 'f' and k.conparentid <> 0)
       and exists (select from pg_catalog.pg_class c where c.oid = k.conrelid and ${own("pg_class", "c")})`,

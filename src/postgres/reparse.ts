@@ -36,9 +36,9 @@ export async function sameWhenReparsed(
     );
     for (const { expected, found } of group) {
       const here = texts.get(found.identity);
-      if (here === undefined) continue;
-      const equal = await everyPair(alignedPieces(found.definition, expected.definition), (a, b) =>
-        samePiece(sql, a, b, here),
+      const equal = await everyPair(
+        alignedPieces(found.definition, expected.definition),
+        async (a, b) => here !== undefined && (await samePiece(sql, a, b, here)),
       );
       if (equal) same.add(expected);
     }
@@ -113,16 +113,17 @@ async function readBack(sql: Sql, text: string, surroundings: Surroundings): Pro
         `select pg_catalog.pg_get_expr(conbin, 0) as text from pg_catalog.pg_constraint
          where contypid = 'pg_temp.${scratch}'::pg_catalog.regtype and contype = 'c'`,
       );
-    case "function":
-      await one(sql, inTemporarySchema(text, ` ${surroundings.name}(`, ` pg_temp.${scratch}(`));
-      return nameAgain(
-        await answer(
-          sql,
-          `select pg_catalog.pg_get_functiondef(oid) as text from pg_catalog.pg_proc
-           where proname = '${scratch}' and pronamespace = pg_catalog.pg_my_temp_schema()`,
-        ),
-        surroundings.name,
+    case "function": {
+      // Its own name, for it may call a parameter `name.parameter`.
+      const bare = withoutSchema(surroundings.name);
+      await one(sql, inTemporarySchema(text, ` ${surroundings.name}(`, ` pg_temp.${bare}(`));
+      const made = await answer(
+        sql,
+        `select pg_catalog.pg_get_functiondef(oid) as text from pg_catalog.pg_proc
+         where pronamespace = pg_catalog.pg_my_temp_schema()`,
       );
+      return made.replace(/ pg_temp(?:_\d+)?\./, () => surroundings.name.slice(0, -bare.length));
+    }
     case "rule": {
       await one(sql, `create temporary table ${scratch} (like ${surroundings.name})`);
       await one(sql, inTemporarySchema(text, ` TO ${surroundings.name}`, ` TO pg_temp.${scratch}`));
@@ -152,8 +153,9 @@ function inTemporarySchema(definition: string, name: string, temporary: string):
   return definition.replace(name, () => temporary);
 }
 
-function nameAgain(definition: string, name: string): string {
-  return definition.replace(/ pg_temp(?:_\d+)?\.lifeboat_reparsed\(/, () => ` ${name}(`);
+/** `schema.name`, each quoted where it must be → `name` */
+function withoutSchema(name: string): string {
+  return /^(?:"(?:[^"]|"")*"|[^."]+)\.(.*)$/s.exec(name)?.[1] ?? name;
 }
 
 /** The extended protocol takes one statement only: text from a backup cannot smuggle in a second one. */
