@@ -44,16 +44,18 @@ async function run(more: { readonly into?: string } = {}): Promise<{ account: un
 }
 
 describe("peak memory", () => {
-  it("is flat for an object of a gigabyte, there and back", { timeout: 240_000 }, async () => {
+  // Well beyond what may stay in memory; the trial takes a whole gigabyte.
+  const huge = isTrial ? 1024 : 640;
+  it(`is flat for an object of ${huge} MiB, there and back`, { timeout: 240_000 }, async () => {
     await server.addBucket("files");
-    const size = 1024 ** 3;
+    const size = huge * 1024 ** 2;
     await server.addObject("files", { name: "huge", size, contentType: "video/mp4" });
     await server.addObject("files", { name: "small", size: 1000, contentType: "text/plain" });
     const backup = await run();
     expect(backup.account).toMatchObject({ stored: 2, failed: 0, fetchedBytes: size + 1000 });
     const restore = await run({ into: join(folder, "tree") });
     expect(restore.account).toMatchObject({ uploaded: 2, uploadedBytes: size + 1000 });
-    console.log(`1 GiB: backup ${backup.mebibytes} MiB, restore ${restore.mebibytes} MiB`);
+    console.log(`${huge} MiB: backup ${backup.mebibytes} MiB, restore ${restore.mebibytes} MiB`);
     expect(backup.mebibytes).toBeLessThan(400);
     expect(restore.mebibytes).toBeLessThan(400);
   });

@@ -268,11 +268,13 @@ async function expectWholeThenFinished(target: Connection): Promise<"old" | "new
   return isNew ? "new" : "old";
 }
 
+const rounds = process.env["LIFEBOAT_TRIAL"] === undefined ? 8 : 20;
+
 test("killed at any instant while loading, the old database is whole and the next run starts over", async () => {
-  for (let round = 0; round < 15; round += 1) {
+  for (let round = 0; round < rounds; round += 1) {
     const target = await newTarget(`load_${round}`);
     const { child, ended } = startRestore(target.database);
-    await Promise.race([ended, delay(250 + round * 40)]);
+    await Promise.race([ended, delay(250 + (round * 600) / rounds)]);
     child.kill("SIGKILL");
     await ended;
     await expectWholeThenFinished(target);
@@ -281,7 +283,7 @@ test("killed at any instant while loading, the old database is whole and the nex
 
 test("killed at any instant around the swap, the database is whole and the next run finishes", async () => {
   const states: string[] = [];
-  for (let round = 0; round < 20; round += 1) {
+  for (let round = 0; round < rounds; round += 1) {
     const target = await newTarget(`swap_${round}`);
     // A session that must be ended first makes the swap take its time. It is not one of ours by name.
     const idle = await openClient(target);

@@ -102,7 +102,7 @@ async function schedule(place: Place, seed: number): Promise<{ removed: number }
 }
 
 describe("any schedule", () => {
-  const inFolder = isTrial ? 2000 : 120;
+  const inFolder = isTrial ? 2000 : 60;
   test(`${inFolder} in a directory`, { timeout: 1_200_000 }, async () => {
     let removed = 0;
     const seeds = Array.from({ length: inFolder }, (_, index) => index + 1);
@@ -117,7 +117,7 @@ describe("any schedule", () => {
     expect(removed).toBeGreaterThan(inFolder);
   });
 
-  const inBucket = isTrial ? 400 : 24;
+  const inBucket = isTrial ? 400 : 12;
   test.skipIf(program === undefined)(`${inBucket} in S3 buckets`, { timeout: 1_200_000 }, async () => {
     let removed = 0;
     for (let seed = 1; seed <= inBucket; seed += 1) {

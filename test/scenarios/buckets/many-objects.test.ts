@@ -12,9 +12,9 @@ import { backupFlags, openProject, type Project, projectFlags, wipe } from "./pr
 type Placed = SeededObject & { readonly bucket: string };
 
 const isTrial = process.env["LIFEBOAT_TRIAL"] !== undefined;
-const prefixes = 300;
+const prefixes = isTrial ? 300 : 120;
 // Each oddity once in every prefix; the trial four times.
-const small = isTrial ? 12_000 : 3000;
+const small = isTrial ? 12_000 : 1200;
 const mebibyte = 1024 * 1024;
 const bigSizes = [
   ...[65_535, 65_536, 65_537, mebibyte - 1, mebibyte, mebibyte + 1, 6 * mebibyte, 6 * mebibyte + 1],
