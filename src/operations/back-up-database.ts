@@ -5,6 +5,7 @@ import { belowSecurityFloor, type ClientTools, securityFloorReason } from "../po
 import type { Connection } from "../postgres/connection.ts";
 import { type DumpPart, planParts, proveCoverage } from "../postgres/dump-parts.ts";
 import { inspectServer, refuseHopelessConnection, serverTime } from "../postgres/inspect-server.ts";
+import { refuseHarmfulSettings } from "../postgres/libpq.ts";
 import { databaseFingerprint } from "../postgres/left-out.ts";
 import { openSnapshotSession } from "../postgres/snapshot-session.ts";
 import type { Recipients } from "../seal/recipients.ts";
@@ -99,6 +100,7 @@ export async function backUpDatabase(
   const wishes = { connection, recipients, supabase, vault, rolePasswords };
   const { server, time } = await withClient(connection, async (sql) => {
     const facts = await inspectServer(sql);
+    refuseHarmfulSettings(connection, "dump");
     await refuseUnreadableSecrets(sql, wishes);
     const clocks = { "the database server": async () => await serverTime(sql) };
     await sql.query("begin");
