@@ -415,7 +415,7 @@ export const errorCatalogue = {
     family: "user",
     exitCode: 2,
     meaning: "The role may not read everything, so the backup would not be whole.",
-    cure: "Grant the role what the message names, or use the database's owner.",
+    cure: "Grant the role what the message names: GRANT pg_read_all_data TO it covers tables and sequences (PostgreSQL 14 and later), BYPASSRLS all their rows; each large object needs GRANT SELECT ON LARGE OBJECT, a login GRANT CONNECT ON DATABASE.",
   },
   "project-refused": {
     family: "ours",
