@@ -415,7 +415,7 @@ export const errorCatalogue = {
     family: "user",
     exitCode: 2,
     meaning: "The role may not read everything, so the backup would not be whole.",
-    cure: "Grant the role what the message names, or use the database's owner.",
+    cure: "Grant the role what the message names: GRANT pg_read_all_data TO it covers tables and sequences (PostgreSQL 14 and later), BYPASSRLS all their rows; each large object needs GRANT SELECT ON LARGE OBJECT, a login GRANT CONNECT ON DATABASE.",
   },
   "project-refused": {
     family: "ours",
@@ -599,6 +599,13 @@ export const errorCatalogue = {
     meaning: "The server is older than PostgreSQL 13.",
     cure: "Upgrade the server; older ones have been without security fixes for years.",
   },
+  "session-setting-forced": {
+    family: "user",
+    exitCode: 2,
+    meaning:
+      "A setting of the role, the database or the server makes damaged pages read as empty ones, and the role may not turn it off. What was read then could not be relied on.",
+    cure: "Have an administrator turn off the setting that the message names for this role, or use a superuser.",
+  },
   "shard-missing": {
     family: "ours",
     exitCode: 1,
@@ -642,6 +649,13 @@ export const errorCatalogue = {
     exitCode: 4,
     meaning: "The snapshot was written by a later Lifeboat, in a format that this one does not know.",
     cure: "Use the version of Lifeboat that wrote it, or a later one.",
+  },
+  "startup-options-refused": {
+    family: "user",
+    exitCode: 2,
+    meaning:
+      "A pooler refuses or drops the startup parameter `options`, and without it a setting of the role or database would change what is read or written.",
+    cure: "Use the database's own address, or reset the settings that the message names for this role.",
   },
   "storage-bucket-exists": {
     family: "user",
@@ -820,6 +834,12 @@ export const errorCatalogue = {
     meaning: "A program that this step needs is not installed and could not be installed.",
     cure: "Run the command that the message names, or run on a machine that has the program.",
   },
+  "too-many-connections": {
+    family: "user",
+    exitCode: 2,
+    meaning: "The server, a limit of the role or database, or a pooler has no connection left.",
+    cure: "A backup needs up to five connections more than `jobs`, a restore two more: lower `jobs`, raise max_connections, the pool's size or the CONNECTION LIMIT that the message names, or end idle sessions.",
+  },
   "transaction-pooler": {
     family: "user",
     exitCode: 2,
@@ -832,6 +852,13 @@ export const errorCatalogue = {
     exitCode: 1,
     meaning: "A defect of Lifeboat, or something about the machine that it did not foresee.",
     cure: "Run again; if it repeats, report it with the message and the stack.",
+  },
+  "value-too-large": {
+    family: "user",
+    exitCode: 2,
+    meaning:
+      "A row or value is too large for PostgreSQL to write as text (1 GB; a bytea takes twice its size), so pg_dump cannot back it up either.",
+    cure: "Split the value, or keep it as a large object or a file: the table is named where names may be shown.",
   },
   "vault-unreadable": {
     family: "user",

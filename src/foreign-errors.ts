@@ -20,6 +20,9 @@ const goneWords = /^(?:Connection terminated|Client (?:has encountered a connect
 /** The server ends sessions, or is going down. */
 const endedStates = /^(?:57P0[1-5]|08|25P0[34])/;
 
+/** PostgreSQL's words for what exceeds 1 GB; the code is that of any inner error. */
+const tooLarge = /^invalid memory alloc request size|cannot enlarge string buffer/i;
+
 /** Undefined for what nobody foresaw. */
 export function foreignMeaning(thrown: unknown): ForeignMeaning | undefined {
   if (!(thrown instanceof Error)) return undefined;
@@ -28,6 +31,9 @@ export function foreignMeaning(thrown: unknown): ForeignMeaning | undefined {
   if (typeof code !== "string") return undefined;
   if (typeof severity === "string" && /^[0-9A-Z]{5}$/.test(code)) {
     if (endedStates.test(code)) return lost(`The database server ended the connection (${code})`);
+    if (tooLarge.test(thrown.message)) {
+      return { code: "value-too-large", sentence: "A value is too large for PostgreSQL to write as text." };
+    }
     return { code: "database-statement-failed", sentence: `PostgreSQL refused a statement (${code}).` };
   }
   if (cutCodes.has(code)) return lost(`A connection was cut (${code})`);

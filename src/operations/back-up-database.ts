@@ -4,7 +4,9 @@ import { withClient } from "../postgres/client.ts";
 import { belowSecurityFloor, type ClientTools, securityFloorReason } from "../postgres/client-tools.ts";
 import type { Connection } from "../postgres/connection.ts";
 import { type DumpPart, planParts, proveCoverage } from "../postgres/dump-parts.ts";
+import { fittingJobs } from "../postgres/free-connections.ts";
 import { inspectServer, refuseHopelessConnection, serverTime } from "../postgres/inspect-server.ts";
+import { refuseHarmfulSettings } from "../postgres/libpq.ts";
 import { databaseFingerprint } from "../postgres/left-out.ts";
 import { openSnapshotSession } from "../postgres/snapshot-session.ts";
 import type { Recipients } from "../seal/recipients.ts";
@@ -99,6 +101,7 @@ export async function backUpDatabase(
   const wishes = { connection, recipients, supabase, vault, rolePasswords };
   const { server, time } = await withClient(connection, async (sql) => {
     const facts = await inspectServer(sql);
+    refuseHarmfulSettings(connection, "dump");
     await refuseUnreadableSecrets(sql, wishes);
     const clocks = { "the database server": async () => await serverTime(sql) };
     await sql.query("begin");
@@ -113,7 +116,11 @@ export async function backUpDatabase(
 
   // All parts start at once: one that starts later could wait behind a queued schema change for ever.
   await using snapshot = await openSnapshotSession(request.connection);
-  const parts = planParts(snapshot.tables, request.jobs);
+  const planned = (jobs: number): readonly DumpPart[] => planParts(snapshot.tables, jobs);
+  const jobs = await fittingJobs(snapshot.sql, request.jobs, (count) => planned(count).length);
+  if (jobs < request.jobs)
+    logger.warning(`Only ${jobs} of ${request.jobs} jobs: there are too few connections.`);
+  const parts = planned(jobs);
   logger.info(`PostgreSQL ${server.version}: ${snapshot.tables.length} tables in ${parts.length} parts.`);
 
   const id = newSnapshotId(started);

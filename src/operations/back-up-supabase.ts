@@ -4,7 +4,8 @@ import type { Sql } from "../postgres/client.ts";
 import type { Connection } from "../postgres/connection.ts";
 import type { ServerFacts } from "../postgres/inspect-server.ts";
 import type { SnapshotSession } from "../postgres/snapshot-session.ts";
-import { listTables, refuseUnreadableTables } from "../postgres/table-listing.ts";
+import { refuseUnreadable } from "../postgres/readable.ts";
+import { listTables } from "../postgres/table-listing.ts";
 import { compressStream } from "../seal/node-zstd.ts";
 import type { Recipients } from "../seal/recipients.ts";
 import { sealStream } from "../seal/seal.ts";
@@ -38,12 +39,15 @@ export interface SupabaseBackup {
 export async function refuseUnreadableSecrets(sql: Sql, wishes: SupabaseWishes): Promise<void> {
   const traces = await readTraces(sql);
   if (isSupabase(traces, wishes.supabase) && !traces.readsEverything) {
-    await refuseUnreadableTables(sql, await listTables(sql)).catch((cause: unknown) => {
+    await refuseUnreadable(sql, await listTables(sql)).catch((cause: unknown) => {
       const error = asLifeboatError(cause);
       throw new LifeboatError(error.code, error.message, {
-        hint:
-          "In the project's SQL editor run: grant pg_read_all_data to postgres; (projects have it since June 2024). " +
-          "Another role than postgres needs it too, and BYPASSRLS.",
+        hint: error.hint.includes("LARGE OBJECT")
+          ? error.hint
+          : "In the project's SQL editor run: grant pg_read_all_data to postgres; (projects have it since June 2024). " +
+            "Another role than postgres needs it too, and BYPASSRLS.",
+        ...(error.inside === undefined ? {} : { inside: error.inside }),
+        ...(error.publicSentence === undefined ? {} : { publicSentence: error.publicSentence }),
         cause,
       });
     });

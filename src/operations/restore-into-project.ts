@@ -5,6 +5,7 @@ import { openClient, withClient } from "../postgres/client.ts";
 import { type ClientTools, toolPath } from "../postgres/client-tools.ts";
 import type { Connection } from "../postgres/connection.ts";
 import { inspectServer } from "../postgres/inspect-server.ts";
+import { refuseHarmfulSettings } from "../postgres/libpq.ts";
 import { readTargetFacts } from "../postgres/restore-target.ts";
 import { type Contents, databaseOf } from "../snapshot/contents.ts";
 import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
@@ -57,6 +58,7 @@ export async function planIntoProject(
   const { request, project: choice = defaultChoice } = wanted;
   const { target } = request;
   const server = await withClient(target, inspectServer);
+  refuseHarmfulSettings(target, "restore");
   const archiveMajor = Number.parseInt(databaseOf(contents).client.version, 10);
   // A newer archive than the server is read by its own major's programs; an older one by the server's.
   const clients: ClientTools = await surroundings.clientTools(Math.max(server.major, archiveMajor));

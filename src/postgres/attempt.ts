@@ -3,8 +3,11 @@ import type { EventEmitter } from "node:events";
 import type { Duplex } from "node:stream";
 import pg from "pg";
 import { LifeboatError } from "../errors.ts";
+import { optionsMarker } from "./begin-session.ts";
 import type { Connection, Endpoint } from "./connection.ts";
 import { passwordFromFile } from "./pass-file.ts";
+import { noteRefusedOptions, refusesOptions, sessionFacts } from "./session-facts.ts";
+import { asOptions, startupOptions, withoutLibraries } from "./session-settings.ts";
 import { tlsOptions } from "./tls.ts";
 
 /** How far a try came, which decides what libpq would try next. */
@@ -49,7 +52,14 @@ interface Wire extends EventEmitter {
 }
 interface Inside {
   readonly connection: Wire;
+  readonly connectionParameters: { options: string | undefined };
   readonly saslSession: { readonly mechanism: string } | null;
+}
+
+export interface Attempted {
+  readonly client: pg.Client;
+  /** It came about only without the libraries that role or database preload. */
+  readonly skipsLibraries: boolean;
 }
 
 /** Throws AttemptFailed, or `input-invalid` for files that the URL names. */
@@ -57,6 +67,40 @@ export async function attempt(
   connection: Connection,
   endpoint: Endpoint,
   encrypted: boolean,
+): Promise<Attempted> {
+  const skipsLibraries = sessionFacts(connection)?.skipsLibraries === true;
+  const wish = { gives: !refusesOptions(connection), skipsLibraries };
+  try {
+    return { client: await attemptWith(connection, endpoint, encrypted, wish), skipsLibraries };
+  } catch (failure) {
+    const { cause } = failure as { cause?: { code?: string; message: string } };
+    if (wish.gives && cause !== undefined && refusedOptions(cause)) {
+      if (connection.options !== undefined) throw failure;
+      noteRefusedOptions(connection);
+      return await attempt(connection, endpoint, encrypted);
+    }
+    if (skipsLibraries || cause?.code !== missingFile) throw failure;
+    const client = await attemptWith(connection, endpoint, encrypted, {
+      ...wish,
+      skipsLibraries: true,
+    }).catch(() => Promise.reject(failure as Error));
+    return { client, skipsLibraries: true };
+  }
+}
+
+/** A library that role or database preload, and the server lacks. */
+const missingFile = "58P01";
+
+/** PgBouncer's words. */
+export function refusedOptions({ message }: { readonly message: string }): boolean {
+  return /unsupported startup parameter(?: in options)?: /.test(message);
+}
+
+async function attemptWith(
+  connection: Connection,
+  endpoint: Endpoint,
+  encrypted: boolean,
+  { gives, skipsLibraries }: { readonly gives: boolean; readonly skipsLibraries: boolean },
 ): Promise<pg.Client> {
   const binding = connection.channelBinding ?? "prefer";
   const client = new pg.Client({
@@ -69,7 +113,6 @@ export async function attempt(
     sslnegotiation: encrypted && connection.tls?.direct === true ? "direct" : "postgres",
     enableChannelBinding: encrypted && binding !== "disable",
     application_name: connection.applicationName ?? "lifeboat",
-    ...(connection.options === undefined ? {} : { options: connection.options }),
     connectionTimeoutMillis: (connection.connectTimeoutSeconds ?? 30) * 1000,
     keepAlive: true,
     // A peer that vanished without a word is noticed in minutes, not after the two hours of most systems.
@@ -78,7 +121,16 @@ export async function attempt(
   });
   // A connection that the server ends between two queries must not end the process; the next query will fail.
   client.on("error", () => {});
-  const { connection: wire } = client as unknown as Inside;
+  const { connection: wire, connectionParameters } = client as unknown as Inside;
+  // Always set, or `pg` would take this process's own PGOPTIONS.
+  connectionParameters.options = gives
+    ? [
+        ...(connection.options === undefined ? [] : [connection.options]),
+        // Already the first statement may meet a time limit; but whether a server is for reading is its own say.
+        ...(connection.sessionKind === undefined ? [startupOptions(sessionFacts(connection))] : []),
+        asOptions([optionsMarker, ...(skipsLibraries ? withoutLibraries : [])]),
+      ].join(" ")
+    : connection.options;
   const stage = followStages(wire, encrypted);
   const refusal = binding === "require" ? requireBinding(wire) : undefined;
   try {

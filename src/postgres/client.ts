@@ -2,8 +2,9 @@
 import type pg from "pg";
 import { connectError } from "./connect-error.ts";
 import type { Connection } from "./connection.ts";
+import { beginSession } from "./begin-session.ts";
+import { refuseTransactionPooler } from "./pooler.ts";
 import { reach } from "./reach.ts";
-import { sessionSettings } from "./session-settings.ts";
 
 export type Sql = pg.Client;
 
@@ -15,8 +16,10 @@ export type Sql = pg.Client;
 export async function openClient(connection: Connection): Promise<Sql> {
   let client: Sql | undefined;
   try {
-    client = await reach(connection);
-    await client.query(sessionSettings);
+    const reached = await reach(connection);
+    client = reached.client;
+    await refuseTransactionPooler(client, connection);
+    await beginSession(client, connection, reached.skipsLibraries);
     return client;
   } catch (cause) {
     await client?.end().catch(() => {});

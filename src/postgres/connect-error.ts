@@ -1,9 +1,12 @@
 /** What a failed connection means, in one sentence with its cure. */
+import pg from "pg";
 import { LifeboatError } from "../errors.ts";
-import { bannedHint, connectRefusal } from "../supabase/connect-refusals.ts";
+import { bannedHint, type ConnectRefusal, connectRefusal } from "../supabase/connect-refusals.ts";
 import { databaseAddress } from "../supabase/database-address.ts";
-import { AttemptFailed } from "./attempt.ts";
+import { AttemptFailed, refusedOptions } from "./attempt.ts";
 import { type Connection, describeServer } from "./connection.ts";
+import { quoteIdentifier } from "./identifiers.ts";
+import { tooManyConnections } from "./program-failures.ts";
 import { WrongKindOfSession } from "./reach.ts";
 import { wrongName } from "./tls.ts";
 
@@ -23,6 +26,8 @@ export function connectError(connection: Connection, thrown: unknown): LifeboatE
     if (failure !== undefined) return failure;
   }
   const refusal = connectRefusal(message);
+  const answered = saidByServer(connection, cause as Said, refusal);
+  if (answered !== undefined) return answered;
   if (refusal !== undefined) {
     return new LifeboatError(refusal.code, `The server ${server} let us not in: ${message}.`, {
       cause,
@@ -39,21 +44,63 @@ export function connectError(connection: Connection, thrown: unknown): LifeboatE
       },
     );
   }
-  if (code === "28P01" || code === "28000") {
+  if (code === "28P01" || code === "28000" || /password authentication failed/.test(message)) {
     return new LifeboatError(
       "database-login-refused",
       `The server ${server} refused the login: ${message}.`,
       { cause },
     );
   }
-  if (code === "3D000") {
+  // A pooler hands the server's words on under a code of its own.
+  if (code === "3D000" || /^database ".*" does not exist|^no such database: /.test(message)) {
     return new LifeboatError("database-missing", `The server ${server} has no such database.`, { cause });
   }
   const why = message === "" ? String(code) : message;
+  if (cause instanceof pg.DatabaseError) {
+    return new LifeboatError("database-unreachable", `The server ${server} refused the session: ${why}.`, {
+      cause,
+      hint: "The server answers, so the network is not at fault: its own words say why, and its log may say more.",
+    });
+  }
   const perhapsBanned = code === "ECONNREFUSED" && databaseAddress(connection).hosted;
   return new LifeboatError("database-unreachable", `No connection to ${server}: ${why}.`, {
     cause,
     ...(perhapsBanned ? { hint: bannedHint } : {}),
+  });
+}
+
+interface Said {
+  readonly code?: string;
+  readonly message: string;
+}
+
+/** What any server or pooler may answer instead of a session. */
+function saidByServer(
+  connection: Connection,
+  cause: Said,
+  refusal: ConnectRefusal | undefined,
+): LifeboatError | undefined {
+  const { user, database } = connection;
+  const server = describeServer(connection);
+  const { code, message } = cause;
+  if (refusedOptions(cause)) {
+    return new LifeboatError(
+      "startup-options-refused",
+      `The pooler ${server} refuses the startup parameter \`options\` of the database URL: ${message}.`,
+      { cause },
+    );
+  }
+  if (code === "53300" || tooManyConnections.test(message)) {
+    return new LifeboatError(
+      "too-many-connections",
+      `The server ${server} has no connection left: ${message}.`,
+      { cause, ...(refusal === undefined ? {} : { hint: refusal.hint }) },
+    );
+  }
+  if (!/permission denied for database/.test(message)) return undefined;
+  return new LifeboatError("privilege-missing", `The role may not connect to the database: ${message}.`, {
+    cause,
+    hint: `As an administrator run: GRANT CONNECT ON DATABASE ${quoteIdentifier(database)} TO ${quoteIdentifier(user)};`,
   });
 }
 

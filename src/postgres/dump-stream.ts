@@ -1,17 +1,10 @@
 /** pg_dump as a zstd stream that ends only if every program in it ended well. */
 import type { Readable } from "node:stream";
 import { LifeboatError } from "../errors.ts";
-import { connectRefusal } from "../supabase/connect-refusals.ts";
-import {
-  exitedWell,
-  holdOutput,
-  type RunningTool,
-  startTool,
-  type ToolExit,
-  toolFailed,
-} from "../system/process.ts";
+import { exitedWell, holdOutput, type RunningTool, startTool, type ToolExit } from "../system/process.ts";
 import { type ArchiveListing, startArchiveListing } from "./archive-listing.ts";
 import { type ClientTools, toolPath } from "./client-tools.ts";
+import { programFailed } from "./program-failures.ts";
 
 /** How a dump is compressed: by a program behind a kernel pipe or, where it is missing, in this process. */
 export type Compressor =
@@ -179,13 +172,5 @@ function pipesOf(tool: RunningTool): { stdin: NonNullable<RunningTool["child"]["
 }
 
 function refuseBadExit(name: string, exit: ToolExit): void {
-  if (exitedWell(exit)) return;
-  const failed = toolFailed(name, exit, "dump-failed");
-  const refusal = connectRefusal(exit.stderr);
-  if (refusal === undefined) throw failed;
-  const { inside } = failed;
-  throw new LifeboatError("dump-failed", failed.message, {
-    hint: refusal.hint,
-    ...(inside === undefined ? {} : { inside }),
-  });
+  if (!exitedWell(exit)) throw programFailed(name, exit, "dump-failed");
 }

@@ -1,13 +1,10 @@
 /** What PostgreSQL's own programs get from us: everything by environment, so that argv shows nothing. */
-import type { Connection } from "./connection.ts";
+import { LifeboatError } from "../errors.ts";
+import { type Connection, describeServer } from "./connection.ts";
+import { refusesOptions, sessionFacts } from "./session-facts.ts";
+import { type Direction, harmfulAmong, startupOptions } from "./session-settings.ts";
 import { settledEncryption, settledEndpoint } from "./settled.ts";
 import { tlsFiles } from "./tls-files.ts";
-
-/**
- * Session settings that make pg_dump's COPY lines the same on every server (facts: the content hash reads them).
- * pg_dump lifts the time limit by itself, pg_dumpall does not.
- */
-const dumpOptions = "-c bytea_output=hex -c lc_monetary=C -c statement_timeout=0";
 
 /** No stray file of this name may decide anything: it cannot exist, and libpq passes over it in silence. */
 const none = "/dev/null/none";
@@ -34,8 +31,35 @@ export function libpqEnvironment(connection: Connection): Record<string, string>
     PGCLIENTENCODING: "UTF8",
     PGCONNECT_TIMEOUT: String(timeout),
     PGTZ: "UTC",
-    PGOPTIONS: connection.options === undefined ? dumpOptions : `${connection.options} ${dumpOptions}`,
+    ...optionsOf(connection),
   };
+}
+
+/**
+ * Throws `startup-options-refused` where PostgreSQL's programs would work under a setting that does harm, and a pooler
+ * keeps ours from them.
+ */
+export function refuseHarmfulSettings(connection: Connection, direction: Direction): void {
+  const facts = sessionFacts(connection);
+  if (facts === undefined || facts.takesOptions) return;
+  const harms = harmfulAmong(facts.differing, direction);
+  if (harms.length === 0) return;
+  const resets = harms.map((name) => `RESET ${name}`).join(", ");
+  throw new LifeboatError(
+    "startup-options-refused",
+    `The pooler ${describeServer(connection)} keeps back the startup parameter \`options\`, which must undo: ${harms.join(", ")}.`,
+    {
+      hint: `Use the database's own address, or undo them for this role (ALTER ROLE … ${resets}; the same for a database: ALTER DATABASE).`,
+    },
+  );
+}
+
+/** Last wins: ours, over the URL's. */
+function optionsOf(connection: Connection): { readonly PGOPTIONS?: string } {
+  const { options } = connection;
+  if (refusesOptions(connection)) return options === undefined ? {} : { PGOPTIONS: options };
+  const ours = startupOptions(sessionFacts(connection));
+  return { PGOPTIONS: options === undefined ? ours : `${options} ${ours}` };
 }
 
 function tlsEnvironment(connection: Connection, host: string): Record<string, string> {

@@ -8,11 +8,12 @@ import { LifeboatError } from "../errors.ts";
 import type { ContentsFile, DatabaseContents } from "../snapshot/contents.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
-import { exitedWell, type RunningTool, startTool, toolFailed } from "../system/process.ts";
+import { exitedWell, type RunningTool, startTool } from "../system/process.ts";
 import type { Connection } from "./connection.ts";
 import { libpqEnvironment } from "./libpq.ts";
 import { rowsWithout, type SkippedEntry } from "./missing-extensions.ts";
 import { ownerStages } from "./owner-stages.ts";
+import { programFailed } from "./program-failures.ts";
 import { entriesOf, postDataStages } from "./post-data-stages.ts";
 import { readPartToc } from "./restore-rows.ts";
 import { type ArchiveToc, readArchiveToc, type TocEntry } from "./restore-toc.ts";
@@ -74,16 +75,6 @@ export async function loadArchives(options: LoadOptions): Promise<LoadReport> {
   return { seconds: { preData: seconds(0), data: seconds(1), postData: seconds(2) } };
 }
 
-/** Environment for a program that restores: the database's own settings must not decide how rows are read. */
-export function restoreEnvironment(connection: Connection): Record<string, string> {
-  const environment = libpqEnvironment(connection);
-  const overruled =
-    "-c default_transaction_read_only=off -c datestyle=ISO -c intervalstyle=postgres " +
-    "-c standard_conforming_strings=on -c statement_timeout=0 -c lock_timeout=0 " +
-    "-c idle_in_transaction_session_timeout=0";
-  return { ...environment, PGOPTIONS: `${environment["PGOPTIONS"] ?? ""} ${overruled}`.trim() };
-}
-
 export function onlySchema(files: readonly ContentsFile[]): ContentsFile {
   const [schema, ...others] = files.filter((file) => file.role === "schema");
   if (schema !== undefined && others.length === 0) return schema;
@@ -126,7 +117,7 @@ export async function restoreStreamed(
 ): Promise<void> {
   const list = kept === undefined ? undefined : await tocListFile(kept);
   try {
-    const env = restoreEnvironment(connection);
+    const env = libpqEnvironment(connection);
     const restore = await startTool(
       {
         program: tools.pgRestore,
@@ -228,12 +219,12 @@ async function restoreSchema(
     {
       program: tools.pgRestore,
       args: [...alwaysGiven, ...args, "/dev/fd/3"],
-      env: restoreEnvironment(connection),
+      env: libpqEnvironment(connection),
     },
     ["ignore", "ignore", "pipe", fd, ...more],
   );
   const exit = await restore.exited;
-  if (!exitedWell(exit)) throw toolFailed(restore.name, exit);
+  if (!exitedWell(exit)) throw programFailed(restore.name, exit, "tool-failed");
 }
 
 /** At most `jobs` at once, largest first; the first failure ends the others, and is the one reported. */

@@ -6,7 +6,7 @@ import { randomInt } from "node:crypto";
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import type pg from "pg";
-import { attempt, AttemptFailed } from "./attempt.ts";
+import { attempt, type Attempted, AttemptFailed } from "./attempt.ts";
 import { type Connection, type Endpoint, placesOf } from "./connection.ts";
 import { settle, settledEndpoint } from "./settled.ts";
 import { encryptionsToTry } from "./tls.ts";
@@ -14,7 +14,7 @@ import { encryptionsToTry } from "./tls.ts";
 /** None of the servers that let us in is of the kind that the URL asks for. */
 export class WrongKindOfSession extends Error {}
 
-export async function reach(connection: Connection): Promise<pg.Client> {
+export async function reach(connection: Connection): Promise<Attempted> {
   const settled = settledEndpoint(connection);
   if (settled !== undefined) return await openAt(connection, settled, [settled.address]);
   const endpoints = inOrder(placesOf(connection), connection.shufflesHosts === true);
@@ -27,7 +27,7 @@ export async function reach(connection: Connection): Promise<pg.Client> {
   }
 }
 
-async function firstOf(connection: Connection, endpoints: readonly Endpoint[]): Promise<pg.Client> {
+async function firstOf(connection: Connection, endpoints: readonly Endpoint[]): Promise<Attempted> {
   let failure: unknown;
   for (const endpoint of endpoints) {
     try {
@@ -50,15 +50,15 @@ async function openAt(
   connection: Connection,
   endpoint: Endpoint,
   addresses: readonly (string | undefined)[],
-): Promise<pg.Client> {
+): Promise<Attempted> {
   let failure: unknown;
   for (const address of addresses) {
     const place: Endpoint = { ...endpoint, ...(address === undefined ? {} : { address }) };
     try {
-      const { client, encrypted } = await openEitherWay(connection, place);
-      await requireKind(client, connection.sessionKind);
+      const { encrypted, ...attempted } = await openEitherWay(connection, place);
+      await requireKind(attempted.client, connection.sessionKind);
       settle(connection, place, encrypted);
-      return client;
+      return attempted;
     } catch (error) {
       if (!(error instanceof AttemptFailed) || error.outcome !== "unreached") throw error;
       failure = error;
@@ -70,11 +70,11 @@ async function openAt(
 async function openEitherWay(
   connection: Connection,
   endpoint: Endpoint,
-): Promise<{ readonly client: pg.Client; readonly encrypted: boolean }> {
+): Promise<Attempted & { readonly encrypted: boolean }> {
   const failures: AttemptFailed[] = [];
   for (const encrypted of encryptionsToTry(connection, endpoint)) {
     try {
-      return { client: await attempt(connection, endpoint, encrypted), encrypted };
+      return { ...(await attempt(connection, endpoint, encrypted)), encrypted };
     } catch (error) {
       if (!(error instanceof AttemptFailed)) throw error;
       failures.push(error);

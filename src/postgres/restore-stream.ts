@@ -7,6 +7,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { LifeboatError } from "../errors.ts";
 import { exitedWell, type RunningTool, startTool, type ToolExit, toolFailed } from "../system/process.ts";
+import { programFailed } from "./program-failures.ts";
 
 /** Where a snapshot's parts come from. */
 export interface PartSource {
@@ -60,7 +61,7 @@ export async function feedPart(
     throw toolFailed("zstd", zstdExit);
   }
   if (consumerFailed) {
-    throw toolFailed(consumer.name, consumerExit);
+    throw programFailed(consumer.name, consumerExit, "tool-failed");
   }
 }
 

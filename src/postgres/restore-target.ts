@@ -6,6 +6,7 @@ import type { DatabaseProperties } from "../snapshot/contents.ts";
 import { runTool } from "../system/process.ts";
 import { type Sql, withClient } from "./client.ts";
 import { type Connection, isLocal } from "./connection.ts";
+import { refuseHarmfulSettings } from "./libpq.ts";
 import { readTargetRoles, type TargetRoles } from "./missing-roles.ts";
 import { readProperties } from "./database-properties.ts";
 import type { RestoreTools } from "./restore-stream.ts";
@@ -52,6 +53,7 @@ export async function readTargetFacts(
   const clientMajor = await majorOf(tools.pgRestore);
   const asked = through ?? (await maintenanceConnection(target, target.database));
   return await withClient(asked, async (sql) => {
+    refuseHarmfulSettings(asked, "restore");
     const { rows } = await sql.query<Record<string, string>>(
       `select pg_catalog.current_setting('server_version') as version,
               pg_catalog.current_setting('server_version_num') as number,

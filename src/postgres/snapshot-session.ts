@@ -6,14 +6,8 @@
 import { LifeboatError } from "../errors.ts";
 import { openClient, type Sql } from "./client.ts";
 import type { Connection } from "./connection.ts";
-import {
-  isLockable,
-  listTables,
-  qualified,
-  refuseUnreadableTables,
-  sameTables,
-  type SourceTable,
-} from "./table-listing.ts";
+import { refuseUnreadable } from "./readable.ts";
+import { isLockable, listTables, qualified, sameTables, type SourceTable } from "./table-listing.ts";
 
 export interface SnapshotSession extends AsyncDisposable {
   /** For `pg_dump --snapshot` and `SET TRANSACTION SNAPSHOT`. */
@@ -44,7 +38,7 @@ export async function openSnapshotSession(connection: Connection): Promise<Snaps
     await sql.query(`set lock_timeout = ${lockWaitMs}`);
     for (let attempt = 1; attempt <= attempts; attempt += 1) {
       const before = await listTables(sql);
-      await refuseUnreadableTables(sql, before);
+      await refuseUnreadable(sql, before);
       const moment = await lockAndExport(sql, before).catch(undefinedIfDropped);
       const after = moment === undefined ? [] : await listTables(sql);
       if (moment !== undefined && sameTables(before, after)) return session(connection, sql, after, moment);

@@ -104,6 +104,7 @@ export async function dropNewDatabase(sql: Sql, name: string): Promise<void> {
 export async function takeName(sql: Sql, request: Omit<SwapRequest, "id">): Promise<void> {
   const { server: connection, signal } = request;
   const backend = await backendOf(sql);
+  await endPooledSessions(sql, request.newName);
   signal.throwIfAborted();
   request.onSent();
   try {
@@ -169,7 +170,7 @@ function finishing({
 
 /** undefined where it came about; without a `backend` nothing was sent. */
 async function trySwap(
-  { server, database, signal, onSent }: SwapRequest,
+  { server, database, newName, signal, onSent }: SwapRequest,
   swap: string,
 ): Promise<{ readonly failure: unknown; readonly backend?: string } | undefined> {
   let backend: string | undefined;
@@ -179,6 +180,7 @@ async function trySwap(
   try {
     [swapper, terminator] = [await openClient(server), await openClient(server)];
     const pid = await backendOf(swapper);
+    await endPooledSessions(swapper, newName);
     signal.throwIfAborted();
     onSent();
     backend = pid;
@@ -197,6 +199,15 @@ async function trySwap(
     // Ending the session rolls an aborted transaction back.
     await Promise.all([swapper?.end().catch(() => {}), terminator?.end().catch(() => {})]);
   }
+}
+
+/** We have left the copy, and nobody else knows it; a pooler keeps our sessions in it open. */
+async function endPooledSessions(sql: Sql, newName: string): Promise<void> {
+  await sql.query(
+    `select pg_catalog.pg_terminate_backend(pid) from pg_catalog.pg_stat_activity
+      where datname = $1 and usename = session_user and state = 'idle'`,
+    [newName],
+  );
 }
 
 /** Clients reconnect without pause, so their sessions are ended again and again until the rename is through. */

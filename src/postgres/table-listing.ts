@@ -1,5 +1,4 @@
 /** The tables of a database as a backup sees them: who owns the rows, how large, and may we read them. */
-import { LifeboatError } from "../errors.ts";
 import type { Sql } from "./client.ts";
 import { quoteQualified } from "./identifiers.ts";
 
@@ -90,39 +89,6 @@ export function sameTables(before: readonly SourceTable[], after: readonly Sourc
   const identity = (tables: readonly SourceTable[]): string =>
     JSON.stringify(tables.map(({ oid, schema, name, kind, columns }) => [oid, schema, name, kind, columns]));
   return identity(before) === identity(after);
-}
-
-/**
- * Throws `privilege-missing` where this role cannot read some table whole: no SELECT, no USAGE on the schema, or
- * row-level security that would hide rows. Counts only; names would reach public logs.
- */
-export async function refuseUnreadableTables(sql: Sql, tables: readonly SourceTable[]): Promise<void> {
-  const oids = tables.filter(isLockable).map(({ oid }) => oid);
-  const { rows } = await sql.query<Record<string, string>>(
-    `select count(*) filter (where not pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE')
-                               or not pg_catalog.has_table_privilege(c.oid, 'SELECT')) as refused,
-            count(*) filter (where c.relrowsecurity and not (r.rolsuper or r.rolbypassrls)
-                               and (c.relforcerowsecurity or not pg_catalog.pg_has_role(c.relowner, 'USAGE'))) as hidden
-     from pg_catalog.pg_class c, pg_catalog.pg_roles r
-     where c.oid::int8 = any ($1::int8[]) and r.rolname = current_user`,
-    [oids],
-  );
-  const refused = Number(rows[0]?.["refused"]);
-  const hidden = Number(rows[0]?.["hidden"]);
-  if (refused > 0) {
-    throw new LifeboatError(
-      "privilege-missing",
-      `The role may not read ${refused} of ${oids.length} tables.`,
-      {
-        hint: "As an administrator run: GRANT pg_read_all_data TO <the backup role>; (PostgreSQL 14 and later).",
-      },
-    );
-  }
-  if (hidden > 0) {
-    throw new LifeboatError("privilege-missing", `Row-level security would hide rows of ${hidden} tables.`, {
-      hint: "As an administrator run: ALTER ROLE <the backup role> BYPASSRLS;",
-    });
-  }
 }
 
 export function qualified(table: Pick<SourceTable, "schema" | "name">): string {

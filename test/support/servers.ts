@@ -255,7 +255,7 @@ export interface ServerUser {
 }
 
 /** PostgreSQL refuses to run as root. */
-async function serverUser(): Promise<ServerUser> {
+export async function serverUser(): Promise<ServerUser> {
   const own = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   if (own.uid !== 0) return own;
   const lines = (await readFile("/etc/passwd", "utf8")).split("\n").map((line) => line.split(":"));

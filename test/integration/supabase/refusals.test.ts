@@ -54,11 +54,11 @@ describe("what the pooler says ends in one sentence with its cure", () => {
       "network restrictions",
     ],
     ["SSL connection is required", "XX000", "database-login-refused", "sslmode=verify-full"],
-    ["Max client connections reached", "XX000", "database-unreachable", "lower `jobs`"],
+    ["Max client connections reached", "XX000", "too-many-connections", "lower `jobs`"],
     [
       "MaxClientsInSessionMode: max clients reached - in Session mode max clients are limited to pool_size",
       "XX000",
-      "database-unreachable",
+      "too-many-connections",
       "pool size",
     ],
     ["Wrong password", "28P01", "database-login-refused", "takes some minutes"],
@@ -68,7 +68,7 @@ describe("what the pooler says ends in one sentence with its cure", () => {
       "database-login-refused",
       "percent-encode",
     ],
-    ["something never seen", "XX000", "database-unreachable", "firewall"],
+    ["something never seen", "XX000", "database-unreachable", "its own words"],
   ])("%s", async (message, sqlState, code, cure) => {
     const error = await refusal(await poolerThatSays(message, sqlState));
     expect(error.code).toBe(code);
