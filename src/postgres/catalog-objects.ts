@@ -5,7 +5,7 @@
  */
 import { type CatalogObject, madeByServer } from "../snapshot/contents.ts";
 import type { Sql } from "./client.ts";
-import { isRefusal, undone } from "./undone.ts";
+import { isRefusal, undoneRows } from "./undone.ts";
 
 const userSchema = "n.nspname !~ '^pg_' and n.nspname <> 'information_schema'";
 
@@ -256,12 +256,11 @@ async function objectsOf(
 ): Promise<readonly CatalogObject[] | undefined> {
   try {
     // The deparser locks what a view reads.
-    return await undone(sql, async () => {
-      const { rows } = await sql.query<{ identity: string; definition: string | null }>(
-        `select * from (${query}) o (identity, definition) order by identity collate "C", definition collate "C"`,
-      );
-      return rows.map(({ identity, definition }) => ({ kind, identity, definition: definition ?? "" }));
-    });
+    const rows = await undoneRows<{ identity: string; definition: string | null }>(
+      sql,
+      `select * from (${query}) o (identity, definition) order by identity collate "C", definition collate "C"`,
+    );
+    return rows.map(({ identity, definition }) => ({ kind, identity, definition: definition ?? "" }));
   } catch (cause) {
     if (tries === 0 || !isRefusal(cause)) throw cause;
   }

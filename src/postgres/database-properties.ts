@@ -2,7 +2,7 @@
 import type { DatabaseContents, DatabaseProperties, SequenceContents } from "../snapshot/contents.ts";
 import type { Sql } from "./client.ts";
 import { quoteQualified } from "./identifiers.ts";
-import { undoneOrRefused } from "./undone.ts";
+import { orRefused, undoneRows } from "./undone.ts";
 
 /** The properties of an existing database; undefined where the server has none of that name. */
 export async function readProperties(
@@ -141,7 +141,7 @@ async function valuesOf(
     return `select ${index} as position, last_value::text, is_called::text from ${keyOf(row)}`;
   });
   const ask = async (query: string): Promise<readonly Record<string, string>[] | undefined> =>
-    await undoneOrRefused(sql, async () => (await sql.query<Record<string, string>>(query)).rows);
+    await orRefused(undoneRows<Record<string, string>>(sql, query));
   if (each.length === 0) return [];
   const all = await ask(each.join(" union all "));
   if (all !== undefined) return all;

@@ -1,7 +1,7 @@
 /** Large objects: how many there are and, where they may be read, a hash over all of them. */
 import type { DatabaseContents } from "../snapshot/contents.ts";
 import type { Sql } from "./client.ts";
-import { undoneOrRefused } from "./undone.ts";
+import { orRefused, undoneRows } from "./undone.ts";
 
 /** As hexadecimal digits a piece takes twice that of the server's memory. */
 const usualPieceBytes = 8 * 1024 * 1024;
@@ -23,10 +23,8 @@ export async function readLargeObjects(
   const { asIn, pieceBytes = usualPieceBytes } = wanted;
   const bytes = asIn?.pieces?.bytes ?? (asIn?.hash === undefined ? pieceBytes : undefined);
   // pg_dump decides whether they can be backed up; without the right to read them there is only no hash.
-  const hash = await undoneOrRefused(sql, async () => {
-    const query = bytes === undefined ? hashOfBeginnings : hashOfPieces(bytes);
-    return (await sql.query<{ hash: string }>(query)).rows[0]?.hash;
-  });
+  const query = bytes === undefined ? hashOfBeginnings : hashOfPieces(bytes);
+  const hash = (await orRefused(undoneRows<{ hash: string }>(sql, query)))?.[0]?.hash;
   if (hash === undefined) return { count };
   return bytes === undefined ? { count, hash } : { count, pieces: { bytes, hash } };
 }

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { Sql } from "./client.ts";
 import { quoteQualified } from "./identifiers.ts";
 import type { SourceTable } from "./table-listing.ts";
-import { undoneOrRefused } from "./undone.ts";
+import { orRefused, undoneRows } from "./undone.ts";
 
 /** Oids of extension tables that pg_dump leaves out although they have rows. What may not be read is not known. */
 export async function extensionTablesWithRows(
@@ -49,8 +49,6 @@ export async function databaseFingerprint(sql: Sql): Promise<string | undefined>
 
 /** The first row; undefined where the role may not ask. `sql` is in a transaction, which goes on. */
 async function tolerant<T extends object>(sql: Sql, query: string): Promise<T | undefined> {
-  return await undoneOrRefused(
-    sql,
-    async () => (await sql.query<Record<string, string>>(query)).rows[0] as T,
-  );
+  const rows = await orRefused(undoneRows<Record<string, string>>(sql, query));
+  return rows?.[0] as T | undefined;
 }

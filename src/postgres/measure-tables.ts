@@ -12,7 +12,7 @@ import { createRowHasher } from "./copy-row-hash.ts";
 import { batches } from "./database-properties.ts";
 import { quoteIdentifier, quoteInAscii } from "./identifiers.ts";
 import { hasRows, type SourceTable } from "./table-listing.ts";
-import { undone, undoneOrRefused } from "./undone.ts";
+import { orRefused, undone, undoneRows } from "./undone.ts";
 
 export interface TableMeasure {
   readonly rows: number;
@@ -50,7 +50,7 @@ export async function measureTables(
 type Measured = readonly (readonly [oid: number, measure: TableMeasure])[];
 
 async function measureBatch(sql: Sql, batch: readonly SourceTable[], hashes: boolean): Promise<Measured> {
-  const planned = await undoneOrRefused(sql, () => measureByQuery(sql, batch, hashes));
+  const planned = await orRefused(measureByQuery(sql, batch, hashes));
   if (planned !== undefined) return planned;
   // The planner evaluates what indexes and statistics are made of, and a function there may need a search_path.
   const measured: Measured[] = [];
@@ -66,7 +66,7 @@ async function measureByQuery(sql: Sql, batch: readonly SourceTable[], hashes: b
     const measured = hashes ? contentHashSql(measurable(table)) : countSql(measurable(table));
     return `select ${table.oid}::int8 as oid, measured.* from (${measured}) measured`;
   });
-  const { rows } = await sql.query<Record<string, string>>(each.join(" union all "));
+  const rows = await undoneRows<Record<string, string>>(sql, each.join(" union all "));
   return rows.map((row) => {
     const hash = row["hash"];
     return [

@@ -11,9 +11,10 @@ import {
   newSafe,
   type Safe,
   verify,
+  verifyThrownAway,
 } from "../integration/backup/backing-up.ts";
 import { sharedServer } from "../support/shared-server.ts";
-import type { TestServer } from "../support/servers.ts";
+import { startServer, type TestServer } from "../support/servers.ts";
 import { dumpsOfBoth, roundTrip } from "./round-trip.ts";
 
 let safe: Safe;
@@ -102,3 +103,53 @@ test("measuring leaves no lock behind", async () => {
     expect(rows[0]?.count).toBe("0");
   });
 });
+
+test.runIf(process.env["LIFEBOAT_TRIAL"] !== undefined).each([
+  [2000, 4],
+  [4000, 2],
+  [6000, 0],
+  [6000, 4],
+])(
+  "%i tables with %i indexes go through a server with default settings",
+  async (tables, indexes) => {
+    const database = `many ${tables} ${indexes}`;
+    await server.createDatabase(database);
+    await server.sql(database, manyTables(tables, indexes));
+    const trip = await roundTrip(safe, server, database);
+    expect(complaints(trip.verified)).toEqual([]);
+    expect(trip.restored.restored?.outcome).toBe("restored");
+    const thrownAway = await verifyThrownAway(safe, trip.snapshot.id, { trustContents: true });
+    expect(thrownAway.verdict).toBe("passed");
+  },
+  600_000,
+);
+
+/** A tenth of the usual room, so that hundreds of tables weigh as much as thousands. */
+test("tables beyond the room for locks: one part after the other, or an error that names what suffices", async () => {
+  const settings = { max_locks_per_transaction: "10", max_connections: "40", autovacuum_max_workers: "1" };
+  const narrow = await startServer(15, { settings });
+  try {
+    await narrow.createDatabase("many");
+    await narrow.sql("many", manyTables(520, 1));
+    const { snapshot } = await backUp(safe, connectionTo(narrow, "many"));
+    expect(snapshot.totals).toMatchObject({ tables: 520 });
+    await narrow.sql("many", manyTables(900, 0, "more"));
+    await expect(backUp(safe, connectionTo(narrow, "many"))).rejects.toMatchObject({
+      code: "locks-exhausted",
+      exitCode: 2,
+      hint: "Set max_locks_per_transaction = 128 on the server (now 10) and restart it.",
+    });
+  } finally {
+    await narrow.stop();
+  }
+});
+
+function manyTables(count: number, indexes: number, name = "t"): string {
+  const columns = [
+    "id int",
+    ...["primary key", "unique", "unique", "unique"].slice(0, indexes).map((how, n) => `c${n} int ${how}`),
+  ];
+  return `do $$ begin for i in 1..${count} loop
+    execute pg_catalog.format('create table ${name}%s (${columns.join(", ")})', i);
+    if i % 50 = 0 then commit; end if; end loop; end $$`;
+}
