@@ -305,6 +305,13 @@ export const errorCatalogue = {
     meaning: "Another session changed a table's definition for so long that the backup gave up waiting.",
     cure: "Run again; if it repeats, look for long ALTER TABLE, VACUUM FULL or open transactions.",
   },
+  "locks-exhausted": {
+    family: "user",
+    exitCode: 2,
+    meaning:
+      "The database has more tables than the server's table of locks has room for; pg_dump alone would fail as well.",
+    cure: "Set max_locks_per_transaction on the server to at least twice its value, and restart the server.",
+  },
   "machine-refused": {
     family: "user",
     exitCode: 1,

@@ -26,10 +26,14 @@ const tooLarge = /^invalid memory alloc request size|cannot enlarge string buffe
 /** Undefined for what nobody foresaw. */
 export function foreignMeaning(thrown: unknown): ForeignMeaning | undefined {
   if (!(thrown instanceof Error)) return undefined;
-  const { code, severity } = thrown as { readonly code?: unknown; readonly severity?: unknown };
+  const { code, severity, hint } = thrown as Partial<Record<"code" | "severity" | "hint", unknown>>;
   if (goneWords.test(thrown.message)) return lost("The connection to the database was cut");
   if (typeof code !== "string") return undefined;
   if (typeof severity === "string" && /^[0-9A-Z]{5}$/.test(code)) {
+    if (code === "53200" && /max_locks_per_transaction/.test(String(hint))) {
+      const sentence = "The server has no more room for locks (max_locks_per_transaction).";
+      return { code: "locks-exhausted", sentence };
+    }
     if (endedStates.test(code)) return lost(`The database server ended the connection (${code})`);
     if (tooLarge.test(thrown.message)) {
       return { code: "value-too-large", sentence: "A value is too large for PostgreSQL to write as text." };

@@ -3,11 +3,12 @@ import { tableDataOids } from "../postgres/archive-toc.ts";
 import { withClient } from "../postgres/client.ts";
 import { belowSecurityFloor, type ClientTools, securityFloorReason } from "../postgres/client-tools.ts";
 import type { Connection } from "../postgres/connection.ts";
-import { type DumpPart, planParts, proveCoverage } from "../postgres/dump-parts.ts";
+import { type DumpPart, inWaves, planParts, proveCoverage } from "../postgres/dump-parts.ts";
 import { fittingJobs } from "../postgres/free-connections.ts";
 import { inspectServer, refuseHopelessConnection, serverTime } from "../postgres/inspect-server.ts";
 import { refuseHarmfulSettings } from "../postgres/libpq.ts";
 import { databaseFingerprint } from "../postgres/left-out.ts";
+import { readLockTable, withEnoughLocks } from "../postgres/lock-table.ts";
 import { openSnapshotSession } from "../postgres/snapshot-session.ts";
 import type { Recipients } from "../seal/recipients.ts";
 import { sealDocument, sealStream } from "../seal/seal.ts";
@@ -99,7 +100,7 @@ export async function backUpDatabase(
   await refuseHopelessConnection(request.connection);
   const { connection, cores, recipients, supabase = "auto", vault = false, rolePasswords = false } = request;
   const wishes = { connection, recipients, supabase, vault, rolePasswords };
-  const { server, time } = await withClient(connection, async (sql) => {
+  const { server, locks, time } = await withClient(connection, async (sql) => {
     const facts = await inspectServer(sql);
     refuseHarmfulSettings(connection, "dump");
     await refuseUnreadableSecrets(sql, wishes);
@@ -107,15 +108,20 @@ export async function backUpDatabase(
     await sql.query("begin");
     const origin = await databaseFingerprint(sql);
     await sql.query("rollback");
-    return { server: { ...facts, origin }, time: await agreeOnTime(clock, store, clocks) };
+    return {
+      server: { ...facts, origin },
+      locks: await readLockTable(sql),
+      time: await agreeOnTime(clock, store, clocks),
+    };
   });
   const started = time.now;
   const clocks = recordedClocks(time, clock);
   const tools = await surroundings.clientTools(server.major);
   const history = await newestHeads(store, request.source);
 
-  // All parts start at once: one that starts later could wait behind a queued schema change for ever.
-  await using snapshot = await openSnapshotSession(request.connection);
+  await using snapshot = await openSnapshotSession(request.connection).catch((cause: unknown) => {
+    throw withEnoughLocks(cause, locks);
+  });
   const planned = (jobs: number): readonly DumpPart[] => planParts(snapshot.tables, jobs);
   const jobs = await fittingJobs(snapshot.sql, request.jobs, (count) => planned(count).length);
   if (jobs < request.jobs)
@@ -137,7 +143,7 @@ export async function backUpDatabase(
     const dumping = { isStandby, connection, cores, tools, zstd, snapshotName: snapshot.name, signal };
     const [stored, globals, described, beside] = await allOrFirstError(
       [
-        allOrFirstError(parts.map((part) => storePart(part, dumping, draft, recipients))),
+        storeParts(inWaves(parts, locks), dumping, draft, recipients),
         storeGlobals(dumping, draft, recipients),
         unlessAborted(describeDatabase(snapshot, server, tools, parts, request), signal),
         // The interruption ends its queries; what may still hang is a connection that is being made.
@@ -195,7 +201,7 @@ export async function backUpDatabase(
     };
   } catch (cause) {
     await draft.abandon();
-    throw cause;
+    throw withEnoughLocks(cause, locks);
   }
 }
 
@@ -203,6 +209,21 @@ interface StoredPart {
   readonly part: DumpPart;
   readonly file: ContentsFile;
   readonly listing: string;
+}
+
+/** One wave after the other, the parts of each at once. */
+async function storeParts(
+  waves: readonly (readonly DumpPart[])[],
+  source: DumpSource,
+  draft: Draft,
+  recipients: Recipients,
+): Promise<readonly StoredPart[]> {
+  const stored: StoredPart[] = [];
+  for (const wave of waves) {
+    source.signal.throwIfAborted();
+    stored.push(...(await allOrFirstError(wave.map((part) => storePart(part, source, draft, recipients)))));
+  }
+  return stored;
 }
 
 async function storePart(

@@ -15,7 +15,7 @@ import type { DumpPart } from "../postgres/dump-parts.ts";
 import type { Connection } from "../postgres/connection.ts";
 import { emptyHash } from "../postgres/content-hash.ts";
 import { inspectServer, type ServerFacts } from "../postgres/inspect-server.ts";
-import { readLargeObjects } from "../postgres/large-objects.ts";
+import { hasHash, readLargeObjects } from "../postgres/large-objects.ts";
 import { countOtherDatabases, extensionTablesWithRows } from "../postgres/left-out.ts";
 import { type Measures, measureTables } from "../postgres/measure-tables.ts";
 import type { SnapshotSession } from "../postgres/snapshot-session.ts";
@@ -60,9 +60,11 @@ export async function describeDatabase(
 /** `sql` is in a transaction that sees one moment. */
 async function readDatabase(
   sql: Sql,
-  { server, tables, clientVersion, hashes }: Reading,
+  { server, tables, clientVersion, hashes, asIn }: Reading,
 ): Promise<DatabaseContents> {
   const measures = await measureTables(sql, tables, { hashes });
+  const notDescribed: string[] = [];
+  const objects = await listObjects(sql, (kind) => notDescribed.push(kind));
   return {
     properties: await currentProperties(sql, server.major),
     server: { version: server.version, major: server.major },
@@ -72,9 +74,10 @@ async function readDatabase(
     roles: await readRoles(sql),
     tables: tables.map((table) => describeTable(table, measures)),
     sequences: [...(await readSequences(sql))],
-    objects: [...(await listObjects(sql))],
+    objects: [...objects],
+    ...(notDescribed.length === 0 ? {} : { notDescribed }),
     notDumped: [...(await listNotDumped(sql))],
-    largeObjects: await readLargeObjects(sql, { hashes }),
+    largeObjects: await readLargeObjects(sql, { hashes, ...(asIn === undefined ? {} : { asIn }) }),
     ...(measures.hashesNotVerified === undefined ? {} : { hashesNotVerified: measures.hashesNotVerified }),
   };
 }
@@ -87,10 +90,10 @@ export async function describeRestored(
   return await withClient(connection, async (sql) => {
     const server = await inspectServer(sql);
     const tables = await listTables(sql);
-    const hashes =
-      backup.tables.some(({ hash }) => hash !== undefined) || backup.largeObjects.hash !== undefined;
+    const asIn = backup.largeObjects;
+    const hashes = backup.tables.some(({ hash }) => hash !== undefined) || hasHash(asIn);
     await sql.query("begin isolation level repeatable read read only");
-    const found = await readDatabase(sql, { server, tables, clientVersion: server.version, hashes });
+    const found = await readDatabase(sql, { server, tables, clientVersion: server.version, hashes, asIn });
     await sql.query("commit; begin read write; set local check_function_bodies = off");
     return { ...found, objects: [...(await settleDefinitions(sql, backup.objects, found.objects))] };
   });
@@ -101,6 +104,8 @@ interface Reading {
   readonly tables: readonly SourceTable[];
   readonly clientVersion: string;
   readonly hashes: boolean;
+  /** The backup's, for the same kind of hash. */
+  readonly asIn?: DatabaseContents["largeObjects"];
 }
 
 function describeTable(table: SourceTable, measures: Measures): TableContents {

@@ -3,7 +3,7 @@ import { LifeboatError } from "../errors.ts";
 import { deparsedKinds, listObjects } from "../postgres/catalog-objects.ts";
 import type { Sql } from "../postgres/client.ts";
 import { quoteQualified } from "../postgres/identifiers.ts";
-import { readLargeObjects } from "../postgres/large-objects.ts";
+import { hasHash, readLargeObjects, sameLargeObjects } from "../postgres/large-objects.ts";
 import { danglingReferences } from "../postgres/restore-table-checks.ts";
 import { type CatalogObject, databaseOf, type TableContents } from "../snapshot/contents.ts";
 import { compareRights, type RightsDifference } from "../supabase/acl.ts";
@@ -32,9 +32,12 @@ export async function proveProject(sql: Sql, load: ProjectLoad): Promise<readonl
 async function proveRows(sql: Sql, load: ProjectLoad): Promise<void> {
   const backup = databaseOf(load.contents);
   const findings = [...(await compareTables(sql, comparable(load)))];
-  const found = await readLargeObjects(sql, { hashes: backup.largeObjects.hash !== undefined });
-  const { count, hash } = backup.largeObjects;
-  if (found.count !== count || (hash !== undefined && found.hash !== hash)) {
+  const found = await readLargeObjects(sql, {
+    hashes: hasHash(backup.largeObjects),
+    asIn: backup.largeObjects,
+  });
+  const same = hasHash(backup.largeObjects) ? sameLargeObjects(backup.largeObjects, found) === true : true;
+  if (found.count !== backup.largeObjects.count || !same) {
     throw notTheBackups("The large objects are not the backup's.", "The large objects are not the backup's.");
   }
   findings.push(...(await compareCounts(sql, load)));

@@ -2,6 +2,7 @@
 import { allOrFirstError } from "../system/concurrency.ts";
 import { withClient } from "./client.ts";
 import type { Connection } from "./connection.ts";
+import { isRefusal } from "./undone.ts";
 
 /** What plain ANALYZE takes, largest first; a role may not analyze everything, which the server only warns about. */
 const analyzable = `
@@ -9,6 +10,11 @@ const analyzable = `
   from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   where c.relkind in ('r', 'p', 'm') and c.relpersistence <> 't'
   order by c.relpages desc, c.oid`;
+
+/** Without its statistics a table is only read more slowly: no reason to give up what was restored. */
+function unlessRefused(cause: unknown): void {
+  if (!isRefusal(cause)) throw cause;
+}
 
 /** As plain ANALYZE does, by several connections, because one is bound by one processor. */
 export async function analyzeDatabase(connection: Connection, jobs: number): Promise<void> {
@@ -19,8 +25,10 @@ export async function analyzeDatabase(connection: Connection, jobs: number): Pro
   const work = async (): Promise<void> =>
     await withClient(connection, async (sql) => {
       await sql.query("set default_transaction_read_only = off");
+      // It evaluates what indexes are made of, and a function there may rely on the database's own path.
+      await sql.query("reset search_path");
       for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
-        await sql.query(`analyze ${name}`);
+        await sql.query(`analyze ${name}`).catch(unlessRefused);
       }
     });
   await allOrFirstError(Array.from({ length: jobs }, work), () => waiting.splice(0));

@@ -5,6 +5,7 @@
  */
 import { type CatalogObject, madeByServer } from "../snapshot/contents.ts";
 import type { Sql } from "./client.ts";
+import { isRefusal, undoneRows } from "./undone.ts";
 
 const userSchema = "n.nspname !~ '^pg_' and n.nspname <> 'information_schema'";
 
@@ -223,20 +224,47 @@ const recentPublications = `select pg_catalog.quote_ident(p.pubname) || ' ' || r
     from pg_catalog.pg_publication_namespace s join pg_catalog.pg_publication p on p.oid = s.pnpubid
     join pg_catalog.pg_namespace n on n.oid = s.pnnspid`;
 
-export async function listObjects(sql: Sql): Promise<readonly CatalogObject[]> {
+/**
+ * `sql` is in a transaction, which goes on. `onRefused` hears of kinds that the server did not describe: what somebody
+ * drops meanwhile makes its deparser stumble. Without it that is an error.
+ */
+export async function listObjects(
+  sql: Sql,
+  onRefused?: (kind: string) => void,
+): Promise<readonly CatalogObject[]> {
   const objects: CatalogObject[] = [];
   const { rows: server } = await sql.query<{ recent: string }>(
     "select pg_catalog.current_setting('server_version_num')::integer >= 150000 as recent",
   );
   const recent = server[0]?.recent === "t" ? { "publication-part": recentPublications } : {};
   for (const [kind, query] of Object.entries({ ...queries, ...recent })) {
-    const { rows } = await sql.query<{ identity: string; definition: string | null }>(
-      `select * from (${query}) o (identity, definition) order by identity collate "C", definition collate "C"`,
-    );
-    for (const { identity, definition } of rows)
-      objects.push({ kind, identity, definition: definition ?? "" });
+    const found = await objectsOf(sql, kind, query, onRefused === undefined ? 0 : secondTries);
+    if (found === undefined) onRefused?.(kind);
+    else objects.push(...found);
   }
   return [...objects, ...(await listCronJobs(sql))];
+}
+
+/** Whoever drops things drops several. */
+const secondTries = 2;
+
+async function objectsOf(
+  sql: Sql,
+  kind: string,
+  query: string,
+  tries: number,
+): Promise<readonly CatalogObject[] | undefined> {
+  try {
+    // The deparser locks what a view reads.
+    const rows = await undoneRows<{ identity: string; definition: string | null }>(
+      sql,
+      `select * from (${query}) o (identity, definition) order by identity collate "C", definition collate "C"`,
+    );
+    return rows.map(({ identity, definition }) => ({ kind, identity, definition: definition ?? "" }));
+  } catch (cause) {
+    if (tries === 0 || !isRefusal(cause)) throw cause;
+  }
+  return tries > 1 ? await objectsOf(sql, kind, query, tries - 1) : undefined;
 }
 
 /** pg_cron's jobs, where the extension is there and the role may read them. */

@@ -42,13 +42,13 @@ function latin1(bytes: Uint8Array, start: number, end: number): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("latin1");
 }
 
-interface LineSplitter {
+export interface LineSplitter {
   push(chunk: Uint8Array): void;
   end(): void;
 }
 
 /** Lines inside a chunk are passed where they lie; only one that crosses chunks is copied together. */
-function createLineSplitter(take: LineTaker): LineSplitter {
+export function createLineSplitter(take: LineTaker): LineSplitter {
   let pending = Buffer.allocUnsafe(64 * 1024);
   let held = 0;
   const hold = (chunk: Uint8Array, start: number, end: number): void => {

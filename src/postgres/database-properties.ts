@@ -2,6 +2,7 @@
 import type { DatabaseContents, DatabaseProperties, SequenceContents } from "../snapshot/contents.ts";
 import type { Sql } from "./client.ts";
 import { quoteQualified } from "./identifiers.ts";
+import { orRefused, undoneRows } from "./undone.ts";
 
 /** The properties of an existing database; undefined where the server has none of that name. */
 export async function readProperties(
@@ -113,13 +114,8 @@ export async function readSequences(sql: Sql): Promise<readonly SequenceContents
   for (const batch of batches(rows, 200)) {
     const readable = batch.filter((row) => row["readable"] === "t");
     const values = new Map<string, Record<string, string>>();
-    if (readable.length > 0) {
-      const each = readable.map((row, index) => {
-        const name = quoteQualified(row["schema"] ?? "", row["name"] ?? "");
-        return `select ${index} as position, last_value::text, is_called::text from ${name}`;
-      });
-      const result = await sql.query<Record<string, string>>(each.join(" union all "));
-      for (const value of result.rows) values.set(keyOf(readable[Number(value["position"])] ?? {}), value);
+    for (const value of await valuesOf(sql, readable)) {
+      values.set(keyOf(readable[Number(value["position"])] ?? {}), value);
     }
     for (const row of batch) {
       const value = values.get(keyOf(row));
@@ -134,6 +130,24 @@ export async function readSequences(sql: Sql): Promise<readonly SequenceContents
     }
   }
   return sequences;
+}
+
+/** Of what may be read; `position` is the place in `rows`. One that the server refuses has none. */
+async function valuesOf(
+  sql: Sql,
+  rows: readonly Record<string, string>[],
+): Promise<readonly Record<string, string>[]> {
+  const each = rows.map((row, index) => {
+    return `select ${index} as position, last_value::text, is_called::text from ${keyOf(row)}`;
+  });
+  const ask = async (query: string): Promise<readonly Record<string, string>[] | undefined> =>
+    await orRefused(undoneRows<Record<string, string>>(sql, query));
+  if (each.length === 0) return [];
+  const all = await ask(each.join(" union all "));
+  if (all !== undefined) return all;
+  const found: Record<string, string>[] = [];
+  for (const one of each) found.push(...((await ask(one)) ?? []));
+  return found;
 }
 
 /** In slices of at most `size`: one round trip for many small questions. */

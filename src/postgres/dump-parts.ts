@@ -1,5 +1,6 @@
 /** How one database becomes parallel archives, and the proof that they hold each table exactly once. */
 import { LifeboatError } from "../errors.ts";
+import { holdsAllLocks, type LockTable } from "./lock-table.ts";
 import { hasRows, type SourceTable } from "./table-listing.ts";
 
 export interface DumpPart {
@@ -36,6 +37,18 @@ export function planParts(tables: readonly SourceTable[], jobs: number): readonl
       selection: ["--section=data", ...group.map((table) => `--table=${exactPattern(table)}`)],
     })),
   ];
+}
+
+/** Our own session, and the two parts that look at every table. */
+const lockingSessions = 3;
+
+/**
+ * All parts start at once, because one that starts later could wait behind a queued schema change for ever. Only where
+ * the server has no room for so many locks is the schema's part, which holds no rows, done before the others.
+ */
+export function inWaves(parts: readonly DumpPart[], locks: LockTable): readonly (readonly DumpPart[])[] {
+  if (holdsAllLocks(locks, lockingSessions)) return [parts];
+  return [parts.filter(({ role }) => role === "schema"), parts.filter(({ role }) => role !== "schema")];
 }
 
 function largestThatFit(tables: readonly SourceTable[]): readonly SourceTable[] {

@@ -5,6 +5,14 @@ export function quoteIdentifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
+/** The same without a character beyond ASCII, for servers that would take its bytes for other characters. */
+export function quoteInAscii(name: string): string {
+  const escaped = name.replaceAll(/[^\x20-\x7e]|\\/gu, (character) =>
+    character === "\\" ? "\\\\" : `\\+${(character.codePointAt(0) ?? 0).toString(16).padStart(6, "0")}`,
+  );
+  return `U&${quoteIdentifier(escaped)}`;
+}
+
 /** `schema.name`, both quoted. */
 export function quoteQualified(schema: string, name: string): string {
   return `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`;

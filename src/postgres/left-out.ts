@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import type { Sql } from "./client.ts";
 import { quoteQualified } from "./identifiers.ts";
 import type { SourceTable } from "./table-listing.ts";
+import { orRefused, undoneRows } from "./undone.ts";
 
 /** Oids of extension tables that pg_dump leaves out although they have rows. What may not be read is not known. */
 export async function extensionTablesWithRows(
@@ -48,13 +49,6 @@ export async function databaseFingerprint(sql: Sql): Promise<string | undefined>
 
 /** The first row; undefined where the role may not ask. `sql` is in a transaction, which goes on. */
 async function tolerant<T extends object>(sql: Sql, query: string): Promise<T | undefined> {
-  await sql.query("savepoint may_i_ask");
-  try {
-    const { rows } = await sql.query<Record<string, string>>(query);
-    return rows[0] as T | undefined;
-  } catch (cause) {
-    if ((cause as { code?: string }).code === undefined) throw cause;
-    await sql.query("rollback to savepoint may_i_ask");
-    return undefined;
-  }
+  const rows = await orRefused(undoneRows<Record<string, string>>(sql, query));
+  return rows?.[0] as T | undefined;
 }

@@ -3,7 +3,7 @@
  * Without the locks a TRUNCATE, a rewrite or a rename between the snapshot and a part's start ends with exit code 0
  * and no rows, or another table's rows, and counts taken in the same snapshot agree with the loss.
  */
-import { LifeboatError } from "../errors.ts";
+import { asLifeboatError, LifeboatError } from "../errors.ts";
 import { openClient, type Sql } from "./client.ts";
 import type { Connection } from "./connection.ts";
 import { refuseUnreadable } from "./readable.ts";
@@ -161,6 +161,8 @@ function snapshotError(cause: unknown): unknown {
   }
   if (code === "42501")
     return new LifeboatError("privilege-missing", "The role may not read every table.", { cause });
+  const known = asLifeboatError(cause);
+  if (known.code === "locks-exhausted") return known;
   return new LifeboatError("snapshot-lost", `The database did not give a snapshot: ${String(message)}.`, {
     cause,
     publicSentence: "The database did not give a snapshot.",

@@ -71,6 +71,8 @@ const fastAndPrivate: Readonly<Record<string, string>> = {
   max_wal_size: "1GB",
   autovacuum: "off",
   max_connections: "50",
+  // A restore may lock all that one role owns, or what a schema holds, at once.
+  max_locks_per_transaction: "512",
   maintenance_work_mem: "128MB",
   log_min_messages: "warning",
 };

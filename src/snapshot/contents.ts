@@ -117,9 +117,17 @@ const databaseContents = z.looseObject({
   tables: listOf(table),
   sequences: listOf(sequence),
   objects: listOf(catalogObject),
+  /** Kinds of objects whose definitions the server would not give; none of them stands in `objects`. */
+  notDescribed: listOf(z.string()).optional(),
   /** Absent in snapshots of before 2026-12. */
   notDumped: listOf(notDumped).optional(),
-  largeObjects: z.looseObject({ count, hash: contentHash.optional() }),
+  largeObjects: z.looseObject({
+    count,
+    /** Of the first 500 MB of each; snapshots of before 2026-12. */
+    hash: contentHash.optional(),
+    /** Of all their bytes, piece by piece (docs/format.md has the definition). */
+    pieces: z.looseObject({ bytes: z.int().positive(), hash: contentHash }).optional(),
+  }),
   /** Why there are no hashes, where some were wanted: a known answer that was wrong, an encoding. */
   hashesNotVerified: z.string().optional(),
   /** Databases of the same server that are not in this backup. */

@@ -92,6 +92,11 @@ export function describeExit(name: string, exit: ToolExit): string {
 
 /** The error of a program that did not end well; what it said may name tables, so it travels as `inside`. */
 export function toolFailed(name: string, exit: ToolExit, code: ErrorCode = "tool-failed"): LifeboatError {
+  // A setting's name is the same in every language of the server.
+  if (/max_locks_per_transaction/.test(exit.stderr)) {
+    const sentence = `${name} found no more room for locks on the server (max_locks_per_transaction).`;
+    return new LifeboatError("locks-exhausted", sentence, { inside: exit.stderr });
+  }
   return new LifeboatError(code, `${describeExit(name, exit)}.`, { inside: exit.stderr });
 }
 
