@@ -4,6 +4,7 @@ import { asLifeboatError, LifeboatError } from "../errors.ts";
 import { type ClientTools, toolPath } from "../postgres/client-tools.ts";
 import { type Sql, withClient } from "../postgres/client.ts";
 import { type Connection, withDatabase } from "../postgres/connection.ts";
+import { dropDatabase, silenceEventTriggers } from "../postgres/drop-database.ts";
 import { quoteIdentifier } from "../postgres/identifiers.ts";
 import { readTargetFacts } from "../postgres/restore-target.ts";
 import type { SkippedEntry } from "../postgres/missing-extensions.ts";
@@ -167,13 +168,9 @@ async function restoreAndCompare(
     const refused = confined && wantsSuperuser(error);
     return [notRestored(refused ? withCure(error) : error, mayDoEverything && !refused)];
   } finally {
-    await withClient(server, (sql) => removeTraces(sql, target.database, rolesMade)).catch(
-      (cause: unknown) => {
-        logger.warning(
-          `What the check made could not be dropped: ${asLifeboatError(cause).publicly.sentence}`,
-        );
-      },
-    );
+    await withClient(server, (sql) => removeTraces(sql, target, rolesMade)).catch((cause: unknown) => {
+      logger.warning(`What the check made could not be dropped: ${asLifeboatError(cause).publicly.sentence}`);
+    });
   }
   return components;
 }
@@ -195,14 +192,6 @@ async function prove(
     ...(await checkAnswers(connection, source, checks, superuser)),
     ...(drill === undefined ? [] : [await checkIndexes(connection, superuser)]),
   ];
-}
-
-/** The backup's own act on whatever a superuser defines or drops from here on; they do not act on this. */
-async function silenceEventTriggers(superuser: Sql): Promise<void> {
-  const { rows } = await superuser.query<{ name: string }>(
-    "select evtname as name from pg_catalog.pg_event_trigger where evtenabled <> 'D'",
-  );
-  for (const { name } of rows) await superuser.query(`alter event trigger ${quoteIdentifier(name)} disable`);
 }
 
 /** What an ordinary role may not do says nothing about the backup. */
@@ -243,8 +232,8 @@ function notRestored(error: LifeboatError, mayDoEverything: boolean): ComponentV
 }
 
 /** The database, and the roles that only this check had made: nothing of it may stay on somebody's server. */
-async function removeTraces(sql: Sql, database: string, roles: readonly string[]): Promise<void> {
-  await sql.query(`drop database if exists ${quoteIdentifier(database)} with (force)`);
+async function removeTraces(sql: Sql, database: Connection, roles: readonly string[]): Promise<void> {
+  await dropDatabase(sql, database);
   const { rows } = await sql.query<{ name: string }>(
     "select rolname as name from pg_catalog.pg_roles where rolname = any ($1::text[])",
     [roles],

@@ -19,7 +19,7 @@ import { readLargeObjects } from "../postgres/large-objects.ts";
 import { countOtherDatabases, extensionTablesWithRows } from "../postgres/left-out.ts";
 import { type Measures, measureTables } from "../postgres/measure-tables.ts";
 import type { SnapshotSession } from "../postgres/snapshot-session.ts";
-import { listNotDumped } from "../postgres/not-dumped.ts";
+import { isLeftOut, listNotDumped } from "../postgres/not-dumped.ts";
 import { settleDefinitions } from "./settle-definitions.ts";
 import { hasRows, listTables, type SourceTable } from "../postgres/table-listing.ts";
 
@@ -47,6 +47,7 @@ export async function describeDatabase(
     });
     return {
       ...database,
+      objects: database.objects.filter((object) => !isLeftOut(object, database.notDumped ?? [])),
       shared: await readShared(sql, server.major),
       moment,
       tables,
@@ -92,7 +93,10 @@ export async function describeRestored(
     await sql.query("begin isolation level repeatable read read only");
     const found = await readDatabase(sql, { server, tables, clientVersion: server.version, hashes });
     await sql.query("commit; begin read write; set local check_function_bodies = off");
-    return { ...found, objects: [...(await settleDefinitions(sql, backup.objects, found.objects))] };
+    // Backups of before 2026-12 record none.
+    const subscribes = backup.objects.some(({ kind }) => kind === "subscription");
+    const comparable = found.objects.filter(({ kind }) => subscribes || kind !== "subscription");
+    return { ...found, objects: [...(await settleDefinitions(sql, backup.objects, comparable))] };
   });
 }
 

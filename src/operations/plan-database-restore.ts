@@ -5,6 +5,7 @@ import { quoteIdentifier, quoteQualified } from "../postgres/identifiers.ts";
 import { planRoles, type RoleChoice } from "../postgres/missing-roles.ts";
 import { providerRefusal } from "../postgres/new-database.ts";
 import type { TargetFacts } from "../postgres/restore-target.ts";
+import { subscriptionsLost } from "../postgres/subscriptions.ts";
 import { type Selection, selectTables } from "../postgres/toc-selection.ts";
 import { type Contents, databaseOf, type DatabaseContents } from "../snapshot/contents.ts";
 import type { ProjectMode } from "../supabase/project-mode.ts";
@@ -103,7 +104,7 @@ export function planDatabaseRestore({ contents, request, facts }: PlanInput): Re
     skippedExtensions: mode.kind === "tables" ? [] : extensionsMissing(database, facts),
     destroys: whatIsReplaced(request),
     cannotRestore: whatIsLost(database, request, facts),
-    steps: stepsOf(request, missing.length),
+    steps: stepsOf(request, missing.length, facts.existing?.enabledSubscriptions ?? 0),
     estimates,
   };
 }
@@ -255,13 +256,18 @@ function whatIsLost(
   if (mode.kind === "in-place" && (facts.existing?.replicationSlots ?? 0) > 0) {
     lost.push("Logical replication slots stay with the replaced database and must be made anew.");
   }
+  lost.push(...subscriptionsLost(database.objects));
   if (database.hashesNotVerified !== undefined) {
     lost.push(`The proof of contents by hashes: ${database.hashesNotVerified}.`);
   }
   return lost;
 }
 
-function stepsOf({ mode, target, roles, jobs }: RestoreRequest, missingRoles: number): readonly string[] {
+function stepsOf(
+  { mode, target, roles, jobs }: RestoreRequest,
+  missingRoles: number,
+  subscriptions: number,
+): readonly string[] {
   const name = quoteIdentifier(target.database);
   if (mode.kind === "tables") {
     return [
@@ -276,6 +282,11 @@ function stepsOf({ mode, target, roles, jobs }: RestoreRequest, missingRoles: nu
     ...(missingRoles === 0 ? [] : [`Create ${missingRoles} missing roles ${login}; alter no existing one.`]),
     `Create a new database beside ${name} and load the snapshot with ${jobs} connections.`,
     "Compare it with the backup.",
+    ...(mode.kind === "in-place" && subscriptions > 0
+      ? [
+          `Disable the ${subscriptions} enabled subscriptions of ${name}; their slots at the publisher stay, and hold back WAL there until you use or drop them.`,
+        ]
+      : []),
     mode.kind === "in-place"
       ? `Swap it with ${name} in one transaction; keep what stood before, closed to connections.`
       : `Give it the name ${name}.`,

@@ -5,6 +5,7 @@ import { describeServer } from "../postgres/connection.ts";
 import { quoteIdentifier } from "../postgres/identifiers.ts";
 import { databaseOid } from "../postgres/restore-target.ts";
 import { ownedByOrdinary, superuserOwned } from "../postgres/superuser-owners.ts";
+import { subscriptionFindings, withoutReplication } from "../postgres/subscriptions.ts";
 import { howToSee, lockRestore, maintenanceConnection, swapDatabases, takeName } from "../postgres/swap.ts";
 import { restoreTables } from "../postgres/table-replace.ts";
 import { databaseOf } from "../snapshot/contents.ts";
@@ -135,8 +136,9 @@ async function restoreWhole(
       // Hours may have passed: what is replaced must still be what the plan saw.
       await checkTarget(lock, plan);
       await hooks.before(signal);
-      keptDatabase = await state.passing(howToSee(copy.name), (onSent) =>
-        swapDatabases({ ...naming, id: means.id, onSent }),
+      const replaced = { database: means.target, oid: plan.target.oid ?? "" };
+      keptDatabase = await withoutReplication(lock, replaced, () =>
+        state.passing(howToSee(copy.name), (onSent) => swapDatabases({ ...naming, id: means.id, onSent })),
       );
     } else {
       await state.passing(howToSee(copy.name), (onSent) => takeName(lock, { ...naming, onSent }));
@@ -145,7 +147,12 @@ async function restoreWhole(
     return {
       outcome: "restored",
       database,
-      findings: [...roles.findings, ...copy.findings, ...verdict.findings],
+      findings: [
+        ...roles.findings,
+        ...copy.findings,
+        ...verdict.findings,
+        ...(await subscriptionFindings(lock, means.target, keptDatabase).catch(() => [])),
+      ],
       rolesCreated: roles.created,
       ...(keptDatabase === undefined ? {} : { keptDatabase }),
       resumed: copy.resumed,

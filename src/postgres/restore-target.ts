@@ -8,6 +8,7 @@ import { type Sql, withClient } from "./client.ts";
 import { type Connection, isLocal } from "./connection.ts";
 import { readTargetRoles, type TargetRoles } from "./missing-roles.ts";
 import { readProperties } from "./database-properties.ts";
+import { listSubscriptions } from "./subscriptions.ts";
 import type { RestoreTools } from "./restore-stream.ts";
 import { findLeftovers, type Leftover, maintenanceConnection } from "./swap.ts";
 
@@ -38,6 +39,8 @@ export interface ExistingDatabase {
   readonly preparedTransactions: number;
   /** Logical replication goes on reading the database that was replaced. */
   readonly replicationSlots: number;
+  /** That receive from a publisher; renaming keeps them and their slots. */
+  readonly enabledSubscriptions: number;
 }
 
 /**
@@ -110,6 +113,7 @@ async function existingDatabase(
     oid,
     properties,
     bytes: Number(size?.rows[0]?.bytes ?? 0),
+    enabledSubscriptions: (await listSubscriptions(sql, name)).filter(({ isEnabled }) => isEnabled).length,
     preparedTransactions: Number(rows[0]?.["prepared"]),
     replicationSlots: Number(rows[0]?.["slots"]),
   };

@@ -2,12 +2,14 @@
  * What a database backup leaves out by its nature, as pg_dump does. It is told by the backup and stands in every report
  * as not-verified; it is not required for the verdict, because no backup of this database can hold it.
  */
-import type { DatabaseContents } from "../snapshot/contents.ts";
+import { mappingOptions } from "../postgres/not-dumped.ts";
+import type { DatabaseContents, NotDumped } from "../snapshot/contents.ts";
 import type { ComponentVerdict, Finding } from "./findings.ts";
 
 export function leftOutOfBackup({
   tables,
   sequences,
+  notDumped = [],
   otherDatabases = 0,
 }: DatabaseContents): readonly Finding[] {
   const foreign = tables.filter(({ kind }) => kind === "foreign").map(nameOf);
@@ -46,6 +48,28 @@ export function leftOutOfBackup({
       ),
     );
   }
+  const subscriptions = identitiesOf(notDumped, "subscription");
+  if (subscriptions.length > 0) {
+    findings.push(
+      leftOut(
+        "subscriptions-not-backed-up",
+        `${counted(subscriptions.length, "subscription")} ${subscriptions.length === 1 ? "is" : "are"} not in the backup: pg_dump writes them for superusers only`,
+        subscriptions,
+        "Back up as a superuser if they matter; or waive: [not-backed-up].",
+      ),
+    );
+  }
+  const mappings = identitiesOf(notDumped, mappingOptions);
+  if (mappings.length > 0) {
+    findings.push(
+      leftOut(
+        "user-mapping-options-not-backed-up",
+        `The options (user, password) of ${counted(mappings.length, "user mapping")} are not in the backup: the backup role cannot see them`,
+        mappings,
+        "Back up as a superuser if they matter, or run ALTER USER MAPPING after a restore; or waive: [not-backed-up].",
+      ),
+    );
+  }
   if (otherDatabases > 0) {
     const sentence = `${counted(otherDatabases, "other database")} of this server ${otherDatabases === 1 ? "is" : "are"} not in this backup.`;
     const remedy = "Back each up as a source of its own if it matters.";
@@ -54,11 +78,15 @@ export function leftOutOfBackup({
   return findings;
 }
 
+/** What a backup by another role would hold. */
+const couldBeBackedUp = new Set(["subscriptions-not-backed-up", "user-mapping-options-not-backed-up"]);
+
 /** Absent where nothing was left out. */
 export function leftOutComponent(database: DatabaseContents): readonly ComponentVerdict[] {
   const findings = leftOutOfBackup(database).filter(({ level }) => level === "warning");
   if (findings.length === 0) return [];
-  return [{ component: "not-backed-up", checked: 0, findings, verdict: "not-verified", isRequired: false }];
+  const isRequired = findings.some(({ code }) => couldBeBackedUp.has(code));
+  return [{ component: "not-backed-up", checked: 0, findings, verdict: "not-verified", isRequired }];
 }
 
 function leftOut(code: string, said: string, tables: readonly string[], remedy: string): Finding {
@@ -71,6 +99,10 @@ function leftOut(code: string, said: string, tables: readonly string[], remedy: 
     publicSentence: `${said} (the names are in the sealed contents).`,
     remedy,
   };
+}
+
+function identitiesOf(notDumped: readonly NotDumped[], kind: string): readonly string[] {
+  return notDumped.filter((one) => one.kind === kind).map(({ identity }) => identity);
 }
 
 function nameOf({ schema, name }: { readonly schema: string; readonly name: string }): string {
