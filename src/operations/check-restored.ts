@@ -8,7 +8,7 @@ import { dropDatabase, silenceEventTriggers } from "../postgres/drop-database.ts
 import { quoteIdentifier } from "../postgres/identifiers.ts";
 import { readTargetFacts } from "../postgres/restore-target.ts";
 import type { SkippedEntry } from "../postgres/missing-extensions.ts";
-import { startThrowawayServer } from "../postgres/throwaway-server.ts";
+import { newDatabaseName } from "../postgres/restore-names.ts";
 import type { SqlCheck } from "../policy/policy.ts";
 import type { Identities } from "../seal/identities.ts";
 import { type Contents, databaseOf } from "../snapshot/contents.ts";
@@ -21,9 +21,10 @@ import { judge } from "../verification/compare-database.ts";
 import type { ComponentVerdict } from "../verification/findings.ts";
 import { checkAnswers } from "./check-answers.ts";
 import { checkIndexes } from "./check-indexes.ts";
+import { startCheckServer } from "./check-server.ts";
 import { compareRestored } from "./compare-restored.ts";
 import { decideExecution, decideOnNamedServer, type IsolationMeans } from "./isolate-contents.ts";
-import { planDatabaseRestore } from "./plan-database-restore.ts";
+import { planDatabaseRestore, type RestorePlan } from "./plan-database-restore.ts";
 import { restoreDatabase } from "./restore-database.ts";
 import { partSource } from "./sealed-files.ts";
 import type { Stopwatch } from "./stopwatch.ts";
@@ -71,8 +72,9 @@ export async function checkRestored(
   surroundings: RestoreCheckSurroundings,
 ): Promise<readonly ComponentVerdict[]> {
   const { tools, temporaryFolder: folder, clock, logger, watch } = surroundings;
+  const id = newSnapshotId(clock.now());
   const restore = (server: Connection): Promise<readonly ComponentVerdict[]> =>
-    watch.time("restore", () => restoreAndCompare(snapshot, contents, server, request, surroundings));
+    watch.time("restore", () => restoreAndCompare(snapshot, contents, { server, id }, request, surroundings));
   const { isolation, verdicts, mayRun } = await watch.time("prepare", () =>
     request.server === undefined
       ? decideExecution(request, surroundings)
@@ -86,38 +88,32 @@ export async function checkRestored(
     // A backup may have any role, "postgres" too; none of them may be the superuser here, unless it is trusted.
     const superuser =
       request.trustContents === true ? "postgres" : `lifeboat_${randomBytes(8).toString("hex")}`;
-    return await startThrowawayServer({ binDir, major, folder, clock, logger, isolation, superuser });
+    return await startCheckServer(
+      { binDir, major, folder, clock, logger, isolation, superuser },
+      {
+        extensions: databaseOf(contents).extensions.map(({ name }) => name),
+        copy: newDatabaseName(nameOfCheck(id), id),
+        packages: (of, extensions) => surroundings.extensionPackages(of, extensions),
+      },
+    );
   });
-  await watch.time("prepare", () => completeExtensions(contents, server.connection, surroundings));
   return [...verdicts, ...(await restore(server.connection))];
 }
 
-/** An extension that the server lacks would leave the whole restore unproven; many are a package away. */
-async function completeExtensions(
-  contents: Contents,
-  server: Connection,
-  surroundings: RestoreCheckSurroundings,
-): Promise<void> {
-  const { rows } = await withClient(server, (sql) =>
-    sql.query<{ name: string }>("select name from pg_catalog.pg_available_extensions"),
-  );
-  const available = new Set(rows.map(({ name }) => name));
-  const missing = databaseOf(contents)
-    .extensions.map(({ name }) => name)
-    .filter((name) => !available.has(name));
-  if (missing.length > 0) await surroundings.extensionPackages(surroundings.tools.major, missing);
+/** A short name, so that it stands whole in the copy's. */
+function nameOfCheck(id: string): string {
+  return `lifeboat_verify_${id.slice(-12)}`;
 }
 
 async function restoreAndCompare(
   snapshot: SnapshotJson,
   contents: Contents,
-  server: Connection,
+  { server, id }: { readonly server: Connection; readonly id: string },
   request: RestoreCheckRequest,
   { store, clock, logger, tools, zstd = "zstd", watch, signal }: RestoreCheckSurroundings,
 ): Promise<readonly ComponentVerdict[]> {
   const { identities, jobs } = request;
-  const id = newSnapshotId(clock.now());
-  const target = withDatabase(server, `lifeboat_verify_${id.slice(-12)}`);
+  const target = withDatabase(server, nameOfCheck(id));
   const restoreTools = { pgRestore: toolPath(tools, "pg_restore"), zstd };
   let components: readonly ComponentVerdict[] = [];
   let rolesMade: readonly string[] = [];
@@ -156,6 +152,7 @@ async function restoreAndCompare(
         components = await watch.time("verify", () =>
           prove({ connection, superuser }, snapshot, contents, request, skipped),
         );
+        components = [...components, ...unloadableNotes(plan)];
         await watch.aside(async () => request.drill?.whileRestored?.(connection));
         // The restore itself need not be kept: what it shows is what we came for.
         return { verdict: "passed", findings: [] };
@@ -173,6 +170,24 @@ async function restoreAndCompare(
     });
   }
   return components;
+}
+
+/** Why an extension that is installed there could not be created. */
+function unloadableNotes({ unloadable }: RestorePlan): readonly ComponentVerdict[] {
+  if (unloadable.length === 0) return [];
+  return [
+    judge(
+      "preload",
+      unloadable.length,
+      unloadable.map(({ name, why }) => ({
+        level: "info",
+        code: "extension-not-loadable",
+        sentence: `Extension ${name} cannot be created on this server: ${why}.`,
+        publicSentence: "An extension cannot be created on this server as it is configured.",
+        remedy: "Verify on a server that preloads it, or waive it by name: extension:NAME.",
+      })),
+    ),
+  ];
 }
 
 /** What the checks leave in the database (an extension, a role's rights) comes after the comparison. */

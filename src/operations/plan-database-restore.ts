@@ -10,6 +10,7 @@ import { type Selection, selectTables } from "../postgres/toc-selection.ts";
 import { type Contents, databaseOf, type DatabaseContents } from "../snapshot/contents.ts";
 import type { ProjectMode } from "../supabase/project-mode.ts";
 import type { ReportLine } from "../supabase/project-report.ts";
+import { type ExtensionPlan, planExtensions } from "./plan-extensions.ts";
 import { hashOfPlan } from "./plan-hash.ts";
 
 export interface RestoreRequest {
@@ -52,6 +53,10 @@ export interface RestorePlan {
   readonly substituteLocale: boolean;
   /** Left out with everything that needs them. */
   readonly skippedExtensions: readonly string[];
+  /** Those of them that are brought once the database has its name. */
+  readonly lateExtensions: readonly string[];
+  /** Installed on the server, but not so that they could be created. */
+  readonly unloadable: ExtensionPlan["unloadable"];
   readonly destroys: readonly string[];
   readonly cannotRestore: readonly string[];
   readonly steps: readonly string[];
@@ -83,6 +88,7 @@ export function planDatabaseRestore({ contents, request, facts }: PlanInput): Re
   guardConfirmed(request);
   const choice = request.roles ?? "without-login";
   const missing = mode.kind === "tables" ? [] : planRoles(database.roles, facts.roles, choice).missing;
+  const extensions = extensionsOf(database, request, facts);
   const estimates = estimate(contents, database, facts);
   guardSpace(request, estimates);
   return {
@@ -101,10 +107,18 @@ export function planDatabaseRestore({ contents, request, facts }: PlanInput): Re
     jobs: request.jobs,
     acceptNotVerified: request.acceptNotVerified === true,
     substituteLocale: request.substituteLocale === true,
-    skippedExtensions: mode.kind === "tables" ? [] : extensionsMissing(database, facts),
+    skippedExtensions: extensions.skipped,
+    lateExtensions: extensions.late,
+    unloadable: extensions.unloadable,
     destroys: whatIsReplaced(request),
     cannotRestore: whatIsLost(database, request, facts),
-    steps: stepsOf(request, missing.length, facts.existing?.enabledSubscriptions ?? 0),
+    steps: [
+      ...stepsOf(request, missing.length, facts.existing?.enabledSubscriptions ?? 0),
+      ...extensions.late.map(
+        (name) =>
+          `Create the extension ${name} there, with its rows: it cannot be in a database of another name.`,
+      ),
+    ],
     estimates,
   };
 }
@@ -157,11 +171,8 @@ function guardConfirmed({ mode, target, confirm }: RestoreRequest): void {
 }
 
 /** All reasons together: somebody in an emergency must not find them one by one. */
-function guardPossible(
-  database: DatabaseContents,
-  { mode, missingExtensions }: RestoreRequest,
-  facts: TargetFacts,
-): void {
+function guardPossible(database: DatabaseContents, request: RestoreRequest, facts: TargetFacts): void {
+  const { mode, missingExtensions } = request;
   const reasons: string[] = [];
   const { server, clientMajor, existing } = facts;
   if (database.server.major > server.major) {
@@ -174,10 +185,11 @@ function guardPossible(
   if (mode.kind !== "tables") {
     const provider = providerRefusal(database.properties, server.major);
     if (provider !== undefined) reasons.push(provider);
-    const missing = extensionsMissing(database, facts);
+    const { missing, unloadable } = extensionsOf(database, request, facts);
     if (missing.length > 0 && missingExtensions !== "skip") {
+      const why = unloadable.filter(({ name }) => missing.includes(name)).map((one) => `; ${one.why}`);
       reasons.push(
-        `the server does not have the extensions ${missing.join(", ")} (skip-missing-extensions restores all that does not need them)`,
+        `the server does not have the extensions ${missing.join(", ")}${why.join("")} (skip-missing-extensions restores all that does not need them)`,
       );
     }
     if (!facts.user.canCreateDatabases) reasons.push(`the role ${facts.user.name} may not create databases`);
@@ -193,8 +205,14 @@ function guardPossible(
   }
 }
 
-function extensionsMissing(database: DatabaseContents, facts: TargetFacts): readonly string[] {
-  return database.extensions.map(({ name }) => name).filter((name) => !facts.availableExtensions.has(name));
+/** Chosen tables bring no extension. */
+function extensionsOf(
+  database: DatabaseContents,
+  { mode, target }: RestoreRequest,
+  facts: TargetFacts,
+): ExtensionPlan {
+  const wanted = mode.kind === "tables" ? [] : database.extensions;
+  return planExtensions({ extensions: wanted }, facts, target.database);
 }
 
 function guardSpace({ mode }: RestoreRequest, { neededBytes, freeBytes }: RestorePlan["estimates"]): void {
@@ -238,17 +256,24 @@ function whatIsReplaced({ mode, target }: RestoreRequest): readonly string[] {
 
 function whatIsLost(
   database: DatabaseContents,
-  { mode }: RestoreRequest,
+  request: RestoreRequest,
   facts: TargetFacts,
 ): readonly string[] {
+  const { mode } = request;
   const lost = database.tables
     .filter(({ notBackedUp }) => notBackedUp !== undefined)
     .map(({ schema, name, notBackedUp }) => `Rows of ${quoteQualified(schema, name)}: ${notBackedUp ?? ""}.`);
   if (mode.kind === "tables") {
     return [...lost, "Views, functions and types in schemas that exist are left as they are."];
   }
-  for (const name of extensionsMissing(database, facts)) {
-    lost.push(`The extension ${name}, which the server does not have, and everything that needs it.`);
+  const { missing, unloadable } = extensionsOf(database, request, facts);
+  const reasons = new Map(unloadable.map(({ name, why }) => [name, why]));
+  for (const name of new Set([...missing, ...reasons.keys()])) {
+    const why = reasons.get(name);
+    const lacks = why === undefined ? ", which the server does not have, and" : " and";
+    lost.push(
+      `The extension ${name}${lacks} everything that needs it${why === undefined ? "" : `: ${why}`}.`,
+    );
   }
   if (!facts.user.isSuperuser) {
     lost.push("Objects whose owner the restoring role cannot become: the restore stops at the first.");

@@ -14,6 +14,7 @@ import type { SecretId } from "../supabase/services.ts";
 import { asTold, register } from "../system/underway.ts";
 import type { Finding } from "../verification/findings.ts";
 import type { RestorePlan } from "./plan-database-restore.ts";
+import { bringExtensions } from "./bring-extensions.ts";
 import {
   createRoles,
   loadBeside,
@@ -143,6 +144,7 @@ async function restoreWhole(
     } else {
       await state.passing(howToSee(copy.name), (onSent) => takeName(lock, { ...naming, onSent }));
     }
+    const brought = await bringExtensions(plan, means, { toc, skipped });
     const swap = (means.clock.elapsedMs() - started) / 1000;
     return {
       outcome: "restored",
@@ -150,7 +152,8 @@ async function restoreWhole(
       findings: [
         ...roles.findings,
         ...copy.findings,
-        ...verdict.findings,
+        ...verdict.findings.filter((one) => !isAboutLate(one, plan.lateExtensions)),
+        ...brought,
         ...(await subscriptionFindings(lock, means.target, keptDatabase).catch(() => [])),
       ],
       rolesCreated: roles.created,
@@ -161,6 +164,11 @@ async function restoreWhole(
   } finally {
     await lock.end().catch(() => {});
   }
+}
+
+/** The copy was compared while it could not have them. */
+function isAboutLate({ code, sentence }: Finding, late: readonly string[]): boolean {
+  return code.startsWith("extension-") && late.some((name) => sentence.startsWith(`Extension ${name} `));
 }
 
 async function restoreChosen(

@@ -8,6 +8,7 @@ import { type Sql, withClient } from "./client.ts";
 import { type Connection, isLocal } from "./connection.ts";
 import { readTargetRoles, type TargetRoles } from "./missing-roles.ts";
 import { readProperties } from "./database-properties.ts";
+import { readPreloads, type ServerPreloads } from "./preloaded-extensions.ts";
 import { listSubscriptions } from "./subscriptions.ts";
 import type { RestoreTools } from "./restore-stream.ts";
 import { findLeftovers, type Leftover, maintenanceConnection } from "./swap.ts";
@@ -24,6 +25,7 @@ export interface TargetFacts {
   /** undefined: the server has no database of that name. */
   readonly existing: ExistingDatabase | undefined;
   readonly availableExtensions: ReadonlySet<string>;
+  readonly preloads: ServerPreloads;
   readonly roles: TargetRoles;
   /** Of the disk with the server's data; undefined where it cannot be known from here. */
   readonly freeBytes: number | undefined;
@@ -76,6 +78,7 @@ export async function readTargetFacts(
       clientMajor,
       existing: await existingDatabase(sql, target.database, major),
       availableExtensions: new Set(extensions.rows.map(({ name }) => name)),
+      preloads: await readPreloads(sql),
       roles: await readTargetRoles(sql),
       freeBytes: await freeBytes(sql, target),
       leftovers: await findLeftovers(sql, target.database),

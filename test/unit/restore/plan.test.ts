@@ -71,6 +71,7 @@ const facts: TargetFacts = {
   clientMajor: 15,
   existing: undefined,
   availableExtensions: new Set(["pgcrypto"]),
+  preloads: {},
   roles: new Map(),
   freeBytes: undefined,
   leftovers: [],
