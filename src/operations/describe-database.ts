@@ -16,7 +16,7 @@ import type { Connection } from "../postgres/connection.ts";
 import { emptyHash } from "../postgres/content-hash.ts";
 import { inspectServer, type ServerFacts } from "../postgres/inspect-server.ts";
 import { readLargeObjects } from "../postgres/large-objects.ts";
-import { countOtherDatabases, extensionTablesWithRows } from "../postgres/left-out.ts";
+import { countOtherDatabases, measureLeftOut } from "../postgres/left-out.ts";
 import { type Measures, measureTables } from "../postgres/measure-tables.ts";
 import type { SnapshotSession } from "../postgres/snapshot-session.ts";
 import { isLeftOut, listNotDumped } from "../postgres/not-dumped.ts";
@@ -39,10 +39,10 @@ export async function describeDatabase(
       parts.flatMap((part) => part.tables.map(({ oid }) => [oid, sealedName(part.name)] as const)),
     );
     const moment = { time: snapshot.time, ...(snapshot.lsn === undefined ? {} : { lsn: snapshot.lsn }) };
-    const filled = await extensionTablesWithRows(sql, snapshot.tables);
     const tables = database.tables.map((table) => {
       const part = partOf.get(table.oid);
-      const told = filled.has(table.oid) ? { ...table, hasRowsLeftOut: true } : table;
+      const filled = table.notBackedUp !== undefined && (table.leftOut?.rows ?? 0) > 0;
+      const told = filled ? { ...table, hasRowsLeftOut: true } : table;
       return part === undefined ? told : { ...told, part };
     });
     return {
@@ -64,6 +64,7 @@ async function readDatabase(
   { server, tables, clientVersion, hashes }: Reading,
 ): Promise<DatabaseContents> {
   const measures = await measureTables(sql, tables, { hashes });
+  const left = await measureLeftOut(sql, tables, measures, { hashes });
   return {
     properties: await currentProperties(sql, server.major),
     server: { version: server.version, major: server.major },
@@ -71,7 +72,11 @@ async function readDatabase(
     moment: { time: "" },
     extensions: await readExtensions(sql),
     roles: await readRoles(sql),
-    tables: tables.map((table) => describeTable(table, measures)),
+    tables: tables.map((table) => {
+      const leftOut = left.get(table.oid);
+      const described = describeTable(table, measures);
+      return leftOut === undefined ? described : { ...described, leftOut: { ...leftOut } };
+    }),
     sequences: [...(await readSequences(sql))],
     objects: [...(await listObjects(sql))],
     notDumped: [...(await listNotDumped(sql))],
