@@ -4,6 +4,7 @@ import { withClient } from "../postgres/client.ts";
 import { belowSecurityFloor, type ClientTools, securityFloorReason } from "../postgres/client-tools.ts";
 import type { Connection } from "../postgres/connection.ts";
 import { type DumpPart, inWaves, planParts, proveCoverage } from "../postgres/dump-parts.ts";
+import { warningFindings } from "../postgres/dump-warnings.ts";
 import { fittingJobs } from "../postgres/free-connections.ts";
 import { inspectServer, refuseHopelessConnection, serverTime } from "../postgres/inspect-server.ts";
 import { refuseHarmfulSettings } from "../postgres/libpq.ts";
@@ -154,7 +155,7 @@ export async function backUpDatabase(
     await snapshot.proveAlive();
     proveCoverage(parts, new Map(stored.map(({ part, listing }) => [part.name, tableDataOids(listing)])));
 
-    const files = [...stored.map(({ file }) => file), globals, ...beside.files];
+    const files = [...stored.map(({ file }) => file), globals.file, ...beside.files];
     const database = beside.contents === undefined ? described : { ...described, supabase: beside.contents };
     const contents: Contents = { formatVersion: 1, id, source: request.source, files, database };
     const sealed = await sealDocument(writeContents(contents), request.recipients);
@@ -195,6 +196,7 @@ export async function backUpDatabase(
         ...beside.findings,
         ...sizeFindings(made, history.newestWhole(started)),
         ...leftOutOfBackup(database),
+        ...warningFindings([...stored, globals].flatMap(({ warnings }) => warnings)),
       ],
       seconds: (clock.elapsedMs() - startedMs) / 1000,
       ...(error === undefined ? {} : { error }),
@@ -209,6 +211,7 @@ interface StoredPart {
   readonly part: DumpPart;
   readonly file: ContentsFile;
   readonly listing: string;
+  readonly warnings: readonly string[];
 }
 
 /** One wave after the other, the parts of each at once. */
@@ -235,20 +238,26 @@ async function storePart(
   const dump = await startPartDump(part, source);
   const sealing = sealStream(dump.compressed, recipients);
   await draft.put(sealedName(part.name), sealing.bytes);
-  const { rawBytes, listing } = dump.result();
+  const { rawBytes, listing, warnings } = dump.result();
   return {
     part,
     file: { name: sealedName(part.name), role: part.role, ...sealing.extents(), rawBytes },
     listing,
+    warnings,
   };
 }
 
-async function storeGlobals(source: DumpSource, draft: Draft, recipients: Recipients): Promise<ContentsFile> {
+async function storeGlobals(
+  source: DumpSource,
+  draft: Draft,
+  recipients: Recipients,
+): Promise<Pick<StoredPart, "file" | "warnings">> {
   const dump = await startGlobalsDump(source);
   const sealing = sealStream(dump.compressed, recipients);
   const name = sealedName("globals.sql");
   await draft.put(name, sealing.bytes);
-  return { name, role: "globals", ...sealing.extents(), rawBytes: dump.result().rawBytes };
+  const { rawBytes, warnings } = dump.result();
+  return { file: { name, role: "globals", ...sealing.extents(), rawBytes }, warnings };
 }
 
 function publicFields(

@@ -4,10 +4,11 @@ import { asLifeboatError, LifeboatError } from "../errors.ts";
 import { type ClientTools, toolPath } from "../postgres/client-tools.ts";
 import { type Sql, withClient } from "../postgres/client.ts";
 import { type Connection, withDatabase } from "../postgres/connection.ts";
+import { dropDatabase, silenceEventTriggers } from "../postgres/drop-database.ts";
 import { quoteIdentifier } from "../postgres/identifiers.ts";
 import { readTargetFacts } from "../postgres/restore-target.ts";
 import type { SkippedEntry } from "../postgres/missing-extensions.ts";
-import { startThrowawayServer } from "../postgres/throwaway-server.ts";
+import { newDatabaseName } from "../postgres/restore-names.ts";
 import type { SqlCheck } from "../policy/policy.ts";
 import type { Identities } from "../seal/identities.ts";
 import { type Contents, databaseOf } from "../snapshot/contents.ts";
@@ -20,9 +21,10 @@ import { judge } from "../verification/compare-database.ts";
 import type { ComponentVerdict } from "../verification/findings.ts";
 import { checkAnswers } from "./check-answers.ts";
 import { checkIndexes } from "./check-indexes.ts";
+import { startCheckServer } from "./check-server.ts";
 import { compareRestored } from "./compare-restored.ts";
 import { decideExecution, decideOnNamedServer, type IsolationMeans } from "./isolate-contents.ts";
-import { planDatabaseRestore } from "./plan-database-restore.ts";
+import { planDatabaseRestore, type RestorePlan } from "./plan-database-restore.ts";
 import { restoreDatabase } from "./restore-database.ts";
 import { partSource } from "./sealed-files.ts";
 import type { Stopwatch } from "./stopwatch.ts";
@@ -70,8 +72,9 @@ export async function checkRestored(
   surroundings: RestoreCheckSurroundings,
 ): Promise<readonly ComponentVerdict[]> {
   const { tools, temporaryFolder: folder, clock, logger, watch } = surroundings;
+  const id = newSnapshotId(clock.now());
   const restore = (server: Connection): Promise<readonly ComponentVerdict[]> =>
-    watch.time("restore", () => restoreAndCompare(snapshot, contents, server, request, surroundings));
+    watch.time("restore", () => restoreAndCompare(snapshot, contents, { server, id }, request, surroundings));
   const { isolation, verdicts, mayRun } = await watch.time("prepare", () =>
     request.server === undefined
       ? decideExecution(request, surroundings)
@@ -85,38 +88,32 @@ export async function checkRestored(
     // A backup may have any role, "postgres" too; none of them may be the superuser here, unless it is trusted.
     const superuser =
       request.trustContents === true ? "postgres" : `lifeboat_${randomBytes(8).toString("hex")}`;
-    return await startThrowawayServer({ binDir, major, folder, clock, logger, isolation, superuser });
+    return await startCheckServer(
+      { binDir, major, folder, clock, logger, isolation, superuser },
+      {
+        extensions: databaseOf(contents).extensions.map(({ name }) => name),
+        copy: newDatabaseName(nameOfCheck(id), id),
+        packages: (of, extensions) => surroundings.extensionPackages(of, extensions),
+      },
+    );
   });
-  await watch.time("prepare", () => completeExtensions(contents, server.connection, surroundings));
   return [...verdicts, ...(await restore(server.connection))];
 }
 
-/** An extension that the server lacks would leave the whole restore unproven; many are a package away. */
-async function completeExtensions(
-  contents: Contents,
-  server: Connection,
-  surroundings: RestoreCheckSurroundings,
-): Promise<void> {
-  const { rows } = await withClient(server, (sql) =>
-    sql.query<{ name: string }>("select name from pg_catalog.pg_available_extensions"),
-  );
-  const available = new Set(rows.map(({ name }) => name));
-  const missing = databaseOf(contents)
-    .extensions.map(({ name }) => name)
-    .filter((name) => !available.has(name));
-  if (missing.length > 0) await surroundings.extensionPackages(surroundings.tools.major, missing);
+/** A short name, so that it stands whole in the copy's. */
+function nameOfCheck(id: string): string {
+  return `lifeboat_verify_${id.slice(-12)}`;
 }
 
 async function restoreAndCompare(
   snapshot: SnapshotJson,
   contents: Contents,
-  server: Connection,
+  { server, id }: { readonly server: Connection; readonly id: string },
   request: RestoreCheckRequest,
   { store, clock, logger, tools, zstd = "zstd", watch, signal }: RestoreCheckSurroundings,
 ): Promise<readonly ComponentVerdict[]> {
   const { identities, jobs } = request;
-  const id = newSnapshotId(clock.now());
-  const target = withDatabase(server, `lifeboat_verify_${id.slice(-12)}`);
+  const target = withDatabase(server, nameOfCheck(id));
   const restoreTools = { pgRestore: toolPath(tools, "pg_restore"), zstd };
   let components: readonly ComponentVerdict[] = [];
   let rolesMade: readonly string[] = [];
@@ -155,6 +152,7 @@ async function restoreAndCompare(
         components = await watch.time("verify", () =>
           prove({ connection, superuser }, snapshot, contents, request, skipped),
         );
+        components = [...components, ...unloadableNotes(plan)];
         await watch.aside(async () => request.drill?.whileRestored?.(connection));
         // The restore itself need not be kept: what it shows is what we came for.
         return { verdict: "passed", findings: [] };
@@ -167,15 +165,29 @@ async function restoreAndCompare(
     const refused = confined && wantsSuperuser(error);
     return [notRestored(refused ? withCure(error) : error, mayDoEverything && !refused)];
   } finally {
-    await withClient(server, (sql) => removeTraces(sql, target.database, rolesMade)).catch(
-      (cause: unknown) => {
-        logger.warning(
-          `What the check made could not be dropped: ${asLifeboatError(cause).publicly.sentence}`,
-        );
-      },
-    );
+    await withClient(server, (sql) => removeTraces(sql, target, rolesMade)).catch((cause: unknown) => {
+      logger.warning(`What the check made could not be dropped: ${asLifeboatError(cause).publicly.sentence}`);
+    });
   }
   return components;
+}
+
+/** Why an extension that is installed there could not be created. */
+function unloadableNotes({ unloadable }: RestorePlan): readonly ComponentVerdict[] {
+  if (unloadable.length === 0) return [];
+  return [
+    judge(
+      "preload",
+      unloadable.length,
+      unloadable.map(({ name, why }) => ({
+        level: "info",
+        code: "extension-not-loadable",
+        sentence: `Extension ${name} cannot be created on this server: ${why}.`,
+        publicSentence: "An extension cannot be created on this server as it is configured.",
+        remedy: "Verify on a server that preloads it, or waive it by name: extension:NAME.",
+      })),
+    ),
+  ];
 }
 
 /** What the checks leave in the database (an extension, a role's rights) comes after the comparison. */
@@ -195,14 +207,6 @@ async function prove(
     ...(await checkAnswers(connection, source, checks, superuser)),
     ...(drill === undefined ? [] : [await checkIndexes(connection, superuser)]),
   ];
-}
-
-/** The backup's own act on whatever a superuser defines or drops from here on; they do not act on this. */
-async function silenceEventTriggers(superuser: Sql): Promise<void> {
-  const { rows } = await superuser.query<{ name: string }>(
-    "select evtname as name from pg_catalog.pg_event_trigger where evtenabled <> 'D'",
-  );
-  for (const { name } of rows) await superuser.query(`alter event trigger ${quoteIdentifier(name)} disable`);
 }
 
 /** What an ordinary role may not do says nothing about the backup. */
@@ -243,8 +247,8 @@ function notRestored(error: LifeboatError, mayDoEverything: boolean): ComponentV
 }
 
 /** The database, and the roles that only this check had made: nothing of it may stay on somebody's server. */
-async function removeTraces(sql: Sql, database: string, roles: readonly string[]): Promise<void> {
-  await sql.query(`drop database if exists ${quoteIdentifier(database)} with (force)`);
+async function removeTraces(sql: Sql, database: Connection, roles: readonly string[]): Promise<void> {
+  await dropDatabase(sql, database);
   const { rows } = await sql.query<{ name: string }>(
     "select rolname as name from pg_catalog.pg_roles where rolname = any ($1::text[])",
     [roles],

@@ -7,8 +7,10 @@ import { measureTables } from "../postgres/measure-tables.ts";
 import type { SkippedEntry } from "../postgres/missing-extensions.ts";
 import { listTables } from "../postgres/table-listing.ts";
 import type { DatabaseContents, TableContents } from "../snapshot/contents.ts";
+import { absentMembers } from "../verification/absent-members.ts";
 import { compareDatabases, judge, rowFindings } from "../verification/compare-database.ts";
 import type { ComponentVerdict, Finding } from "../verification/findings.ts";
+import { compareExtensionRows } from "../verification/not-backed-up.ts";
 import { withOwnersInstead } from "../verification/owners-instead.ts";
 import { totalsByRoot } from "../verification/row-totals.ts";
 import { leftOutFindings, withoutSkipped } from "../verification/skipped-objects.ts";
@@ -22,8 +24,11 @@ export async function compareRestored(
   skipped: readonly SkippedEntry[] = [],
   { substituteLocale = false } = {},
 ): Promise<readonly ComponentVerdict[]> {
-  const { expected, left, comparable } = withoutSkipped(backup, skipped);
-  const found = comparable(await describeRestored(connection, backup));
+  const described = await describeRestored(connection, backup);
+  const possible = withoutSkipped(backup, skipped).expected;
+  const absent = absentMembers(possible, described);
+  const { expected, left, comparable } = withoutSkipped(backup, [...skipped, ...absent]);
+  const found = comparable(described);
   const ordinary = await withClient(connection, ordinaryRoles);
   const owned = withOwnersInstead(expected, found, { ordinary, restoring: connection.user });
   const components = compareDatabases(owned, found, {
@@ -32,12 +37,14 @@ export async function compareRestored(
   });
   const compared = new Set(components.map(({ component }) => component));
   // A component of which nothing is left still has to say so.
+  const rows = compareExtensionRows(possible.tables, found.tables);
   const emptied = [...left.keys()].filter((component) => !compared.has(component));
-  return [...components, ...emptied.map((component) => judge(component, 0, []))].map((verdict) => {
+  const all = [...components, ...emptied.map((component) => judge(component, 0, []))].map((verdict) => {
     const more = leftOutFindings(verdict.component, left);
     if (more.length === 0) return verdict;
     return judge(verdict.component, verdict.checked, [...verdict.findings, ...more]);
   });
+  return rows === undefined ? all : [...all, rows];
 }
 
 async function ordinaryRoles(sql: Sql): Promise<ReadonlySet<string>> {

@@ -16,10 +16,10 @@ import type { Connection } from "../postgres/connection.ts";
 import { emptyHash } from "../postgres/content-hash.ts";
 import { inspectServer, type ServerFacts } from "../postgres/inspect-server.ts";
 import { hasHash, readLargeObjects } from "../postgres/large-objects.ts";
-import { countOtherDatabases, extensionTablesWithRows } from "../postgres/left-out.ts";
+import { countOtherDatabases, measureLeftOut } from "../postgres/left-out.ts";
 import { type Measures, measureTables } from "../postgres/measure-tables.ts";
 import type { SnapshotSession } from "../postgres/snapshot-session.ts";
-import { listNotDumped } from "../postgres/not-dumped.ts";
+import { isLeftOut, listNotDumped } from "../postgres/not-dumped.ts";
 import { settleDefinitions } from "./settle-definitions.ts";
 import { hasRows, listTables, type SourceTable } from "../postgres/table-listing.ts";
 
@@ -39,14 +39,15 @@ export async function describeDatabase(
       parts.flatMap((part) => part.tables.map(({ oid }) => [oid, sealedName(part.name)] as const)),
     );
     const moment = { time: snapshot.time, ...(snapshot.lsn === undefined ? {} : { lsn: snapshot.lsn }) };
-    const filled = await extensionTablesWithRows(sql, snapshot.tables);
     const tables = database.tables.map((table) => {
       const part = partOf.get(table.oid);
-      const told = filled.has(table.oid) ? { ...table, hasRowsLeftOut: true } : table;
+      const filled = table.notBackedUp !== undefined && (table.leftOut?.rows ?? 0) > 0;
+      const told = filled ? { ...table, hasRowsLeftOut: true } : table;
       return part === undefined ? told : { ...told, part };
     });
     return {
       ...database,
+      objects: database.objects.filter((object) => !isLeftOut(object, database.notDumped ?? [])),
       shared: await readShared(sql, server.major),
       moment,
       tables,
@@ -65,6 +66,7 @@ async function readDatabase(
   const measures = await measureTables(sql, tables, { hashes });
   const notDescribed: string[] = [];
   const objects = await listObjects(sql, (kind) => notDescribed.push(kind));
+  const left = await measureLeftOut(sql, tables, measures, { hashes });
   return {
     properties: await currentProperties(sql, server.major),
     server: { version: server.version, major: server.major },
@@ -72,7 +74,11 @@ async function readDatabase(
     moment: { time: "" },
     extensions: await readExtensions(sql),
     roles: await readRoles(sql),
-    tables: tables.map((table) => describeTable(table, measures)),
+    tables: tables.map((table) => {
+      const leftOut = left.get(table.oid);
+      const described = describeTable(table, measures);
+      return leftOut === undefined ? described : { ...described, leftOut: { ...leftOut } };
+    }),
     sequences: [...(await readSequences(sql))],
     objects: [...objects],
     ...(notDescribed.length === 0 ? {} : { notDescribed }),
@@ -95,7 +101,10 @@ export async function describeRestored(
     await sql.query("begin isolation level repeatable read read only");
     const found = await readDatabase(sql, { server, tables, clientVersion: server.version, hashes, asIn });
     await sql.query("commit; begin read write; set local check_function_bodies = off");
-    return { ...found, objects: [...(await settleDefinitions(sql, backup.objects, found.objects))] };
+    // Backups of before 2026-12 record none.
+    const subscribes = backup.objects.some(({ kind }) => kind === "subscription");
+    const comparable = found.objects.filter(({ kind }) => subscribes || kind !== "subscription");
+    return { ...found, objects: [...(await settleDefinitions(sql, backup.objects, comparable))] };
   });
 }
 

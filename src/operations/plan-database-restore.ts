@@ -5,10 +5,12 @@ import { quoteIdentifier, quoteQualified } from "../postgres/identifiers.ts";
 import { planRoles, type RoleChoice } from "../postgres/missing-roles.ts";
 import { providerRefusal } from "../postgres/new-database.ts";
 import type { TargetFacts } from "../postgres/restore-target.ts";
+import { subscriptionsLost } from "../postgres/subscriptions.ts";
 import { type Selection, selectTables } from "../postgres/toc-selection.ts";
 import { type Contents, databaseOf, type DatabaseContents } from "../snapshot/contents.ts";
 import type { ProjectMode } from "../supabase/project-mode.ts";
 import type { ReportLine } from "../supabase/project-report.ts";
+import { type ExtensionPlan, planExtensions } from "./plan-extensions.ts";
 import { hashOfPlan } from "./plan-hash.ts";
 
 export interface RestoreRequest {
@@ -51,6 +53,10 @@ export interface RestorePlan {
   readonly substituteLocale: boolean;
   /** Left out with everything that needs them. */
   readonly skippedExtensions: readonly string[];
+  /** Those of them that are brought once the database has its name. */
+  readonly lateExtensions: readonly string[];
+  /** Installed on the server, but not so that they could be created. */
+  readonly unloadable: ExtensionPlan["unloadable"];
   readonly destroys: readonly string[];
   readonly cannotRestore: readonly string[];
   readonly steps: readonly string[];
@@ -82,6 +88,7 @@ export function planDatabaseRestore({ contents, request, facts }: PlanInput): Re
   guardConfirmed(request);
   const choice = request.roles ?? "without-login";
   const missing = mode.kind === "tables" ? [] : planRoles(database.roles, facts.roles, choice).missing;
+  const extensions = extensionsOf(database, request, facts);
   const estimates = estimate(contents, database, facts);
   guardSpace(request, estimates);
   return {
@@ -100,10 +107,18 @@ export function planDatabaseRestore({ contents, request, facts }: PlanInput): Re
     jobs: request.jobs,
     acceptNotVerified: request.acceptNotVerified === true,
     substituteLocale: request.substituteLocale === true,
-    skippedExtensions: mode.kind === "tables" ? [] : extensionsMissing(database, facts),
+    skippedExtensions: extensions.skipped,
+    lateExtensions: extensions.late,
+    unloadable: extensions.unloadable,
     destroys: whatIsReplaced(request),
     cannotRestore: whatIsLost(database, request, facts),
-    steps: stepsOf(request, missing.length),
+    steps: [
+      ...stepsOf(request, missing.length, facts.existing?.enabledSubscriptions ?? 0),
+      ...extensions.late.map(
+        (name) =>
+          `Create the extension ${name} there, with its rows: it cannot be in a database of another name.`,
+      ),
+    ],
     estimates,
   };
 }
@@ -156,11 +171,8 @@ function guardConfirmed({ mode, target, confirm }: RestoreRequest): void {
 }
 
 /** All reasons together: somebody in an emergency must not find them one by one. */
-function guardPossible(
-  database: DatabaseContents,
-  { mode, missingExtensions }: RestoreRequest,
-  facts: TargetFacts,
-): void {
+function guardPossible(database: DatabaseContents, request: RestoreRequest, facts: TargetFacts): void {
+  const { mode, missingExtensions } = request;
   const reasons: string[] = [];
   const { server, clientMajor, existing } = facts;
   if (database.server.major > server.major) {
@@ -173,10 +185,11 @@ function guardPossible(
   if (mode.kind !== "tables") {
     const provider = providerRefusal(database.properties, server.major);
     if (provider !== undefined) reasons.push(provider);
-    const missing = extensionsMissing(database, facts);
+    const { missing, unloadable } = extensionsOf(database, request, facts);
     if (missing.length > 0 && missingExtensions !== "skip") {
+      const why = unloadable.filter(({ name }) => missing.includes(name)).map((one) => `; ${one.why}`);
       reasons.push(
-        `the server does not have the extensions ${missing.join(", ")} (skip-missing-extensions restores all that does not need them)`,
+        `the server does not have the extensions ${missing.join(", ")}${why.join("")} (skip-missing-extensions restores all that does not need them)`,
       );
     }
     if (!facts.user.canCreateDatabases) reasons.push(`the role ${facts.user.name} may not create databases`);
@@ -192,8 +205,14 @@ function guardPossible(
   }
 }
 
-function extensionsMissing(database: DatabaseContents, facts: TargetFacts): readonly string[] {
-  return database.extensions.map(({ name }) => name).filter((name) => !facts.availableExtensions.has(name));
+/** Chosen tables bring no extension. */
+function extensionsOf(
+  database: DatabaseContents,
+  { mode, target }: RestoreRequest,
+  facts: TargetFacts,
+): ExtensionPlan {
+  const wanted = mode.kind === "tables" ? [] : database.extensions;
+  return planExtensions({ extensions: wanted }, facts, target.database);
 }
 
 function guardSpace({ mode }: RestoreRequest, { neededBytes, freeBytes }: RestorePlan["estimates"]): void {
@@ -237,17 +256,24 @@ function whatIsReplaced({ mode, target }: RestoreRequest): readonly string[] {
 
 function whatIsLost(
   database: DatabaseContents,
-  { mode }: RestoreRequest,
+  request: RestoreRequest,
   facts: TargetFacts,
 ): readonly string[] {
+  const { mode } = request;
   const lost = database.tables
     .filter(({ notBackedUp }) => notBackedUp !== undefined)
     .map(({ schema, name, notBackedUp }) => `Rows of ${quoteQualified(schema, name)}: ${notBackedUp ?? ""}.`);
   if (mode.kind === "tables") {
     return [...lost, "Views, functions and types in schemas that exist are left as they are."];
   }
-  for (const name of extensionsMissing(database, facts)) {
-    lost.push(`The extension ${name}, which the server does not have, and everything that needs it.`);
+  const { missing, unloadable } = extensionsOf(database, request, facts);
+  const reasons = new Map(unloadable.map(({ name, why }) => [name, why]));
+  for (const name of new Set([...missing, ...reasons.keys()])) {
+    const why = reasons.get(name);
+    const lacks = why === undefined ? ", which the server does not have, and" : " and";
+    lost.push(
+      `The extension ${name}${lacks} everything that needs it${why === undefined ? "" : `: ${why}`}.`,
+    );
   }
   if (!facts.user.isSuperuser) {
     lost.push("Objects whose owner the restoring role cannot become: the restore stops at the first.");
@@ -255,13 +281,18 @@ function whatIsLost(
   if (mode.kind === "in-place" && (facts.existing?.replicationSlots ?? 0) > 0) {
     lost.push("Logical replication slots stay with the replaced database and must be made anew.");
   }
+  lost.push(...subscriptionsLost(database.objects));
   if (database.hashesNotVerified !== undefined) {
     lost.push(`The proof of contents by hashes: ${database.hashesNotVerified}.`);
   }
   return lost;
 }
 
-function stepsOf({ mode, target, roles, jobs }: RestoreRequest, missingRoles: number): readonly string[] {
+function stepsOf(
+  { mode, target, roles, jobs }: RestoreRequest,
+  missingRoles: number,
+  subscriptions: number,
+): readonly string[] {
   const name = quoteIdentifier(target.database);
   if (mode.kind === "tables") {
     return [
@@ -276,6 +307,11 @@ function stepsOf({ mode, target, roles, jobs }: RestoreRequest, missingRoles: nu
     ...(missingRoles === 0 ? [] : [`Create ${missingRoles} missing roles ${login}; alter no existing one.`]),
     `Create a new database beside ${name} and load the snapshot with ${jobs} connections.`,
     "Compare it with the backup.",
+    ...(mode.kind === "in-place" && subscriptions > 0
+      ? [
+          `Disable the ${subscriptions} enabled subscriptions of ${name}; their slots at the publisher stay, and hold back WAL there until you use or drop them.`,
+        ]
+      : []),
     mode.kind === "in-place"
       ? `Swap it with ${name} in one transaction; keep what stood before, closed to connections.`
       : `Give it the name ${name}.`,

@@ -48,6 +48,8 @@ export function planProjectRestore(input: ProjectPlanInput): RestorePlan {
     acceptNotVerified: request.acceptNotVerified === true,
     substituteLocale: false,
     skippedExtensions: missingExtensions(archive),
+    lateExtensions: [],
+    unloadable: [],
     destroys: whatIsReplaced(input),
     cannotRestore: whatIsLost(report, input),
     steps: stepsOf(mode, input),

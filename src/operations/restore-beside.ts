@@ -4,6 +4,7 @@ import { asLifeboatError, LifeboatError } from "../errors.ts";
 import { analyzeDatabase } from "../postgres/analyze.ts";
 import { openClient, type Sql, withClient } from "../postgres/client.ts";
 import { type Connection, withDatabase } from "../postgres/connection.ts";
+import { dropDatabase } from "../postgres/drop-database.ts";
 import { readProperties } from "../postgres/database-properties.ts";
 import { loadArchives } from "../postgres/load.ts";
 import { loadConfined } from "../postgres/load-confined.ts";
@@ -18,7 +19,7 @@ import { readPartToc } from "../postgres/restore-rows.ts";
 import { readPart } from "../postgres/restore-stream.ts";
 import { giveToOwners } from "../postgres/superuser-owners.ts";
 import type { ArchiveToc, TocEntry } from "../postgres/restore-toc.ts";
-import { dropNewDatabase, findLeftovers, markDatabase } from "../postgres/swap.ts";
+import { findLeftovers, markDatabase } from "../postgres/swap.ts";
 import { entriesInUntrustedLanguages } from "../postgres/untrusted-languages.ts";
 import {
   type ContentsFile,
@@ -108,7 +109,7 @@ interface Copy {
 export async function takeUpLeftover(
   lock: Sql,
   plan: RestorePlan,
-  { logger, signal }: RestoreMeans,
+  { target, logger, signal }: RestoreMeans,
 ): Promise<Copy | undefined> {
   let copy: Copy | undefined;
   for (const { name, mark } of await findLeftovers(lock, plan.target.database)) {
@@ -117,7 +118,7 @@ export async function takeUpLeftover(
       copy = { name, resumed: true, findings: [], seconds: {} };
       logger.info("A copy that an earlier run had verified is used.");
     } else {
-      await dropNewDatabase(lock, name);
+      await dropDatabase(lock, withDatabase(target, name));
       logger.info("Dropped an unfinished copy that an earlier run had left.");
     }
   }
@@ -290,9 +291,9 @@ function majorOf(plan: RestorePlan): number {
 }
 
 /** The error that led here matters more; what cannot be dropped now is dropped by the next run. */
-async function dropQuietly(lock: Sql, name: string, { logger, signal }: RestoreMeans): Promise<void> {
+async function dropQuietly(lock: Sql, name: string, { target, logger, signal }: RestoreMeans): Promise<void> {
   try {
-    const dropping = dropNewDatabase(lock, name);
+    const dropping = dropDatabase(lock, withDatabase(target, name));
     await (signal.aborted ? Promise.race([dropping, tooSlow()]) : dropping);
   } catch (cause) {
     const why = asLifeboatError(cause).message.replace(/\.$/, "");

@@ -5,6 +5,7 @@ import { describeServer } from "../postgres/connection.ts";
 import { quoteIdentifier } from "../postgres/identifiers.ts";
 import { databaseOid } from "../postgres/restore-target.ts";
 import { ownedByOrdinary, superuserOwned } from "../postgres/superuser-owners.ts";
+import { subscriptionFindings, withoutReplication } from "../postgres/subscriptions.ts";
 import { howToSee, lockRestore, maintenanceConnection, swapDatabases, takeName } from "../postgres/swap.ts";
 import { restoreTables } from "../postgres/table-replace.ts";
 import { databaseOf } from "../snapshot/contents.ts";
@@ -13,6 +14,7 @@ import type { SecretId } from "../supabase/services.ts";
 import { asTold, register } from "../system/underway.ts";
 import type { Finding } from "../verification/findings.ts";
 import type { RestorePlan } from "./plan-database-restore.ts";
+import { bringExtensions } from "./bring-extensions.ts";
 import {
   createRoles,
   loadBeside,
@@ -135,17 +137,25 @@ async function restoreWhole(
       // Hours may have passed: what is replaced must still be what the plan saw.
       await checkTarget(lock, plan);
       await hooks.before(signal);
-      keptDatabase = await state.passing(howToSee(copy.name), (onSent) =>
-        swapDatabases({ ...naming, id: means.id, onSent }),
+      const replaced = { database: means.target, oid: plan.target.oid ?? "" };
+      keptDatabase = await withoutReplication(lock, replaced, () =>
+        state.passing(howToSee(copy.name), (onSent) => swapDatabases({ ...naming, id: means.id, onSent })),
       );
     } else {
       await state.passing(howToSee(copy.name), (onSent) => takeName(lock, { ...naming, onSent }));
     }
+    const brought = await bringExtensions(plan, means, { toc, skipped });
     const swap = (means.clock.elapsedMs() - started) / 1000;
     return {
       outcome: "restored",
       database,
-      findings: [...roles.findings, ...copy.findings, ...verdict.findings],
+      findings: [
+        ...roles.findings,
+        ...copy.findings,
+        ...verdict.findings.filter((one) => !isAboutLate(one, plan.lateExtensions)),
+        ...brought,
+        ...(await subscriptionFindings(lock, means.target, keptDatabase).catch(() => [])),
+      ],
       rolesCreated: roles.created,
       ...(keptDatabase === undefined ? {} : { keptDatabase }),
       resumed: copy.resumed,
@@ -154,6 +164,11 @@ async function restoreWhole(
   } finally {
     await lock.end().catch(() => {});
   }
+}
+
+/** The copy was compared while it could not have them. */
+function isAboutLate({ code, sentence }: Finding, late: readonly string[]): boolean {
+  return code.startsWith("extension-") && late.some((name) => sentence.startsWith(`Extension ${name} `));
 }
 
 async function restoreChosen(

@@ -21,7 +21,7 @@ import type { Logger } from "../system/logger.ts";
 import { judge } from "../verification/compare-database.ts";
 import { type ComponentVerdict, type Finding, type Verdict, worstVerdict } from "../verification/findings.ts";
 import { levels, type VerifyLevel } from "../verification/levels.ts";
-import { leftOutComponent } from "../verification/not-backed-up.ts";
+import { leftOutComponent, leftOutName } from "../verification/not-backed-up.ts";
 import { applyWaivers } from "../verification/waivers.ts";
 import { agreeOnTime, agreedClock } from "./agree-on-time.ts";
 import { checkApplication } from "./check-application.ts";
@@ -220,9 +220,10 @@ async function checkInside(
   const unsealed = await watch.time("unseal", () =>
     checkUnsealed(snapshot, contents, identities, { ...surroundings, tools }),
   );
-  const leftOut = leftOutComponent(databaseOf(contents));
   surroundings.logger.info(`unsealed: ${contents.files.length} archives, ${verdictOf(unsealed)}.`);
-  if (request.level === "unsealed" || verdictOf(unsealed) === "failed") return [...unsealed, ...leftOut];
+  if (request.level === "unsealed" || verdictOf(unsealed) === "failed") {
+    return [...unsealed, ...leftOutComponent(databaseOf(contents))];
+  }
   const restored = await checkRestored(
     snapshot,
     contents,
@@ -230,7 +231,12 @@ async function checkInside(
     { ...surroundings, tools },
   );
   surroundings.logger.info(`restored: ${restored.length} components, ${verdictOf(restored)}.`);
-  return [...unsealed, ...restored, ...leftOut];
+  const compared = restored.find(({ component }) => component === leftOutName);
+  return [
+    ...unsealed,
+    ...restored.filter((component) => component !== compared),
+    ...leftOutComponent(databaseOf(contents), compared),
+  ];
 }
 
 async function checkBuckets(

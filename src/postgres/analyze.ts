@@ -9,6 +9,12 @@ const analyzable = `
   select pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) as name
   from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   where c.relkind in ('r', 'p', 'm') and c.relpersistence <> 't'
+    -- The statistics of a whole tree would ask the servers of its foreign tables for rows.
+    and not exists (
+      with recursive below as (
+        select i.inhrelid from pg_catalog.pg_inherits i where i.inhparent = c.oid
+        union select i.inhrelid from pg_catalog.pg_inherits i join below b on i.inhparent = b.inhrelid)
+      select from below b join pg_catalog.pg_class f on f.oid = b.inhrelid where f.relkind = 'f')
   order by c.relpages desc, c.oid`;
 
 /** Without its statistics a table is only read more slowly: no reason to give up what was restored. */

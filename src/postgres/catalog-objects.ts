@@ -167,6 +167,13 @@ const queries: Readonly<Record<string, string>> = {
        from pg_catalog.pg_publication_rel r where r.prpubid = p.oid))
     from pg_catalog.pg_publication p`,
 
+  // Without the connection, which only superusers may read; a restored one is disabled.
+  subscription: `select pg_catalog.quote_ident(s.subname), pg_catalog.concat_ws(' ',
+      (select pg_catalog.string_agg(pg_catalog.quote_ident(p), ',' order by p collate "C") from pg_catalog.unnest(s.subpublications) p),
+      'slot', coalesce(s.subslotname::text, 'none'), s.subsynccommit, 'owner', pg_catalog.pg_get_userbyid(s.subowner))
+    from pg_catalog.pg_subscription s join pg_catalog.pg_database d on d.oid = s.subdbid
+    where d.datname = pg_catalog.current_database()`,
+
   "default-privileges": `select pg_catalog.concat_ws(' ', pg_catalog.pg_get_userbyid(d.defaclrole), coalesce(pg_catalog.quote_ident(n.nspname), '*'),
       d.defaclobjtype), coalesce(${aclText("d.defaclacl")}, '')
     from pg_catalog.pg_default_acl d left join pg_catalog.pg_namespace n on n.oid = d.defaclnamespace`,

@@ -101,6 +101,13 @@ export function addHashes(a: string, b: string): string {
     .padStart(16, "0");
 }
 
+/** What is left of a sum of hashes. */
+export function withoutHash(sum: string, part: string): string {
+  return BigInt.asUintN(64, BigInt(`0x${sum}`) - BigInt(`0x${part}`))
+    .toString(16)
+    .padStart(16, "0");
+}
+
 /** The hash of no rows: where adding begins. */
 export const emptyHash = "0000000000000000";
 

@@ -5,6 +5,7 @@ import { exitedWell, holdOutput, type RunningTool, startTool, type ToolExit } fr
 import { type ArchiveListing, startArchiveListing } from "./archive-listing.ts";
 import { type ClientTools, toolPath } from "./client-tools.ts";
 import { programFailed } from "./program-failures.ts";
+import { dumpWarnings } from "./dump-warnings.ts";
 
 /** How a dump is compressed: by a program behind a kernel pipe or, where it is missing, in this process. */
 export type Compressor =
@@ -43,6 +44,8 @@ export interface DumpResult {
   readonly rawBytes: number;
   /** What `pg_restore --list` prints for the archive; empty unless it was asked for. */
   readonly listing: string;
+  /** What it warned of. */
+  readonly warnings: readonly string[];
 }
 
 /** Starts the programs and resolves once they run. */
@@ -66,6 +69,7 @@ export async function startDump(command: DumpCommand): Promise<DumpStream> {
       result = {
         rawBytes: started.rawBytes(exits, seenBytes),
         listing: (await started.listing?.finish()) ?? "",
+        warnings: dumpWarnings(exits[0]?.stderr ?? ""),
       };
     } finally {
       // Does nothing to programs that have ended; after an error or an early stop nobody may go on writing.

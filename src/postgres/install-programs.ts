@@ -10,6 +10,7 @@ import type { Logger } from "../system/logger.ts";
 import { bubblewrapPath, findIsolation } from "../system/sandbox/isolation.ts";
 import type { Isolation, NoIsolation } from "../system/sandbox/way.ts";
 import { type ClientTools, findClientTools } from "./client-tools.ts";
+import { packageOf } from "./extension-packages.ts";
 
 const pgdgScript = "/usr/share/postgresql-common/pgdg/apt.postgresql.org.sh";
 
@@ -75,11 +76,8 @@ export async function installExtensions(
   extensions: readonly string[],
   choices: InstallChoices,
 ): Promise<void> {
-  for (const extension of extensions) {
-    // Names come from a backup: only what can be a package's name reaches the package manager.
-    const name = extension.toLowerCase().replaceAll("_", "-");
-    if (/^[a-z0-9][a-z0-9+.-]{1,60}$/.test(name)) await install(`postgresql-${major}-${name}`, choices);
-  }
+  const packages = new Set(extensions.flatMap((extension) => packageOf(extension, major) ?? []));
+  for (const name of packages) await install(name, choices);
 }
 
 /** What runs a backup's contents isolated, installed where it is missing and may be. */

@@ -1,25 +1,38 @@
 /** What no dump of one database holds: rows that extensions keep for themselves, and the server's other databases. */
 import { createHash } from "node:crypto";
 import type { Sql } from "./client.ts";
-import { quoteQualified } from "./identifiers.ts";
+import { contentHashSql, countSql, emptyHash, withoutHash } from "./content-hash.ts";
+import type { Measures, TableMeasure } from "./measure-tables.ts";
 import type { SourceTable } from "./table-listing.ts";
 import { orRefused, undoneRows } from "./undone.ts";
 
-/** Oids of extension tables that pg_dump leaves out although they have rows. What may not be read is not known. */
-export async function extensionTablesWithRows(
+/**
+ * Rows of extensions' own tables that pg_dump leaves out, by oid: all of a table that is not declared as configuration,
+ * else those outside of its condition. What may not be read is not known.
+ */
+export async function measureLeftOut(
   sql: Sql,
   tables: readonly SourceTable[],
-): Promise<ReadonlySet<number>> {
-  const found = new Set<number>();
-  for (const { oid, schema, name, kind, extension, extensionCondition } of tables) {
-    if (kind !== "table" || extension === undefined || extensionCondition !== undefined) continue;
-    const answer = await tolerant<{ filled: string }>(
+  { byOid, hashesNotVerified }: Measures,
+  wanted: { readonly hashes: boolean },
+): Promise<ReadonlyMap<number, TableMeasure>> {
+  const left = new Map<number, TableMeasure>();
+  const hashes = wanted.hashes && hashesNotVerified === undefined;
+  for (const { oid, schema, name, kind, columns, extension, extensionCondition, onPrimaryOnly } of tables) {
+    if (kind !== "table" || extension === undefined || extensionCondition === "" || onPrimaryOnly === true)
+      continue;
+    const table = { schema, name, columns };
+    const all = await tolerant<{ rows: string; hash?: string }>(
       sql,
-      `select exists (select from only ${quoteQualified(schema, name)}) as filled`,
+      hashes ? contentHashSql(table) : countSql(table),
     );
-    if (answer?.filled === "t") found.add(oid);
+    if (all === undefined) continue;
+    const dumped = byOid.get(oid) ?? { rows: 0, hash: emptyHash };
+    const hash =
+      all.hash === undefined || dumped.hash === undefined ? {} : { hash: withoutHash(all.hash, dumped.hash) };
+    left.set(oid, { rows: Number(all.rows) - dumped.rows, ...hash });
   }
-  return found;
+  return left;
 }
 
 /** Databases of the server that people connect to, besides this one and the empty one that initdb makes. */

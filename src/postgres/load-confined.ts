@@ -20,7 +20,7 @@ import {
   restoreStreamed,
   skippedOf,
 } from "./load.ts";
-import { openSchemas, ownExtensionRelations, withdrawLoader } from "./ordinary-loader.ts";
+import { openSchemas, openWrappers, ownExtensionRelations, withdrawLoader } from "./ordinary-loader.ts";
 import { dependents, entriesOf, stagesOf } from "./post-data-stages.ts";
 import { readPartToc } from "./restore-rows.ts";
 import { feedPart } from "./restore-stream.ts";
@@ -49,10 +49,12 @@ export async function loadConfined(options: ConfinedOptions): Promise<LoadReport
     await createSchemas(options, pre);
     await createExtensions(superuser, pre);
     const giveBack = await ownExtensionRelations(superuser, connection.user);
+    const closeWrappers = await openWrappers(superuser);
     const closeSchemas = await openSchemas(superuser, connection.user);
     const reserved = await reservedSettings(superuser);
     await restorePreData(archive, options, pre, reserved);
     await closeSchemas();
+    await closeWrappers();
     await grantRights(archive, options, pre);
     times.push(clock.elapsedMs());
     await loadParts(options, parts);

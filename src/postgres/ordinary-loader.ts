@@ -91,6 +91,22 @@ export async function openSchemas(superuser: Sql, loader: string): Promise<() =>
 }
 
 /**
+ * Foreign servers need a right on their wrapper, which only a superuser has of those that extensions bring. Everybody
+ * has it until the returned function is called; there is no way out to a server from here.
+ */
+export async function openWrappers(superuser: Sql): Promise<() => Promise<void>> {
+  const { rows } = await superuser.query<{ name: string }>(
+    `select fdwname as name from pg_catalog.pg_foreign_data_wrapper w
+     where not pg_catalog.has_foreign_data_wrapper_privilege('public', w.oid, 'USAGE')`,
+  );
+  const each = async (statement: (wrapper: string) => string): Promise<void> => {
+    for (const { name } of rows) await superuser.query(statement(quoteIdentifier(name)));
+  };
+  await each((wrapper) => `grant usage on foreign data wrapper ${wrapper} to public`);
+  return () => each((wrapper) => `revoke usage on foreign data wrapper ${wrapper} from public`);
+}
+
+/**
  * Relations of extensions belong to the superuser who made the extension. Policies, triggers and indexes that somebody
  * put on them need their owner, who must not be a superuser here.
  */

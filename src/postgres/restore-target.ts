@@ -9,6 +9,8 @@ import { type Connection, isLocal } from "./connection.ts";
 import { refuseHarmfulSettings } from "./libpq.ts";
 import { readTargetRoles, type TargetRoles } from "./missing-roles.ts";
 import { readProperties } from "./database-properties.ts";
+import { readPreloads, type ServerPreloads } from "./preloaded-extensions.ts";
+import { listSubscriptions } from "./subscriptions.ts";
 import type { RestoreTools } from "./restore-stream.ts";
 import { findLeftovers, type Leftover, maintenanceConnection } from "./swap.ts";
 
@@ -24,6 +26,7 @@ export interface TargetFacts {
   /** undefined: the server has no database of that name. */
   readonly existing: ExistingDatabase | undefined;
   readonly availableExtensions: ReadonlySet<string>;
+  readonly preloads: ServerPreloads;
   readonly roles: TargetRoles;
   /** Of the disk with the server's data; undefined where it cannot be known from here. */
   readonly freeBytes: number | undefined;
@@ -39,6 +42,8 @@ export interface ExistingDatabase {
   readonly preparedTransactions: number;
   /** Logical replication goes on reading the database that was replaced. */
   readonly replicationSlots: number;
+  /** That receive from a publisher; renaming keeps them and their slots. */
+  readonly enabledSubscriptions: number;
 }
 
 /**
@@ -75,6 +80,7 @@ export async function readTargetFacts(
       clientMajor,
       existing: await existingDatabase(sql, target.database, major),
       availableExtensions: new Set(extensions.rows.map(({ name }) => name)),
+      preloads: await readPreloads(sql),
       roles: await readTargetRoles(sql),
       freeBytes: await freeBytes(sql, target),
       leftovers: await findLeftovers(sql, target.database),
@@ -112,6 +118,7 @@ async function existingDatabase(
     oid,
     properties,
     bytes: Number(size?.rows[0]?.bytes ?? 0),
+    enabledSubscriptions: (await listSubscriptions(sql, name)).filter(({ isEnabled }) => isEnabled).length,
     preparedTransactions: Number(rows[0]?.["prepared"]),
     replicationSlots: Number(rows[0]?.["slots"]),
   };

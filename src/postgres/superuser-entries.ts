@@ -25,6 +25,8 @@ const beginnings: Readonly<Record<string, RegExp>> = {
   PUBLICATION: /^CREATE PUBLICATION /,
   "PUBLICATION TABLES IN SCHEMA": /^ALTER PUBLICATION /,
   "SHELL TYPE": /^CREATE TYPE /,
+  // To the end of it, so that no name can hide that it would connect; given twice, an option is refused.
+  SUBSCRIPTION: /^CREATE SUBSCRIPTION [^]* WITH \(connect = false(?:, \w+ = (?:'(?:[^']|'')*'|[\w.-]+))*\)$/,
   "TEXT SEARCH PARSER": /^CREATE TEXT SEARCH PARSER /,
   "TEXT SEARCH TEMPLATE": /^CREATE TEXT SEARCH TEMPLATE /,
   TRANSFORM: /^CREATE TRANSFORM /,
@@ -32,12 +34,12 @@ const beginnings: Readonly<Record<string, RegExp>> = {
 };
 const always = new Set([
   ...["ACCESS METHOD", "EVENT TRIGGER", "FOREIGN DATA WRAPPER", "OPERATOR CLASS", "OPERATOR FAMILY"],
-  ...["PROCEDURAL LANGUAGE", "PUBLICATION", "PUBLICATION TABLES IN SCHEMA", "SHELL TYPE"],
+  ...["PROCEDURAL LANGUAGE", "PUBLICATION", "PUBLICATION TABLES IN SCHEMA", "SHELL TYPE", "SUBSCRIPTION"],
   ...["TEXT SEARCH PARSER", "TEXT SEARCH TEMPLATE", "TRANSFORM"],
 ]);
 /** Comments on what no ordinary role owns. */
 const onSuperusers =
-  /^(?:ACCESS METHOD|CAST|EVENT TRIGGER|LANGUAGE|PROCEDURAL LANGUAGE|TEXT SEARCH (?:PARSER|TEMPLATE)|TRANSFORM) /;
+  /^(?:ACCESS METHOD|CAST|EVENT TRIGGER|LANGUAGE|PROCEDURAL LANGUAGE|SUBSCRIPTION|TEXT SEARCH (?:PARSER|TEMPLATE)|TRANSFORM) /;
 
 /** `reserved`: settings that only a superuser may set. */
 export function needsSuperuser(entry: TocEntry, reserved: ReadonlySet<string>): boolean {
@@ -77,10 +79,10 @@ export async function reservedSettings(superuser: Sql): Promise<ReadonlySet<stri
 /** Kinds that have owners, of those above. */
 const owned = new Set([
   ...["AGGREGATE", "EVENT TRIGGER", "FOREIGN DATA WRAPPER", "FUNCTION", "OPERATOR CLASS", "OPERATOR FAMILY"],
-  ...["PROCEDURE", "PUBLICATION", "TYPE"],
+  ...["PROCEDURE", "PUBLICATION", "SUBSCRIPTION", "TYPE"],
 ]);
 /** PostgreSQL gives them to superusers only, and asks only then. */
-const superusersOwn = new Set(["EVENT TRIGGER", "FOREIGN DATA WRAPPER", "PUBLICATION"]);
+const superusersOwn = new Set(["EVENT TRIGGER", "FOREIGN DATA WRAPPER", "PUBLICATION", "SUBSCRIPTION"]);
 
 /** Throws `tool-failed`, as pg_restore's own refusals do. */
 export async function createAsSuperuser(superuser: Sql, entry: TocEntry): Promise<void> {

@@ -1,5 +1,5 @@
 /**
- * Event triggers, foreign data wrappers and some publications may belong to superusers only. A role that the restore
+ * Event triggers, foreign data wrappers, subscriptions and some publications may belong to superusers only. A role that the restore
  * makes for ownership alone is none. It is one inside a single transaction that gives these to it: no other session
  * and no kill ever sees it as one. A role that was there is never altered, so there the restoring superuser owns them.
  */
@@ -21,6 +21,7 @@ export function superuserOwned(toc: ArchiveToc): readonly TocEntry[] {
       owner !== "" &&
       (kind === "EVENT TRIGGER" ||
         kind === "FOREIGN DATA WRAPPER" ||
+        kind === "SUBSCRIPTION" ||
         (kind === "PUBLICATION" && (/ FOR ALL TABLES\b/.test(definition) || wholeSchemas.has(dumpId)))),
   );
 }

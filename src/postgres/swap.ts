@@ -95,11 +95,6 @@ export async function markDatabase(sql: Sql, name: string, mark: RestoreMark): P
   await sql.query(`comment on database ${quoteIdentifier(name)} is ${quoteLiteral(writeMark(mark))}`);
 }
 
-/** Drops a database that a restore made; sessions in it (a check that hangs) are ended. */
-export async function dropNewDatabase(sql: Sql, name: string): Promise<void> {
-  await sql.query(`drop database if exists ${quoteIdentifier(name)} with (force)`);
-}
-
 /** Gives the verified copy a name that is free. */
 export async function takeName(sql: Sql, request: Omit<SwapRequest, "id">): Promise<void> {
   const { server: connection, signal } = request;

@@ -47,6 +47,8 @@ const table = z.looseObject({
   notBackedUp: z.string().optional(),
   /** An extension's own table that has rows, all of which are left out. */
   hasRowsLeftOut: z.boolean().optional(),
+  /** Of an extension's own table, the rows that pg_dump leaves out. Absent in snapshots of before 2026-12. */
+  leftOut: z.looseObject({ rows: count, hash: contentHash.optional() }).optional(),
 });
 
 const sequence = z.looseObject({

@@ -6,6 +6,7 @@ import { quoteQualified } from "../postgres/identifiers.ts";
 import type { SkippedEntry } from "../postgres/missing-extensions.ts";
 import { languageMark } from "../postgres/untrusted-languages.ts";
 import type { CatalogObject, DatabaseContents, TableContents } from "../snapshot/contents.ts";
+import { absentMark } from "./absent-members.ts";
 import type { ComponentVerdict, Finding } from "./findings.ts";
 
 export interface Reduced {
@@ -55,10 +56,11 @@ export function leftOutFindings(
   component: ComponentVerdict["component"],
   left: Reduced["left"],
 ): readonly Finding[] {
-  return [...(left.get(component) ?? [])].map(([extension, count]) => {
+  return [...(left.get(component) ?? [])].flatMap(([extension, count]) => {
+    if (extension === absentMark) return [];
     if (extension.startsWith(languageMark))
-      return untrusted(component, extension.slice(languageMark.length), count);
-    return lacking(component, extension, count);
+      return [untrusted(component, extension.slice(languageMark.length), count)];
+    return [lacking(component, extension, count)];
   });
 }
 

@@ -71,13 +71,21 @@ const facts: TargetFacts = {
   clientMajor: 15,
   existing: undefined,
   availableExtensions: new Set(["pgcrypto"]),
+  preloads: {},
   roles: new Map(),
   freeBytes: undefined,
   leftovers: [],
 };
 const existing: TargetFacts = {
   ...facts,
-  existing: { oid: "16384", properties, bytes: 1, preparedTransactions: 0, replicationSlots: 1 },
+  existing: {
+    oid: "16384",
+    properties,
+    bytes: 1,
+    preparedTransactions: 0,
+    replicationSlots: 1,
+    enabledSubscriptions: 2,
+  },
 };
 
 function plan(
@@ -114,6 +122,7 @@ Steps:
   - Create 1 missing roles without login; alter no existing one.
   - Create a new database beside "shop" and load the snapshot with 2 connections.
   - Compare it with the backup.
+  - Disable the 2 enabled subscriptions of "shop"; their slots at the publisher stay, and hold back WAL there until you use or drop them.
   - Swap it with "shop" in one transaction; keep what stood before, closed to connections.
 
 Plan ${planHash(inPlace)}
