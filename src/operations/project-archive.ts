@@ -25,6 +25,8 @@ export interface ProjectArchive {
   readonly columns: ReadonlyMap<number, readonly string[]>;
   /** Why the rows of a managed table would not fit; any of them refuses the restore before anything changes. */
   readonly refusals: readonly string[];
+  /** Services that the target has, or gets by the extensions that the restore creates. */
+  readonly services: { readonly cronJobs: boolean; readonly secrets: boolean };
 }
 
 export interface ArchiveReading {
@@ -130,7 +132,21 @@ async function fitManagedRows(
     }
     fitted.push({ ...part, entries });
   }
-  return { parts: fitted, columns, refusals };
+  return { parts: fitted, columns, refusals, services: servicesAfter(fitted, facts) };
+}
+
+function servicesAfter(parts: readonly ClassifiedPart[], facts: ProjectFacts): ProjectArchive["services"] {
+  const created = new Set(
+    parts.flatMap(({ entries }) =>
+      entries.flatMap(({ entry, class: kind }) =>
+        entry.kind === "EXTENSION" && kind === "put-back" ? [entry.tag] : [],
+      ),
+    ),
+  );
+  return {
+    cronJobs: facts.takesCronJobs || created.has("pg_cron"),
+    secrets: facts.takesSecrets || created.has("supabase_vault"),
+  };
 }
 
 /** Of the columns that the target lacks, those that hold more than nulls. */

@@ -187,6 +187,30 @@ test.each([
 });
 
 test(
+  "extensions that the target only offers are created, wherever they go, and their jobs count as any others",
+  limit,
+  async () => {
+    const { cluster: source, id } = await filled(
+      { major: 15, asExtensions: true },
+      `alter table public.private_notes add request bigint default net.http_post('https://example.org');
+       create schema citext; create table citext.named_like_it (id integer primary key)`,
+    );
+    const target = await empty({
+      ...{ major: 15, asExtensions: true, imitate: ["vault", "graphql"], offer: ["net", "cron"] },
+    });
+    const { restored, plan } = await restoreInto(target, safe, id);
+    expect(plan.skippedExtensions).toEqual([]);
+    expect(plan.cannotRestore.join()).not.toMatch(/cron|pg_net/);
+    const where = "select extname, extnamespace::regnamespace::text as at from pg_extension order by 1";
+    expect(await target.asAdmin(where)).toEqual(await source.asAdmin(where));
+    expect(restored?.project?.lines.find(({ kind }) => kind === "cron jobs")).toMatchObject({ restored: 3 });
+    expect(restored?.findings.filter(({ level }) => level === "error")).toEqual([]);
+    const note = "select note, request from public.private_notes order by id";
+    expect(await target.asAdmin(note)).toEqual(await source.asAdmin(note));
+  },
+);
+
+test(
   "rows whose partner is missing come back all the same: the foreign key is named, and left unvalidated",
   limit,
   async () => {
