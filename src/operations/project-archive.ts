@@ -9,7 +9,7 @@ import {
   classifyEntries,
   type Verdict,
 } from "../supabase/classify.ts";
-import { fitColumns } from "../supabase/managed-rows.ts";
+import { fitColumns, literalDefaults } from "../supabase/managed-rows.ts";
 import { isManagedSchema } from "../supabase/managed.ts";
 import type { ProjectFacts } from "../supabase/project-facts.ts";
 
@@ -98,6 +98,12 @@ async function fitManagedRows(
   const columns = new Map<number, readonly string[]>();
   const refusals: string[] = [];
   const fitted: ClassifiedPart[] = [];
+  const defaults = new Map(
+    parts
+      .flatMap(({ entries }) => entries)
+      .filter(({ entry }) => entry.kind === "TABLE" && isManagedSchema(entry.schema))
+      .map(({ entry }) => [`${entry.schema}.${entry.tag}`, literalDefaults(entry.definition)]),
+  );
   for (const part of parts) {
     const suspect: { readonly entry: TocEntry; readonly mustBeNull: readonly string[] }[] = [];
     const entries = part.entries.map((classified): Classified => {
@@ -125,9 +131,10 @@ async function fitManagedRows(
       }
       return classified;
     });
-    for (const { entry, filled } of await filledColumns(part.name, suspect, reading)) {
+    for (const { entry, filled } of await filledColumns(part.name, suspect, reading, defaults)) {
+      const told = [...filled].map(([column, rows]) => `${column} (${rows} ${rows === 1 ? "row" : "rows"})`);
       refusals.push(
-        `the target's ${entry.schema}.${entry.tag} lacks ${filled.join(", ")}, where the backup has values`,
+        `the target's ${entry.schema}.${entry.tag} lacks columns in which the backup has other values than the default: ${told.join(", ")}`,
       );
     }
     fitted.push({ ...part, entries });
@@ -149,26 +156,36 @@ function servicesAfter(parts: readonly ClassifiedPart[], facts: ProjectFacts): P
   };
 }
 
-/** Of the columns that the target lacks, those that hold more than nulls. */
+/** Of the columns that the target lacks, those that hold more than nulls and their default, with how many rows. */
 async function filledColumns(
   name: string,
   suspect: readonly { readonly entry: TocEntry; readonly mustBeNull: readonly string[] }[],
   { source, tools }: ArchiveReading,
-): Promise<readonly { readonly entry: TocEntry; readonly filled: readonly string[] }[]> {
+  defaults: ReadonlyMap<string, ReadonlyMap<string, string>>,
+): Promise<readonly { readonly entry: TocEntry; readonly filled: ReadonlyMap<string, number> }[]> {
   if (suspect.length === 0) return [];
-  const found: { entry: TocEntry; filled: readonly string[] }[] = [];
+  const found: { entry: TocEntry; filled: ReadonlyMap<string, number> }[] = [];
   const entries = suspect.map(({ entry }) => entry);
   await eachEntrysRows({ source, name, zstd: tools.zstd }, tools, entries, async (entry, rows) => {
     const all = columnNames(entry);
     const mustBeNull = suspect.find((item) => item.entry === entry)?.mustBeNull ?? [];
-    const filled = new Set<string>();
+    const byDefault = defaults.get(`${entry.schema}.${entry.tag}`);
+    const watched = mustBeNull.map((column) => ({
+      column,
+      at: all.indexOf(column),
+      empty: byDefault?.get(column),
+    }));
+    const filled = new Map<string, number>();
     for await (const lines of wholeLines(rows)) {
       for (const line of lines) {
         const cells = line.split("\t");
-        for (const column of mustBeNull) if (cells[all.indexOf(column)] !== "\\N") filled.add(column);
+        for (const { column, at, empty } of watched) {
+          const cell = cells[at];
+          if (cell !== "\\N" && cell !== empty) filled.set(column, (filled.get(column) ?? 0) + 1);
+        }
       }
     }
-    if (filled.size > 0) found.push({ entry, filled: [...filled] });
+    if (filled.size > 0) found.push({ entry, filled });
   });
   return found;
 }

@@ -116,7 +116,15 @@ test(
   async () => {
     const { cluster: source, id } = await filled({ major: 15, newerAuth: true });
     const target = await empty({ major: 15 });
+    await target.asAdmin(
+      `alter table storage.objects drop column is_versioned, drop column is_delete_marker, drop column archived_at;
+       alter table storage.buckets drop column versioning_status`,
+    );
     const before = await dumped(target, 15);
+    await source.asAdmin(
+      `set session_replication_role = replica;
+       update storage.objects set is_versioned = true where bucket_id = 'papers'`,
+    );
     await source.asAdmin(
       "update auth.users set last_password_change_at = now() where id = (select min(id::text)::uuid from auth.users)",
     );
@@ -124,7 +132,8 @@ test(
     await expect(restoreInto(target, safe, snapshot.id)).rejects.toMatchObject({
       code: "restore-impossible",
       message: expect.stringContaining(
-        "the target's auth.users lacks last_password_change_at, where the backup has values",
+        "the target's auth.users lacks columns in which the backup has other values than the default: last_password_change_at (1 row); " +
+          "the target's storage.objects lacks columns in which the backup has other values than the default: is_versioned (20 rows)",
       ) as string,
     });
     expect(await dumped(target, 15)).toBe(before);

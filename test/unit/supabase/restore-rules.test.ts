@@ -4,7 +4,7 @@ import { compareRights, parseRights } from "../../../src/supabase/acl.ts";
 import { classifyEntries, type ClassifyContext } from "../../../src/supabase/classify.ts";
 import { isUsersObject } from "../../../src/supabase/compare-project.ts";
 import { silencing } from "../../../src/supabase/default-privileges.ts";
-import { fitColumns } from "../../../src/supabase/managed-rows.ts";
+import { fitColumns, literalDefaults } from "../../../src/supabase/managed-rows.ts";
 import { ownerChanges } from "../../../src/supabase/owners.ts";
 import { describeLine, ProjectTally, unfinishedFindings } from "../../../src/supabase/project-report.ts";
 import { usersGrants } from "../../../src/supabase/users-grants.ts";
@@ -38,6 +38,32 @@ function entry(dumpId: number, kind: string, more: Partial<TocEntry> = {}): TocE
 function classOf(...entries: TocEntry[]): string | undefined {
   return classifyEntries(entries, context).at(-1)?.class;
 }
+
+test("a column's default, as COPY would write it", () => {
+  const definition = `CREATE TABLE storage.objects (
+    id uuid DEFAULT extensions.uuid_generate_v4() NOT NULL,
+    is_versioned boolean DEFAULT false NOT NULL,
+    status text DEFAULT 'it''s DIS\\ABLED'::text NOT NULL,
+    kind storage.buckettype DEFAULT 'STANDARD'::storage.buckettype NOT NULL,
+    "a ""b" numeric(10,2) DEFAULT '-1.50'::numeric,
+    small smallint DEFAULT 0,
+    tags text[] DEFAULT ARRAY[]::text[],
+    name character varying(255) DEFAULT ''::character varying,
+    made_at timestamp with time zone DEFAULT now(),
+    both text DEFAULT ('a'::text || 'b'::text),
+    none jsonb,
+    CONSTRAINT objects_check CHECK ((name <> 'DEFAULT 1'::text))
+);`;
+  expect([...literalDefaults(definition)]).toEqual([
+    ["is_versioned", "f"],
+    ["status", String.raw`it's DIS\\ABLED`],
+    ["kind", "STANDARD"],
+    ['a "b', "-1.50"],
+    ["small", "0"],
+    ["tags", "{}"],
+    ["name", ""],
+  ]);
+});
 
 describe("what becomes of an entry", () => {
   test.each([
