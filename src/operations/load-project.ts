@@ -4,7 +4,7 @@ import { loadLargeObjects } from "../postgres/restore-large-objects.ts";
 import { copyRows } from "../postgres/restore-rows.ts";
 import { advanceSequences } from "../postgres/restore-sequences.ts";
 import type { TocEntry } from "../postgres/restore-toc.ts";
-import { databaseOf } from "../snapshot/contents.ts";
+import { databaseOf, type DatabaseContents } from "../snapshot/contents.ts";
 import type { VaultSecret } from "../snapshot/supabase-contents.ts";
 import { serverError } from "../supabase/attempt.ts";
 import type { Classified } from "../supabase/classify.ts";
@@ -112,11 +112,30 @@ export async function loadProject(sql: Sql, load: ProjectLoad): Promise<LoadedPr
     apart("DEFAULT ACL").map(({ entry }) => entry),
   );
   await borrowed.giveBack();
-  await restoreSettings(sql, database, backup, created, tally);
-  const secretIds = facts.takesSecrets ? await restoreSecrets(sql, secrets, tally) : [];
+  const ofSettings = await restoreSettings(sql, database, backup, created, tally);
+  const secretIds = archive.services.secrets ? await restoreSecrets(sql, secrets, tally) : [];
   await sql.query("set session_replication_role = origin");
   tallyEntries(all, load, tally);
-  return { rolesCreated, secretIds, findings: [...ofRoles, ...ofMemberships, ...ofTraits, ...findings] };
+  // In a fresh project, what is there beside the backup's is the platform's.
+  const beside = mode.inPlace ? [...ofSettings, ...extensionsBeside(facts, backup)] : [];
+  return {
+    rolesCreated,
+    secretIds,
+    findings: [...ofRoles, ...ofMemberships, ...ofTraits, ...findings, ...beside],
+  };
+}
+
+function extensionsBeside(facts: ProjectFacts, { extensions }: DatabaseContents): readonly Finding[] {
+  const backedUp = new Set(extensions.map(({ name }) => name));
+  return [...facts.extensions]
+    .filter((name) => !backedUp.has(name))
+    .map((name) => ({
+      level: "info",
+      code: "extension-unexpected",
+      sentence: `The extension ${name} is not in the backup.`,
+      publicSentence: "An extension is there that is not in the backup.",
+      remedy: "It stood in the target before; drop it if nobody needs it.",
+    }));
 }
 
 /** Roles for which the backup has default privileges: only they, or who is a member, may restore them. */
@@ -184,13 +203,13 @@ export function orphans(constraint: string, rows: string): Finding {
 }
 
 /** Everything that was not tallied in its own step, so that each entry stands in exactly one place. */
-function tallyEntries(all: readonly Classified[], { facts }: ProjectLoad, tally: ProjectTally): void {
+function tallyEntries(all: readonly Classified[], { archive }: ProjectLoad, tally: ProjectTally): void {
   for (const { entry, class: kind, reason } of all) {
     const name = `${entry.schema}.${entry.tag}`;
     if (kind !== "put-back") tally.add(entry.kind, kind === "restore" ? "restored" : kind, { name, reason });
     else if (["EXTENSION", "DEFAULT ACL"].includes(entry.kind)) tally.add(entry.kind, "restored");
     else if (entry.kind === "TABLE DATA") {
-      const takes = entry.schema === "cron" ? facts.takesCronJobs : facts.takesSecrets;
+      const takes = entry.schema === "cron" ? archive.services.cronJobs : archive.services.secrets;
       tally.add(entry.kind, takes ? "restored" : "extension-missing", {
         name,
         reason: takes ? "" : "the target lacks the extension",

@@ -176,7 +176,7 @@ function whatIsReplaced({ mode, project, contents }: ProjectPlanInput): readonly
   ];
 }
 
-function whatIsLost(report: ProjectReport, { contents, project }: ProjectPlanInput): readonly string[] {
+function whatIsLost(report: ProjectReport, { contents, archive }: ProjectPlanInput): readonly string[] {
   const database = databaseOf(contents);
   const { supabase } = database;
   const lines = report.lines.flatMap(({ kind, reasons }) =>
@@ -187,7 +187,7 @@ function whatIsLost(report: ProjectReport, { contents, project }: ProjectPlanInp
   if ((supabase?.vaultSecrets ?? 0) > 0 && supabase?.vaultSealed !== true) {
     lines.push(`secrets: ${supabase?.vaultSecrets ?? 0} (their values are not in this backup).`);
   }
-  if ((supabase?.cronJobs.length ?? 0) > 0 && !project.takesCronJobs) {
+  if ((supabase?.cronJobs.length ?? 0) > 0 && !archive.services.cronJobs) {
     lines.push(`cron jobs: ${supabase?.cronJobs.length ?? 0} (the target lacks pg_cron).`);
   }
   if (supabase?.verifiers !== true) lines.push("Passwords of roles: they are not in this backup.");

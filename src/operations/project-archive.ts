@@ -9,7 +9,7 @@ import {
   classifyEntries,
   type Verdict,
 } from "../supabase/classify.ts";
-import { fitColumns } from "../supabase/managed-rows.ts";
+import { fitColumns, literalDefaults } from "../supabase/managed-rows.ts";
 import { isManagedSchema } from "../supabase/managed.ts";
 import type { ProjectFacts } from "../supabase/project-facts.ts";
 
@@ -25,6 +25,8 @@ export interface ProjectArchive {
   readonly columns: ReadonlyMap<number, readonly string[]>;
   /** Why the rows of a managed table would not fit; any of them refuses the restore before anything changes. */
   readonly refusals: readonly string[];
+  /** Services that the target has, or gets by the extensions that the restore creates. */
+  readonly services: { readonly cronJobs: boolean; readonly secrets: boolean };
 }
 
 export interface ArchiveReading {
@@ -96,6 +98,12 @@ async function fitManagedRows(
   const columns = new Map<number, readonly string[]>();
   const refusals: string[] = [];
   const fitted: ClassifiedPart[] = [];
+  const defaults = new Map(
+    parts
+      .flatMap(({ entries }) => entries)
+      .filter(({ entry }) => entry.kind === "TABLE" && isManagedSchema(entry.schema))
+      .map(({ entry }) => [`${entry.schema}.${entry.tag}`, literalDefaults(entry.definition)]),
+  );
   for (const part of parts) {
     const suspect: { readonly entry: TocEntry; readonly mustBeNull: readonly string[] }[] = [];
     const entries = part.entries.map((classified): Classified => {
@@ -123,36 +131,61 @@ async function fitManagedRows(
       }
       return classified;
     });
-    for (const { entry, filled } of await filledColumns(part.name, suspect, reading)) {
+    for (const { entry, filled } of await filledColumns(part.name, suspect, reading, defaults)) {
+      const told = [...filled].map(([column, rows]) => `${column} (${rows} ${rows === 1 ? "row" : "rows"})`);
       refusals.push(
-        `the target's ${entry.schema}.${entry.tag} lacks ${filled.join(", ")}, where the backup has values`,
+        `the target's ${entry.schema}.${entry.tag} lacks columns in which the backup has other values than the default: ${told.join(", ")}`,
       );
     }
     fitted.push({ ...part, entries });
   }
-  return { parts: fitted, columns, refusals };
+  return { parts: fitted, columns, refusals, services: servicesAfter(fitted, facts) };
 }
 
-/** Of the columns that the target lacks, those that hold more than nulls. */
+function servicesAfter(parts: readonly ClassifiedPart[], facts: ProjectFacts): ProjectArchive["services"] {
+  const created = new Set(
+    parts.flatMap(({ entries }) =>
+      entries.flatMap(({ entry, class: kind }) =>
+        entry.kind === "EXTENSION" && kind === "put-back" ? [entry.tag] : [],
+      ),
+    ),
+  );
+  return {
+    cronJobs: facts.takesCronJobs || created.has("pg_cron"),
+    secrets: facts.takesSecrets || created.has("supabase_vault"),
+  };
+}
+
+/** Of the columns that the target lacks, those that hold more than nulls and their default, with how many rows. */
 async function filledColumns(
   name: string,
   suspect: readonly { readonly entry: TocEntry; readonly mustBeNull: readonly string[] }[],
   { source, tools }: ArchiveReading,
-): Promise<readonly { readonly entry: TocEntry; readonly filled: readonly string[] }[]> {
+  defaults: ReadonlyMap<string, ReadonlyMap<string, string>>,
+): Promise<readonly { readonly entry: TocEntry; readonly filled: ReadonlyMap<string, number> }[]> {
   if (suspect.length === 0) return [];
-  const found: { entry: TocEntry; filled: readonly string[] }[] = [];
+  const found: { entry: TocEntry; filled: ReadonlyMap<string, number> }[] = [];
   const entries = suspect.map(({ entry }) => entry);
   await eachEntrysRows({ source, name, zstd: tools.zstd }, tools, entries, async (entry, rows) => {
     const all = columnNames(entry);
     const mustBeNull = suspect.find((item) => item.entry === entry)?.mustBeNull ?? [];
-    const filled = new Set<string>();
+    const byDefault = defaults.get(`${entry.schema}.${entry.tag}`);
+    const watched = mustBeNull.map((column) => ({
+      column,
+      at: all.indexOf(column),
+      empty: byDefault?.get(column),
+    }));
+    const filled = new Map<string, number>();
     for await (const lines of wholeLines(rows)) {
       for (const line of lines) {
         const cells = line.split("\t");
-        for (const column of mustBeNull) if (cells[all.indexOf(column)] !== "\\N") filled.add(column);
+        for (const { column, at, empty } of watched) {
+          const cell = cells[at];
+          if (cell !== "\\N" && cell !== empty) filled.set(column, (filled.get(column) ?? 0) + 1);
+        }
       }
     }
-    if (filled.size > 0) found.push({ entry, filled: [...filled] });
+    if (filled.size > 0) found.push({ entry, filled });
   });
   return found;
 }

@@ -69,7 +69,7 @@ export async function restoreProject(plan: RestorePlan, means: ProjectMeans): Pr
     logger.info("Everything is loaded; it is compared with the backup before it is committed.");
     const loadedMs = clock.elapsedMs();
     const findings = await proveProject(sql, loading);
-    await restoreCronJobs(sql, backup.supabase?.cronJobs ?? [], cronChoice(plan.mode, facts), load.tally);
+    await restoreCronJobs(sql, backup.supabase?.cronJobs ?? [], cronChoice(plan.mode, archive), load.tally);
     await sql.query("notify pgrst, 'reload schema'");
     letGo();
     const ofPlatform = backup.sequences.filter(({ schema }) => schema === "auth");
@@ -95,8 +95,8 @@ export async function restoreProject(plan: RestorePlan, means: ProjectMeans): Pr
   }
 }
 
-function cronChoice({ cronJobs }: ProjectMode, { takesCronJobs }: ProjectFacts) {
-  return { asBackedUp: cronJobs === "as-backed-up", present: takesCronJobs };
+function cronChoice({ cronJobs }: ProjectMode, { services }: ProjectArchive) {
+  return { asBackedUp: cronJobs === "as-backed-up", present: services.cronJobs };
 }
 
 async function begin(sql: Sql): Promise<void> {

@@ -6,7 +6,11 @@ import type { Sql } from "../postgres/client.ts";
 const refusals = new Set(["42501", "55P02", "42704", "0LP01", "42939", "0A000"]);
 
 /** Runs `work`, or nothing of it; returns the server's reason where it refused. Anything else is thrown. */
-export async function attempt(sql: Sql, work: () => Promise<unknown>): Promise<string | undefined> {
+export async function attempt(
+  sql: Sql,
+  work: () => Promise<unknown>,
+  more: readonly string[] = [],
+): Promise<string | undefined> {
   await sql.query("savepoint lifeboat_attempt");
   try {
     await work();
@@ -14,7 +18,7 @@ export async function attempt(sql: Sql, work: () => Promise<unknown>): Promise<s
     return undefined;
   } catch (error) {
     const { code, message } = serverError(error);
-    if (!refusals.has(code ?? "")) throw error;
+    if (!refusals.has(code ?? "") && !more.includes(code ?? "")) throw error;
     await sql.query("rollback to savepoint lifeboat_attempt; release savepoint lifeboat_attempt");
     return message;
   }

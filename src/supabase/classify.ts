@@ -6,6 +6,7 @@ import type { TocEntry } from "../postgres/restore-toc.ts";
 import {
   isManagedSchema,
   isPlatformEventTrigger,
+  isPlatformFunction,
   isPlatformPublication,
   isPlatformTrigger,
   realtimePublication,
@@ -13,6 +14,7 @@ import {
 } from "./managed.ts";
 import { isPlatformRole } from "./platform-roles.ts";
 import { loadsRows, rowChoice } from "./managed-rows.ts";
+import { usersGrants } from "./users-grants.ts";
 
 /**
  * `restore`: as the archive has it. `put-back`: in a step of its own, by another statement or as somebody else.
@@ -50,6 +52,7 @@ const restore: Verdict = ["restore", ""];
 const platformsOwn: Verdict = ["kept", "the platform makes and keeps its own"];
 const ofSession: Verdict = ["kept", "a setting of the dump's own session"];
 const ofExtension: Verdict = ["kept", "belongs to an extension"];
+export const usersRights: Verdict = ["put-back", "rights that a user gave on what the platform made"];
 const missing: Verdict = ["extension-missing", "the target lacks the extension"];
 
 /** What only a superuser may create, and the platform does not help with. */
@@ -190,7 +193,8 @@ function judgeBySchema(entry: TocEntry, context: ClassifyContext): Verdict {
 }
 
 /** Users made objects in managed schemas until April 2025; only `extensions` still takes some. */
-function judgeManagedObject({ schema, owner, kind }: TocEntry): Verdict {
+function judgeManagedObject({ schema, owner, kind, tag }: TocEntry): Verdict {
+  if (schema === "extensions" && isPlatformFunction(tag.slice(0, tag.indexOf("(")))) return platformsOwn;
   const isUsers = owner === "postgres" || !isPlatformRole(owner);
   const isDefinition = ["FUNCTION", "PROCEDURE", "TABLE", "VIEW", "TYPE", "SEQUENCE", "AGGREGATE"].includes(
     kind,
@@ -223,8 +227,15 @@ function judgeManagedRows(schema: string, table: string, context: ClassifyContex
   }
 }
 
-/** Rights, comments and labels go with what they are on. */
+/** Rights, comments and labels go with what they are on, but for rights that a user gave on the platform's. */
 function judgeFollower(entry: TocEntry, context: ClassifyContext, resolve: Resolve): Verdict {
+  const verdict = judgeWithBase(entry, context, resolve);
+  return entry.kind === "ACL" && verdict[0] === "kept" && usersGrants(entry.definition).length > 0
+    ? usersRights
+    : verdict;
+}
+
+function judgeWithBase(entry: TocEntry, context: ClassifyContext, resolve: Resolve): Verdict {
   const { kind, tag } = entry;
   const word = /^(EXTENSION|SCHEMA|DATABASE|LANGUAGE|LARGE OBJECTS?) "?(.*?)"?$/s.exec(tag);
   if (kind === "SECURITY LABEL") return ["person", "security labels need their provider"];

@@ -6,10 +6,16 @@
 import type { Sql } from "../postgres/client.ts";
 import { quoteIdentifier, quoteQualified } from "../postgres/identifiers.ts";
 import type { RunElevated } from "./elevated.ts";
-import { isPlatformEventTrigger, isPlatformPublication, isPlatformTrigger } from "./managed.ts";
-import { realtimePublication } from "./managed.ts";
+import {
+  isPlatformEventTrigger,
+  isPlatformFunction,
+  isPlatformPublication,
+  isPlatformTrigger,
+  realtimePublication,
+} from "./managed.ts";
 import { loadsRows } from "./managed-rows.ts";
 import { BorrowedRoles } from "./owners.ts";
+import { takeUsersGrants } from "./users-grants.ts";
 import { notMember, type ProjectFacts } from "./project-facts.ts";
 
 export interface Clearing {
@@ -28,10 +34,14 @@ export async function clearProject(sql: Sql, clearing: Clearing): Promise<void> 
   await dropFromManagedTables(sql, runElevated);
   const borrowed = new BorrowedRoles(sql);
   await borrowed.borrow(await ownersInTheWay(sql), targetMajor);
+  await dropForeign(sql, runElevated);
+  await dropCasts(sql);
   await dropSchemas(sql, facts);
-  await dropInPublic(sql);
-  await borrowed.giveBack();
+  await dropIn(sql, "public");
+  await dropIn(sql, "extensions");
   await sql.query("select pg_catalog.lo_unlink(oid) from pg_catalog.pg_largeobject_metadata");
+  await borrowed.giveBack();
+  await takeUsersGrants(sql);
   if (facts.takesCronJobs) await sql.query("select cron.unschedule(jobid) from cron.job");
   if (facts.takesSecrets && clearing.secrets) await sql.query("delete from vault.secrets");
 }
@@ -91,34 +101,71 @@ async function dropSchemas(sql: Sql, { managedSchemas }: ProjectFacts): Promise<
   }
 }
 
+/** With their user mappings and foreign tables. */
+async function dropForeign(sql: Sql, runElevated: RunElevated): Promise<void> {
+  const { rows } = await sql.query<{ kind: string; name: string }>(
+    `select 'server' as kind, srvname as name from pg_catalog.pg_foreign_server s
+      where ${notMember("pg_foreign_server", "s.oid")} and ${notPlatforms("srvowner")}
+     union all select 'foreign data wrapper', fdwname from pg_catalog.pg_foreign_data_wrapper w
+      where ${notMember("pg_foreign_data_wrapper", "w.oid")} and ${notPlatforms("fdwowner")}`,
+  );
+  for (const { kind, name } of rows) {
+    await runElevated(sql, `drop ${kind} if exists ${quoteIdentifier(name)} cascade`);
+  }
+}
+
+/** Between types of an extension or of the server; the others go with their types. */
+async function dropCasts(sql: Sql): Promise<void> {
+  const { rows } = await sql.query<{ identity: string }>(
+    `select i.identity from pg_catalog.pg_cast c,
+       lateral pg_catalog.pg_identify_object('pg_catalog.pg_cast'::pg_catalog.regclass, c.oid, 0) i
+      where c.oid >= 16384 and ${notMember("pg_cast", "c.oid")} and ${notInternal("pg_cast", "c.oid")}`,
+  );
+  for (const { identity } of rows) await sql.query(`drop cast if exists ${identity} cascade`);
+}
+
 /** Kinds in an order in which little is left for CASCADE. */
-const inPublic: readonly (readonly [catalog: string, schemaColumn: string, condition: string])[] = [
-  ["pg_class", "relnamespace", "relkind in ('v', 'm')"],
-  ["pg_class", "relnamespace", "relkind in ('r', 'p', 'f') and not relispartition"],
-  ["pg_class", "relnamespace", "relkind = 'S'"],
-  ["pg_class", "relnamespace", "relkind = 'c'"],
-  ["pg_proc", "pronamespace", "true"],
-  ["pg_operator", "oprnamespace", "true"],
-  ["pg_type", "typnamespace", "typtype in ('e', 'd', 'r')"],
-  ["pg_collation", "collnamespace", "true"],
-  ["pg_conversion", "connamespace", "true"],
-  ["pg_ts_config", "cfgnamespace", "true"],
-  ["pg_ts_dict", "dictnamespace", "true"],
+const kindsInSchema: readonly (readonly [catalog: string, prefix: string, condition: string])[] = [
+  ["pg_class", "rel", "relkind in ('v', 'm')"],
+  ["pg_class", "rel", "relkind in ('r', 'p', 'f') and not relispartition"],
+  ["pg_class", "rel", "relkind = 'S'"],
+  ["pg_class", "rel", "relkind = 'c'"],
+  // A range's constructors go with it.
+  ["pg_proc", "pro", notInternal("pg_proc", "o.oid")],
+  ["pg_operator", "opr", "true"],
+  ["pg_type", "typ", "typtype in ('e', 'd', 'r')"],
+  ["pg_collation", "coll", "true"],
+  ["pg_conversion", "con", "true"],
+  ["pg_ts_config", "cfg", "true"],
+  ["pg_ts_dict", "dict", "true"],
 ];
 
-async function dropInPublic(sql: Sql): Promise<void> {
-  for (const [catalog, schemaColumn, condition] of inPublic) {
-    const { rows } = await sql.query<{ type: string; identity: string }>(
-      `select i.type, i.identity from pg_catalog.${catalog} o,
+/** Objects of a user's own in a schema that stays. */
+async function dropIn(sql: Sql, schema: "public" | "extensions"): Promise<void> {
+  for (const [catalog, prefix, condition] of kindsInSchema) {
+    const { rows } = await sql.query<{ type: string; identity: string; name: string }>(
+      `select i.type, i.identity, o.${prefix}name as name from pg_catalog.${catalog} o,
          lateral pg_catalog.pg_identify_object('pg_catalog.${catalog}'::pg_catalog.regclass, o.oid, 0) i
-        where o.${schemaColumn} = 'public'::regnamespace and ${condition} and ${notMember(catalog, "o.oid")}
+        where o.${prefix}namespace = pg_catalog.to_regnamespace('${schema}')::pg_catalog.oid and ${condition}
+          and ${notMember(catalog, "o.oid")}${schema === "public" ? "" : ` and ${notPlatforms(`${prefix}owner`)}`}
         order by o.oid desc`,
     );
-    for (const { type, identity } of rows) {
+    for (const { type, identity, name } of rows) {
+      if (schema !== "public" && isPlatformFunction(name)) continue;
       const word = type === "composite type" ? "type" : type;
       await sql.query(`drop ${word} if exists ${identity} cascade`);
     }
   }
+}
+
+function notPlatforms(owner: string): string {
+  return `pg_catalog.pg_get_userbyid(${owner}) !~ '^supabase_'`;
+}
+
+/** Not made by the server for another object. */
+function notInternal(catalog: string, oid: string): string {
+  return `not exists (select from pg_catalog.pg_depend y where y.classid = 'pg_catalog.${catalog}'::pg_catalog.regclass
+          and y.objid = ${oid} and y.deptype = 'i')`;
 }
 
 /** Sign-ins too, whether or not the backup's are loaded: nobody stays signed in who is not there any more. */

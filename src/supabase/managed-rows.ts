@@ -80,3 +80,26 @@ export function fitColumns(
       .map(({ name }) => name),
   };
 }
+
+/**
+ * Columns of a CREATE TABLE as pg_dump writes it, one a line, with the cell of COPY that is their default. One that is
+ * computed for every row anew is not among them.
+ */
+export function literalDefaults(definition: string): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const line of definition.split("\n")) {
+    const [, quoted, plain = "", expression = ""] =
+      /^ {4}(?:"((?:[^"]|"")+)"|(\w+)) .*? DEFAULT (.+?)(?: NOT NULL)?,?$/.exec(line) ?? [];
+    const cell = literalCell(expression);
+    if (cell !== undefined) found.set(quoted?.replaceAll('""', '"') ?? plain, cell);
+  }
+  return found;
+}
+
+function literalCell(expression: string): string | undefined {
+  if (/^(?:true|false)$/.test(expression)) return expression.slice(0, 1);
+  if (/^\(?-?\d+(?:\.\d+)?\)?$/.test(expression)) return expression.replaceAll(/[()]/g, "");
+  if (/^ARRAY\[\]::/.test(expression)) return "{}";
+  const [, text] = /^'((?:[^']|'')*)'::[\w ."[\]()]+$/.exec(expression) ?? [];
+  return text?.replaceAll("''", "'").replaceAll("\\", String.raw`\\`);
+}

@@ -33,6 +33,16 @@ export function isPlatformEventTrigger(name: string): boolean {
   return platformEventTriggers.has(name);
 }
 
+/** What they run, in schema `extensions`; in projects of before 2025 `postgres` owns it. */
+const platformFunctions: ReadonlySet<string> = new Set([
+  ...["pgrst_ddl_watch", "pgrst_drop_watch", "set_graphql_placeholder", "notify_api_restart"],
+  ...["grant_pg_cron_access", "grant_pg_graphql_access", "grant_pg_net_access"],
+]);
+
+export function isPlatformFunction(name: string): boolean {
+  return platformFunctions.has(name);
+}
+
 /** `schema.table trigger` */
 const platformTriggers: ReadonlySet<string> = new Set([
   "storage.objects update_objects_updated_at",
@@ -66,7 +76,9 @@ export function isPlatformPublication(name: string): boolean {
 }
 
 /** The platform's roles whose settings it lets `postgres` change; which of them, the server decides. */
-const settableRoles: ReadonlySet<string> = new Set(["anon", "authenticated", "authenticator", "postgres"]);
+const settableRoles: ReadonlySet<string> = new Set([
+  ...["anon", "authenticated", "authenticator", "service_role", "postgres"],
+]);
 
 /** Libraries are the platform's own: another release may lack one, and nobody could log in. */
 export function mayBeSetForPlatformRole(role: string, setting: string): boolean {

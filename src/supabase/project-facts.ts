@@ -120,6 +120,7 @@ async function readContent(sql: Sql): Promise<ProjectFacts["content"]> {
        join pg_catalog.pg_class c on c.oid = p.polrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace
       where n.nspname in ('auth', 'storage', 'realtime')
      union all select 'event triggers', '', evtname from pg_catalog.pg_event_trigger e where ${notMember("pg_event_trigger", "e.oid")}
+     union all select 'foreign servers', '', srvname from pg_catalog.pg_foreign_server s where ${notMember("pg_foreign_server", "s.oid")}
      union all select 'publications', '', pubname from pg_catalog.pg_publication
      union all select 'large objects', '', oid::text from pg_catalog.pg_largeobject_metadata`,
   );

@@ -95,7 +95,7 @@ export async function restoreSettings(
   backup: DatabaseContents,
   created: ReadonlySet<string>,
   tally: ProjectTally,
-): Promise<void> {
+): Promise<readonly Finding[]> {
   const { rows } = await sql.query<{ role: string; setting: string; own: string }>(
     `select coalesce(r.rolname, '') as role, c.setting, s.setdatabase <> 0 as own
        from pg_catalog.pg_db_role_setting s cross join unnest(s.setconfig) c(setting)
@@ -109,7 +109,7 @@ export async function restoreSettings(
   ];
   for (const { role, setting, own } of wanted) {
     const kind = own ? "database settings" : "role settings";
-    const name = `${setting.slice(0, setting.indexOf("="))}${role === "" ? "" : ` of ${role}`}`;
+    const name = `${nameOf(setting)}${role === "" ? "" : ` of ${role}`}`;
     const same = rows.some(
       (row) => row.role === role && row.setting === setting && (row.own === "t") === own,
     );
@@ -127,4 +127,23 @@ export async function restoreSettings(
       else tally.add(kind, "person", { name, reason: "the target does not let this role set it" });
     }
   }
+  const given = new Set(wanted.map(({ role, setting, own }) => `${nameOf(setting)} ${role} ${own}`));
+  return rows
+    .filter(({ role, setting, own }) => !given.has(`${nameOf(setting)} ${role} ${own === "t"}`))
+    .filter(({ role, own }) => own === "t" || !isPlatformRole(role) || mayBeSetForPlatformRole(role, ""))
+    .map(({ role, setting }) => settingUnexpected(`${nameOf(setting)}${role === "" ? "" : ` of ${role}`}`));
+}
+
+function nameOf(setting: string): string {
+  return setting.slice(0, setting.indexOf("="));
+}
+
+function settingUnexpected(name: string): Finding {
+  return {
+    level: "info",
+    code: "setting-unexpected",
+    sentence: `The setting ${name} is not in the backup.`,
+    publicSentence: "A setting is there that is not in the backup.",
+    remedy: "ALTER ROLE (or DATABASE) … RESET takes it away, if nobody needs it.",
+  };
 }

@@ -1,10 +1,11 @@
 /** What goes back in a step of its own: on the platform's tables, beside all tables, or as somebody else. */
 import type { TocEntry } from "../postgres/restore-toc.ts";
 import { attempt } from "./attempt.ts";
-import type { Classified } from "./classify.ts";
+import { type Classified, usersRights } from "./classify.ts";
 import { isManagedSchema } from "./managed.ts";
 import type { ProjectTally } from "./project-report.ts";
 import { type EntryRunner, runEntries } from "./run-entries.ts";
+import { giveUsersGrants } from "./users-grants.ts";
 
 /** In the order in which they can be made; event triggers last, because they watch every statement after them. */
 const order = [
@@ -38,7 +39,11 @@ export async function putBack(
   entries: readonly Classified[],
   tally: ProjectTally,
 ): Promise<void> {
-  for (const { entry } of entries.toSorted((a, b) => rank(a.entry) - rank(b.entry))) {
+  for (const { entry, reason } of entries.toSorted((a, b) => rank(a.entry) - rank(b.entry))) {
+    if (reason === usersRights[1]) {
+      await giveUsersGrants(runner, entry, tally);
+      continue;
+    }
     const elevated = needsElevation(entry);
     let server = await attempt(runner.sql, () => runEntries(runner, [entry], { elevated }));
     if (server !== undefined && !elevated) {

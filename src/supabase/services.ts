@@ -79,15 +79,46 @@ async function schedule(
   ]);
 }
 
-/** Missing extensions, where the target has them to offer: no version, so that it installs its own default. */
+/**
+ * Missing extensions, where the target has them to offer: no version, so that it installs its own default. A control
+ * file that names no schema takes the first of the search path, which is empty during a restore.
+ */
 export async function createExtensions(
   sql: Sql,
   wanted: readonly { readonly name: string; readonly schema: string }[],
 ): Promise<void> {
-  for (const { name, schema } of wanted) {
-    const exists = await sql.query("select from pg_catalog.pg_namespace where nspname = $1", [schema]);
-    const isOwn = ["pg_cron", "pg_net", "pgmq", "supabase_vault", "pgsodium", "pg_tle"].includes(name);
-    const where = exists.rowCount === 0 || isOwn ? "" : ` with schema ${quoteIdentifier(schema)}`;
-    await sql.query(`create extension if not exists ${quoteIdentifier(name)}${where} cascade`);
+  for (const { name, schema } of await dependenciesFirst(sql, wanted)) {
+    const { rows } = await sql.query<{ nspname: string }>(
+      `select nspname from pg_catalog.pg_namespace where nspname in ($1, 'extensions', 'public')
+        order by nspname = $1 desc, nspname = 'extensions' desc limit 1`,
+      [schema],
+    );
+    await sql.query(`set local search_path = ${quoteIdentifier(rows[0]?.nspname ?? schema)}`);
+    await sql.query(`create extension if not exists ${quoteIdentifier(name)} cascade`);
   }
+  await sql.query("set local search_path = ''");
+}
+
+/** What CASCADE would create on the way goes to its own schema only if it comes before. */
+async function dependenciesFirst<T extends { readonly name: string }>(
+  sql: Sql,
+  wanted: readonly T[],
+): Promise<readonly T[]> {
+  const { rows } = await sql.query<{ name: string; requires: string }>(
+    `select a.name, pg_catalog.to_json(coalesce(v.requires, '{}')) as requires
+       from pg_catalog.pg_available_extensions a join pg_catalog.pg_available_extension_versions v
+         on v.name = a.name and v.version = a.default_version where a.name = any ($1)`,
+    [wanted.map(({ name }) => name)],
+  );
+  const required = new Map(rows.map(({ name, requires }) => [name, JSON.parse(requires) as string[]]));
+  const ordered = new Set<T>();
+  const seen = new Set<string>();
+  const add = (extension: T): void => {
+    if (seen.has(extension.name)) return;
+    seen.add(extension.name);
+    for (const other of wanted) if (required.get(extension.name)?.includes(other.name) === true) add(other);
+    ordered.add(extension);
+  };
+  for (const extension of wanted) add(extension);
+  return [...ordered];
 }

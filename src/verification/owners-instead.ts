@@ -1,7 +1,11 @@
 /** Publications that only a superuser may own, of an owner who is none here: the restore itself says who owns them. */
 import type { CatalogObject, DatabaseContents } from "../snapshot/contents.ts";
+import { differsByGrantor } from "./other-grantor.ts";
 
-/** `expected` with the restoring role as their owner, where the owner is all that differs. */
+/**
+ * `expected` with the restoring role as their owner, where the owner is all that differs; and rights as the target tells
+ * them, where only the grantor differs who is a superuser there.
+ */
 export function withOwnersInstead(
   expected: DatabaseContents,
   found: DatabaseContents,
@@ -10,7 +14,14 @@ export function withOwnersInstead(
   const here = new Map(
     found.objects.filter(isPublication).map(({ identity, definition }) => [identity, definition]),
   );
+  const rights = new Map(
+    found.objects.filter(isAcl).map(({ identity, definition }) => [identity, definition]),
+  );
   const objects = expected.objects.map((object) => {
+    const acl = isAcl(object) ? rights.get(object.identity) : undefined;
+    if (acl !== undefined && differsByGrantor(object.definition, acl, ordinary)) {
+      return { ...object, definition: acl };
+    }
     const definition = isPublication(object) ? here.get(object.identity) : undefined;
     if (definition === undefined) return object;
     const same = [...ordinary].some(
@@ -25,4 +36,8 @@ export function withOwnersInstead(
 
 function isPublication({ kind }: CatalogObject): boolean {
   return kind === "publication";
+}
+
+function isAcl({ kind }: CatalogObject): boolean {
+  return kind === "acl";
 }

@@ -101,6 +101,8 @@ const matrix = `
     from wanted, pg_namespace n where n.nspname !~ '^(pg_|superuser_stand_in)'
   union all select role, 'type', t.oid::regtype::text, has_type_privilege(role, t.oid, 'USAGE')::text
     from wanted, pg_type t where t.typnamespace::regnamespace::text in ('public', 'app')
+     -- A multirange comes with its range, and pg_dump writes no rights of it.
+     and t.typname !~ '_multirange$'
   order by 1, 2, 3, 4`;
 
 /** One line for each role and object: what the role may do with it, however it came to that. */

@@ -116,7 +116,15 @@ test(
   async () => {
     const { cluster: source, id } = await filled({ major: 15, newerAuth: true });
     const target = await empty({ major: 15 });
+    await target.asAdmin(
+      `alter table storage.objects drop column is_versioned, drop column is_delete_marker, drop column archived_at;
+       alter table storage.buckets drop column versioning_status`,
+    );
     const before = await dumped(target, 15);
+    await source.asAdmin(
+      `set session_replication_role = replica;
+       update storage.objects set is_versioned = true where bucket_id = 'papers'`,
+    );
     await source.asAdmin(
       "update auth.users set last_password_change_at = now() where id = (select min(id::text)::uuid from auth.users)",
     );
@@ -124,7 +132,8 @@ test(
     await expect(restoreInto(target, safe, snapshot.id)).rejects.toMatchObject({
       code: "restore-impossible",
       message: expect.stringContaining(
-        "the target's auth.users lacks last_password_change_at, where the backup has values",
+        "the target's auth.users lacks columns in which the backup has other values than the default: last_password_change_at (1 row); " +
+          "the target's storage.objects lacks columns in which the backup has other values than the default: is_versioned (20 rows)",
       ) as string,
     });
     expect(await dumped(target, 15)).toBe(before);
@@ -185,6 +194,30 @@ test.each([
   const jobs = restored?.project?.lines.find(({ kind }) => kind === "cron jobs");
   expect(jobs).toMatchObject(missing.length === 0 ? { restored: 3 } : { extensionMissing: 3 });
 });
+
+test(
+  "extensions that the target only offers are created, wherever they go, and their jobs count as any others",
+  limit,
+  async () => {
+    const { cluster: source, id } = await filled(
+      { major: 15, asExtensions: true },
+      `alter table public.private_notes add request bigint default net.http_post('https://example.org');
+       create schema citext; create table citext.named_like_it (id integer primary key)`,
+    );
+    const target = await empty({
+      ...{ major: 15, asExtensions: true, imitate: ["vault", "graphql"], offer: ["net", "cron"] },
+    });
+    const { restored, plan } = await restoreInto(target, safe, id);
+    expect(plan.skippedExtensions).toEqual([]);
+    expect(plan.cannotRestore.join()).not.toMatch(/cron|pg_net/);
+    const where = "select extname, extnamespace::regnamespace::text as at from pg_extension order by 1";
+    expect(await target.asAdmin(where)).toEqual(await source.asAdmin(where));
+    expect(restored?.project?.lines.find(({ kind }) => kind === "cron jobs")).toMatchObject({ restored: 3 });
+    expect(restored?.findings.filter(({ level }) => level === "error")).toEqual([]);
+    const note = "select note, request from public.private_notes order by id";
+    expect(await target.asAdmin(note)).toEqual(await source.asAdmin(note));
+  },
+);
 
 test(
   "rows whose partner is missing come back all the same: the foreign key is named, and left unvalidated",

@@ -33,6 +33,14 @@ const accident = `
   create view public.over_it as select * from public.added;
   create type public.mood as enum ('fine');
   create function public.added_function(mood public.mood) returns integer language sql as 'select 1';
+  create type public.added_range as range (subtype = integer);
+  create server added foreign data wrapper postgres_fdw;
+  create user mapping for public server added;
+  create function extensions.added() returns integer language sql as 'select 1';
+  create cast (app.address as text) with inout;
+  grant select on auth.sessions to app_reader;
+  grant delete on storage.objects to app_reader;
+  alter server elsewhere options (set port '2');
   create aggregate public.added_sum(integer) (sfunc = int4pl, stype = integer);
   create schema added; create table added.thing (id serial primary key);
   alter default privileges in schema public grant select on tables to app_reader;

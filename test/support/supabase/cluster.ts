@@ -20,6 +20,8 @@ export interface SupabaseOptions {
   readonly imitate?: readonly Imitated[];
   /** Those of `imitate` are real extensions, which stock servers do not have. Default: plain schemas. */
   readonly asExtensions?: boolean;
+  /** With `asExtensions`: there to be created, and not created. supautils' part is played by `trusted`. */
+  readonly offer?: readonly Imitated[];
   /** Server settings. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -44,7 +46,11 @@ export async function supabaseCluster(options: SupabaseOptions): Promise<Supabas
   const created = options.imitate ?? imitated;
   const programs =
     options.asExtensions === true
-      ? await serverWithExtensions(options.major, await Promise.all(created.map(extensionOf)))
+      ? await serverWithExtensions(
+          options.major,
+          await Promise.all([...created.map(extensionOf), ...(options.offer ?? []).map(offeredExtension)]),
+          Object.values(extensions).map(({ name }) => name),
+        )
       : undefined;
   const server = await startServer(options.major, {
     superuser: "supabase_admin",
@@ -114,9 +120,17 @@ const extensions: Readonly<
     after: `select pg_catalog.pg_extension_config_dump('cron.job', '');
       select pg_catalog.pg_extension_config_dump('cron.jobid_seq', '');`,
   },
-  net: { name: "pg_net", control: "schema = extensions", before: "create schema net;", after: "" },
+  // As the real one: its control file names no schema.
+  net: { name: "pg_net", control: "", before: "create schema net;", after: "" },
   graphql: { name: "pg_graphql", control: "schema = graphql", before: "", after: "" },
 };
+
+/** The platform's event triggers and scripts give these rights, which here are part of the extension. */
+async function offeredExtension(name: Imitated): Promise<TestExtension> {
+  const { control, sql, ...named } = await extensionOf(name);
+  const grants = (await fixture(`${name}-grants`)).replaceAll("supabase_functions_admin, ", "");
+  return { ...named, control: `${control}\ntrusted = true`, sql: `${sql}\n${grants}` };
+}
 
 async function extensionOf(name: Imitated): Promise<TestExtension> {
   const { before, after, ...named } = extensions[name];

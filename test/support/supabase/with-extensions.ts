@@ -20,10 +20,14 @@ function layoutOf(binDir: string, major: Major): { root: string; bin: string; li
   return { root: dirname(binDir), bin: "bin", lib: "lib", share: "share/postgresql" };
 }
 
-/** Returns the folder to remove afterwards and the programs' folder in it. */
+/**
+ * Returns the folder to remove afterwards and the programs' folder in it. `without`: extensions that this machine may
+ * have, and a test must not find.
+ */
 export async function serverWithExtensions(
   major: Major,
   extensions: readonly TestExtension[],
+  without: readonly string[] = [],
 ): Promise<{ readonly folder: string; readonly binDir: string }> {
   const original = await serverBinDir(major);
   if (original === undefined) throw new Error(`There is no PostgreSQL ${major} server for this machine.`);
@@ -41,7 +45,9 @@ export async function serverWithExtensions(
   await symlink(join(root, lib), join(folder, lib));
   for (const path of [share, join(share, "extension")]) {
     for (const entry of await readdir(join(root, path))) {
-      if (basename(entry) !== "extension") await symlink(join(root, path, entry), join(folder, path, entry));
+      const isHidden = without.some((name) => entry === `${name}.control` || entry.startsWith(`${name}--`));
+      if (basename(entry) !== "extension" && !isHidden)
+        await symlink(join(root, path, entry), join(folder, path, entry));
     }
   }
   for (const { name, control, sql } of extensions) {

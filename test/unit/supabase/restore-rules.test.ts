@@ -4,9 +4,10 @@ import { compareRights, parseRights } from "../../../src/supabase/acl.ts";
 import { classifyEntries, type ClassifyContext } from "../../../src/supabase/classify.ts";
 import { isUsersObject } from "../../../src/supabase/compare-project.ts";
 import { silencing } from "../../../src/supabase/default-privileges.ts";
-import { fitColumns } from "../../../src/supabase/managed-rows.ts";
+import { fitColumns, literalDefaults } from "../../../src/supabase/managed-rows.ts";
 import { ownerChanges } from "../../../src/supabase/owners.ts";
 import { describeLine, ProjectTally, unfinishedFindings } from "../../../src/supabase/project-report.ts";
+import { usersGrants } from "../../../src/supabase/users-grants.ts";
 import { plainGrants } from "../../../src/supabase/run-entries.ts";
 
 const context: ClassifyContext = {
@@ -37,6 +38,32 @@ function entry(dumpId: number, kind: string, more: Partial<TocEntry> = {}): TocE
 function classOf(...entries: TocEntry[]): string | undefined {
   return classifyEntries(entries, context).at(-1)?.class;
 }
+
+test("a column's default, as COPY would write it", () => {
+  const definition = `CREATE TABLE storage.objects (
+    id uuid DEFAULT extensions.uuid_generate_v4() NOT NULL,
+    is_versioned boolean DEFAULT false NOT NULL,
+    status text DEFAULT 'it''s DIS\\ABLED'::text NOT NULL,
+    kind storage.buckettype DEFAULT 'STANDARD'::storage.buckettype NOT NULL,
+    "a ""b" numeric(10,2) DEFAULT '-1.50'::numeric,
+    small smallint DEFAULT 0,
+    tags text[] DEFAULT ARRAY[]::text[],
+    name character varying(255) DEFAULT ''::character varying,
+    made_at timestamp with time zone DEFAULT now(),
+    both text DEFAULT ('a'::text || 'b'::text),
+    none jsonb,
+    CONSTRAINT objects_check CHECK ((name <> 'DEFAULT 1'::text))
+);`;
+  expect([...literalDefaults(definition)]).toEqual([
+    ["is_versioned", "f"],
+    ["status", String.raw`it's DIS\\ABLED`],
+    ["kind", "STANDARD"],
+    ['a "b', "-1.50"],
+    ["small", "0"],
+    ["tags", "{}"],
+    ["name", ""],
+  ]);
+});
 
 describe("what becomes of an entry", () => {
   test.each([
@@ -80,6 +107,11 @@ describe("what becomes of an entry", () => {
     ["default privileges of the user", entry(1, "DEFAULT ACL"), "put-back"],
     ["rights on schema public", entry(1, "ACL", { schema: "", tag: "SCHEMA public" }), "restore"],
     ["rights on what is in no archive", entry(1, "ACL", { tag: "FUNCTION f()", dependencies: [99] }), "kept"],
+    [
+      "rights that a user gave on what an extension made",
+      entry(1, "ACL", { tag: "FUNCTION f()", definition: "GRANT ALL ON FUNCTION net.f() TO app;\n" }),
+      "put-back",
+    ],
     ["a missing extension", entry(1, "EXTENSION", { schema: "", tag: "postgis" }), "extension-missing"],
     [
       "a webhook where webhooks are off",
@@ -101,6 +133,42 @@ describe("what becomes of an entry", () => {
     expect(classifyEntries(entries, context).map((classified) => classified.class)).toEqual([
       ...["extension-missing", "extension-missing", "extension-missing", "extension-missing"],
       "restore",
+    ]);
+  });
+});
+
+describe("rights that a user gave on the platform's own", () => {
+  const told = (definition: string): readonly string[] =>
+    usersGrants(definition).map(({ statement, privileges }) => `${statement} [${privileges.join()}]`);
+
+  test("to roles of the user's own, in whatever words", () => {
+    expect(
+      told(
+        'GRANT SELECT(email),UPDATE("a, b") ON TABLE auth.identities TO app;\n' +
+          'GRANT ALL ON FUNCTION net.f(a text, b text) TO "of ""us""";\n' +
+          "GRANT SELECT ON TABLE storage.buckets TO app WITH GRANT OPTION;\n" +
+          "GRANT USAGE ON FOREIGN DATA WRAPPER w TO app;\n",
+      ),
+    ).toEqual([
+      'grant SELECT(email),UPDATE("a, b") on TABLE auth.identities to app [SELECT(email),UPDATE("a, b")]',
+      'grant ALL on FUNCTION net.f(a text, b text) to "of ""us""" [EXECUTE]',
+      "grant SELECT on TABLE storage.buckets to app with grant option [SELECT]",
+      "grant USAGE on FOREIGN DATA WRAPPER w to app [USAGE]",
+    ]);
+  });
+
+  test("by postgres to anybody; what the platform gave, its own releases give", () => {
+    expect(
+      told(
+        "REVOKE ALL ON SCHEMA auth FROM app;\nGRANT ALL ON TABLE auth.users TO supabase_auth_admin;\n" +
+          "GRANT ALL ON TABLE auth.users TO PUBLIC;\nGRANT SELECT ON TABLE auth.users TO postgres WITH GRANT OPTION;\n" +
+          "SET SESSION AUTHORIZATION postgres;\nGRANT SELECT ON TABLE auth.users TO authenticated;\n" +
+          "GRANT SELECT ON TABLE auth.users TO PUBLIC;\nRESET SESSION AUTHORIZATION;\n" +
+          "GRANT ALL ON TABLE auth.users TO anon;\n",
+      ),
+    ).toEqual([
+      "grant SELECT on TABLE auth.users to authenticated [SELECT]",
+      "grant SELECT on TABLE auth.users to PUBLIC [SELECT]",
     ]);
   });
 });
