@@ -636,7 +636,7 @@ export const errorCatalogue = {
     family: "ours",
     exitCode: 3,
     meaning: "The snapshot says of itself that it is not whole: some objects failed while it was taken.",
-    cure: "Take another snapshot by its id.",
+    cure: "Take another snapshot by its id. To restore all that this one has of buckets, name it by its own id.",
   },
   "snapshot-lost": {
     family: "ours",
@@ -711,6 +711,13 @@ export const errorCatalogue = {
     exitCode: 1,
     meaning: "An object has a row in the database, but the Storage API does not find its bytes.",
     cure: "Delete the row through the Storage API or upload the object again; an earlier snapshot may still have it.",
+  },
+  "storage-objects-refused": {
+    family: "ours",
+    exitCode: 3,
+    meaning:
+      "The project did not take some objects: too large for it, or of a type it refuses. All others are restored and compared.",
+    cure: "Raise the project's upload limit and run the same restore again: it uploads only what is missing.",
   },
   "storage-read-failed": {
     family: "ours",

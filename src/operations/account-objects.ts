@@ -10,6 +10,8 @@ type Name = Pick<InventoryObject, "bucket" | "name">;
 
 /** The names of failed objects are kept to be listed; a backup that fails more often has another problem. */
 const maxFailures = 10_000;
+/** Where the API refuses so many and gives none, it is no fault of the objects. */
+const maxRefused = 20;
 
 export class ObjectAccount {
   readonly classes = {
@@ -63,6 +65,8 @@ export class ObjectAccount {
       this.rowsWithoutBytes.push(name);
       if (this.#policy === "report") return;
     }
+    if (error.code === "storage-request-refused" && this.objects === 0 && failed.length >= maxRefused)
+      throw error;
     failed.push({ ...name, code: error.code, sentence: error.message });
     if (failed.length <= maxFailures) return;
     throw new LifeboatError("storage-read-failed", `More than ${maxFailures} objects could not be read.`, {

@@ -14,6 +14,7 @@ import { slots } from "../system/slots.ts";
 import type { Finding } from "../verification/findings.ts";
 import { disagreements, ObjectAccount } from "./account-objects.ts";
 import type { StorageBackupRequest, StorageSurroundings } from "./storage-backup.ts";
+import { CarriedBytes } from "./carried-bytes.ts";
 import { fetchObject, type Outcome } from "./fetch-objects.ts";
 import { inOrder } from "./in-order.ts";
 import { PackLanes } from "./pack-lanes.ts";
@@ -126,6 +127,7 @@ class ObjectCollection implements Collection {
   readonly #used = new Map<string, SharedPack & { liveBytes: number }>();
   readonly #account: ObjectAccount;
   readonly #stop = new AbortController();
+  readonly #carriedBytes: CarriedBytes;
   #carriedPacks: CarriedPacks | undefined;
   #objectsChanged = 0;
   #kept = false;
@@ -142,6 +144,7 @@ class ObjectCollection implements Collection {
     this.#inventory = inventory;
     this.#previous = previous;
     this.#findings = findings;
+    this.#carriedBytes = new CarriedBytes(surroundings.api);
     this.#account = new ObjectAccount(request.rowsWithoutBytes);
     this.buckets = inventory.buckets;
     const { source, recipients, packBytes } = request;
@@ -205,7 +208,10 @@ class ObjectCollection implements Collection {
         if (carry.kind === "new") return await fetchObject(carry.object, means);
         if (carry.kind === "changed")
           return this.#compared(await fetchObject(carry.object, means), carry.previous);
-        return (await this.#carry(carry.stored)) ?? (await fetchObject(carry.stored, means));
+        const carried = await this.#carry(carry.stored);
+        if (carried === undefined) return await fetchObject(carry.stored, means);
+        await means.slots.run(() => this.#carriedBytes.look(carry.stored));
+        return carried;
       },
       { window, stalled: (isStalled) => this.#lanes.stalled(isStalled) },
     );
@@ -287,6 +293,7 @@ class ObjectCollection implements Collection {
     return [
       ...this.#findings,
       ...(this.#carriedPacks?.findings ?? []),
+      ...this.#carriedBytes.findings(),
       ...this.#inventory.findings(),
       ...disagreements(this.#account.rowsWithoutBytes, this.#inventory.bytesWithoutRows),
     ];

@@ -1,5 +1,6 @@
 /** Fetches objects into packs, several at once, until each is stored, proven gone, or has failed for good. */
 import { asLifeboatError, LifeboatError } from "../errors.ts";
+import { isSameMoment } from "../storage/carry.ts";
 import type { InventoryObject, StoredObject } from "../storage/objects.ts";
 import { isWorthSqueezing } from "../storage/squeezing.ts";
 import type { StorageApi } from "../supabase/storage-api.ts";
@@ -36,41 +37,68 @@ const objectErrors = new Set<string>([
   "storage-object-missing",
   "storage-object-unreadable",
   "storage-read-failed",
+  "storage-request-refused",
   "storage-temporary",
 ]);
 
 export async function fetchObject(wanted: InventoryObject, means: FetchMeans): Promise<Outcome> {
   let object = wanted;
+  let trustsRow = true;
   for (let attempt = 1; ;) {
     try {
-      return { kind: "stored", entry: await fetchOnce(object, means, attempt > 1) };
+      return { kind: "stored", entry: await fetchOnce(object, means, { hasFailed: attempt > 1, trustsRow }) };
     } catch (cause) {
       // No fault of this object, and no endless loop: what breaks off once is packed apart from then on.
       if (cause instanceof PackVoided) continue;
       const error = asLifeboatError(cause);
       if (!objectErrors.has(error.code)) throw cause;
-      if (error.code === "object-name-unusable") return { kind: "failed", object: wanted, error };
+      const failed = { kind: "failed", object: wanted, error } as const;
+      if (error.code === "object-name-unusable" || error.code === "storage-request-refused") return failed;
       // A second look: only what the API no longer knows has vanished.
-      const now = await means.api.info(object.bucket, object.name);
+      const now = await secondLook(object, means.api);
       if (now === undefined) return { kind: "vanished", object: wanted };
-      if (attempt >= tries || error.code === "storage-object-unreadable") {
-        return { kind: "failed", object: wanted, error };
-      }
+      if (now === "refused" || attempt >= tries || error.code === "storage-object-unreadable") return failed;
       attempt += 1;
+      const isAsBefore = error.code === "storage-object-changed" && isSameRow(object, now);
+      // Nothing changed: the row says something else than its bytes, and the bytes are what there is to save.
+      if (isAsBefore) trustsRow = false;
       object = { ...object, ...now };
     }
   }
 }
 
-async function fetchOnce(
-  object: InventoryObject,
-  means: FetchMeans,
-  hasFailed: boolean,
-): Promise<StoredObject> {
+/** What is known of the tries before. */
+interface Past {
+  readonly hasFailed: boolean;
+  /** False where its size and ETag are not those of the bytes that are served. */
+  readonly trustsRow: boolean;
+}
+
+async function secondLook(
+  { bucket, name }: InventoryObject,
+  api: StorageApi,
+): Promise<InventoryObject | "refused" | undefined> {
+  try {
+    return await api.info(bucket, name);
+  } catch (cause) {
+    if (objectErrors.has(asLifeboatError(cause).code)) return "refused";
+    throw cause;
+  }
+}
+
+function isSameRow(one: InventoryObject, other: InventoryObject): boolean {
+  return (["id", "version", "size", "etag", "updatedAt"] as const).every((field) => {
+    const [before, now] = [one[field], other[field]];
+    if (before === undefined || now === undefined || before === now) return true;
+    return field === "updatedAt" && isSameMoment(String(before), String(now));
+  });
+}
+
+async function fetchOnce(object: InventoryObject, means: FetchMeans, past: Past): Promise<StoredObject> {
   means.lanes.expect();
   let added: { readonly object: InventoryObject; readonly size: number; readonly pack: AddedObject };
   try {
-    added = await means.slots.run(() => takeObject(object, means, hasFailed));
+    added = await means.slots.run(() => takeObject(object, means, past));
   } finally {
     means.lanes.taken();
   }
@@ -81,7 +109,7 @@ async function fetchOnce(
 async function takeObject(
   listed: InventoryObject,
   { api, lanes, inventoryIsComplete, signal }: FetchMeans,
-  hasFailed: boolean,
+  { hasFailed, trustsRow }: Past,
 ): Promise<{ readonly object: InventoryObject; readonly size: number; readonly pack: AddedObject }> {
   signal.throwIfAborted();
   // Before the body, never beside it: a body holds a slot of the limiter, and a question that waits for another one
@@ -89,7 +117,7 @@ async function takeObject(
   const info = inventoryIsComplete || hasFailed ? undefined : await api.info(listed.bucket, listed.name);
   const object = { ...listed, ...info };
   // With the size and ETag that belong to the metadata at hand: another version is `storage-object-changed`.
-  await using body = await api.download(object.bucket, object.name, object);
+  await using body = await api.download(object.bucket, object.name, trustsRow ? object : {});
   const { size } = body;
   const announced = { ...object, size, squeeze: isWorthSqueezing(object) };
   const pack =

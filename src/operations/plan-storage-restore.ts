@@ -5,6 +5,7 @@ import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
 import type { ObjectFilter } from "../storage/object-filter.ts";
 import { type Bucket, compareObjects, type InventoryObject, type StoredObject } from "../storage/objects.ts";
 import { isKeyAllowed } from "../supabase/storage-keys.ts";
+import { inOrder } from "./in-order.ts";
 
 export interface StorageRestorePlan {
   readonly snapshot: { readonly source: string; readonly id: string; readonly moment: string };
@@ -13,8 +14,12 @@ export interface StorageRestorePlan {
   readonly buckets: {
     /** Made with the backup's settings, limits last. */
     readonly create: readonly string[];
-    /** There already; their settings are left alone. */
+    /** There already; their settings are left alone, but for limits. */
     readonly existing: readonly string[];
+    /** Of those, whose limits refuse what is uploaded: lifted meanwhile, then set again as they were. */
+    readonly lifted: readonly string[];
+    /** Of those, without limits where the backup has some (a restore that was killed leaves them so): set afterwards. */
+    readonly limited: readonly string[];
     /** Of those, with other settings than in the backup. */
     readonly differing: readonly string[];
   };
@@ -25,6 +30,8 @@ export interface StorageRestorePlan {
     readonly missing: number;
     /** In the target with other bytes or another type: would be replaced. */
     readonly different: number;
+    /** With a row in the target and no bytes, as after the database's restore: uploaded. */
+    readonly withoutBytes: number;
     /** In the target with the same size, ETag, type and cache control: left alone, and compared afterwards. */
     readonly identical: number;
     /** In the target, chosen, and not in the backup: deleted only where that was asked for. */
@@ -38,50 +45,80 @@ export interface StorageRestorePlan {
 }
 
 export type Decision =
-  | { readonly kind: "missing" | "different" | "identical"; readonly entry: StoredObject }
+  | { readonly kind: "missing" | "different" | "identical" | "withoutBytes"; readonly entry: StoredObject }
   | { readonly kind: "impossible"; readonly entry: StoredObject }
   | { readonly kind: "extraneous"; readonly object: InventoryObject };
 
-/**
- * Both ascending; every wanted entry and every chosen object of the target leads to exactly one decision. `hasBytesOf`
- * is asked where sizes are equal and ETags say nothing.
- */
+/** What the project answers about bytes; rows and listings prove none. */
+export interface BytesProof {
+  /** Asked where sizes are equal and ETags say nothing. */
+  readonly hasBytesOf: (entry: StoredObject) => Promise<boolean>;
+  readonly hasBytes: (object: InventoryObject, surely: boolean) => Promise<boolean>;
+  /** Objects asked for at once. */
+  readonly jobs: number;
+}
+
+/** Both ascending; every wanted entry and every chosen object of the target leads to exactly one decision, in order. */
 export async function* decide(
   wanted: AsyncIterable<StoredObject>,
   present: AsyncIterable<InventoryObject>,
-  hasBytesOf: (entry: StoredObject) => Promise<boolean>,
+  proof: BytesProof,
 ): AsyncGenerator<Decision, void, undefined> {
+  const pairs = sideBySide(wanted, present);
+  const decided = inOrder(pairs, async (pair) => await decision(pair, proof), {
+    window: proof.jobs,
+    stalled: () => {},
+  });
+  yield* decided;
+}
+
+interface Pair {
+  readonly entry?: StoredObject;
+  readonly found?: InventoryObject;
+}
+
+async function* sideBySide(
+  wanted: AsyncIterable<StoredObject>,
+  present: AsyncIterable<InventoryObject>,
+): AsyncGenerator<Pair, void, undefined> {
   const there = present[Symbol.asyncIterator]();
   let next = await there.next();
   for await (const entry of wanted) {
     while (next.done !== true && compareObjects(next.value, entry) < 0) {
-      yield { kind: "extraneous", object: next.value };
+      yield { found: next.value };
       next = await there.next();
     }
-    const found = next.done !== true && compareObjects(next.value, entry) === 0 ? next.value : undefined;
-    if (found !== undefined) next = await there.next();
-    yield { kind: await kindOf(entry, found, hasBytesOf), entry };
+    if (next.done === true || compareObjects(next.value, entry) !== 0) {
+      yield { entry };
+      continue;
+    }
+    yield { entry, found: next.value };
+    next = await there.next();
   }
-  for (; next.done !== true; next = await there.next()) yield { kind: "extraneous", object: next.value };
+  for (; next.done !== true; next = await there.next()) yield { found: next.value };
+}
+
+async function decision({ entry, found }: Pair, proof: BytesProof): Promise<Decision> {
+  if (entry !== undefined) return { kind: await kindOf(entry, found, proof), entry };
+  return { kind: "extraneous", object: found as InventoryObject };
 }
 
 async function kindOf(
   entry: StoredObject,
   found: InventoryObject | undefined,
-  hasBytesOf: (entry: StoredObject) => Promise<boolean>,
-): Promise<"missing" | "different" | "identical" | "impossible"> {
+  { hasBytes, hasBytesOf }: BytesProof,
+): Promise<"missing" | "different" | "identical" | "withoutBytes" | "impossible"> {
   if (!isKeyAllowed(entry.name)) return "impossible";
   if (found === undefined) return "missing";
   const alike = (["size", "contentType", "cacheControl"] as const).every(
     (field) => found[field] === entry[field],
   );
+  // What is there and different is replaced only with a person's consent.
+  if (!(await hasBytes(found, !alike || entry.etag !== found.etag))) return "withoutBytes";
   if (!alike) return "different";
   if (entry.etag !== undefined && found.etag === entry.etag) return "identical";
-  return isOfParts(entry) || isOfParts(found)
-    ? (await hasBytesOf(entry))
-      ? "identical"
-      : "different"
-    : "different";
+  if (!isOfParts(entry) && !isOfParts(found)) return "different";
+  return (await hasBytesOf(entry)) ? "identical" : "different";
 }
 
 /** An ETag with a dash depends on how an upload was cut into parts, so another one may belong to the same bytes. */
@@ -103,7 +140,8 @@ export interface PlanInputs {
 export async function planStorageRestore(inputs: PlanInputs): Promise<StorageRestorePlan> {
   const { snapshot, target, buckets, deleteExtraneous } = inputs;
   const present = new Map(inputs.present.map((bucket) => [bucket.id, bucket]));
-  const counts = { missing: 0, different: 0, identical: 0, extraneous: 0, impossible: 0 };
+  const counts = { missing: 0, different: 0, withoutBytes: 0, identical: 0, extraneous: 0, impossible: 0 };
+  const lifted = new Set<string>();
   const cannotRestore: { bucket: string; name: string }[] = [];
   const hash = createHash("sha256");
   let [wanted, wantedBytes] = [0, 0];
@@ -118,8 +156,10 @@ export async function planStorageRestore(inputs: PlanInputs): Promise<StorageRes
     wanted += 1;
     wantedBytes += decision.entry.size;
     if (kind === "impossible") cannotRestore.push({ bucket: object.bucket, name: object.name });
+    else if (kind !== "identical" && refuses(present.get(object.bucket), decision.entry))
+      lifted.add(object.bucket);
   }
-  const { missing, different, identical, extraneous } = counts;
+  const { missing, different, withoutBytes, identical, extraneous } = counts;
   const existing = buckets.filter(({ id }) => present.has(id));
   return {
     snapshot: { source: snapshot.source, id: snapshot.id, moment: snapshot.times.snapshot },
@@ -130,8 +170,12 @@ export async function planStorageRestore(inputs: PlanInputs): Promise<StorageRes
       differing: existing
         .filter((bucket) => !sameSettings(bucket, present.get(bucket.id)))
         .map(({ id }) => id),
+      lifted: [...lifted],
+      limited: existing
+        .filter((bucket) => isLimited(bucket) && !isLimited(present.get(bucket.id)))
+        .map(({ id }) => id),
     },
-    objects: { wanted, wantedBytes, missing, different, identical, extraneous },
+    objects: { wanted, wantedBytes, missing, different, withoutBytes, identical, extraneous },
     deleteExtraneous,
     cannotRestore,
     decisions: hash.digest("hex"),
@@ -140,8 +184,25 @@ export async function planStorageRestore(inputs: PlanInputs): Promise<StorageRes
 
 function sameSettings(one: Bucket, other: Bucket | undefined): boolean {
   const settings = (bucket: Bucket | undefined): string =>
-    JSON.stringify([bucket?.public, bucket?.fileSizeLimit, bucket?.allowedMimeTypes]);
-  return settings(one) === settings(other);
+    JSON.stringify([bucket?.name, bucket?.public, bucket?.fileSizeLimit, bucket?.allowedMimeTypes]);
+  // Limits that are set afterwards will not differ.
+  const limits = isLimited(other) ? {} : { fileSizeLimit: null, allowedMimeTypes: null };
+  return settings({ ...one, ...limits }) === settings(other === undefined ? other : { ...other, ...limits });
+}
+
+function isLimited(bucket: Bucket | undefined): boolean {
+  return (
+    bucket !== undefined && (bucket.fileSizeLimit !== null || (bucket.allowedMimeTypes ?? []).length > 0)
+  );
+}
+
+/** Unless it surely takes the object: what is lifted without need is set again. */
+function refuses(bucket: Bucket | undefined, { size, contentType = "" }: StoredObject): boolean {
+  if (bucket === undefined) return false;
+  const types = bucket.allowedMimeTypes ?? [];
+  const group = contentType.split("/")[0] ?? "";
+  const takesType = types.length === 0 || types.includes(contentType) || types.includes(`${group}/*`);
+  return !takesType || size > (bucket.fileSizeLimit ?? Number.POSITIVE_INFINITY);
 }
 
 /** The plan's name: a later run performs only a plan with the same one. */

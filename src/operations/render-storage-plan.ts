@@ -12,8 +12,19 @@ export function renderStoragePlan(plan: StorageRestorePlan): string {
       (bucket) =>
         `Leave      the settings of bucket ${JSON.stringify(bucket)}, which differ from the backup's`,
     ),
+    ...buckets.lifted.map(
+      (bucket) =>
+        `Lift       the limits of bucket ${JSON.stringify(bucket)} while objects are uploaded, then set them again`,
+    ),
+    ...buckets.limited.map(
+      (bucket) =>
+        `Limit      bucket ${JSON.stringify(bucket)} afterwards, as in the backup: it has no limits now`,
+    ),
     `Objects    ${objects.wanted} (${objects.wantedBytes} bytes)`,
     `Upload     ${objects.missing} that are missing`,
+    ...(objects.withoutBytes === 0
+      ? []
+      : [`Upload     ${objects.withoutBytes} whose rows are there, but not their bytes`]),
     `Replace    ${objects.different} that are different`,
     `Keep       ${objects.identical} that look identical, and compare them`,
     deleteExtraneous

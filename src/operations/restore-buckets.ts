@@ -4,6 +4,7 @@ import type { Connection } from "../postgres/connection.ts";
 import type { Identities } from "../seal/identities.ts";
 import { storageOf } from "../snapshot/contents.ts";
 import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
+import type { StorageContents } from "../snapshot/storage-contents.ts";
 import type { ObjectFilter } from "../storage/object-filter.ts";
 import { type Bucket, compareUtf8 } from "../storage/objects.ts";
 import type { StorageApi } from "../supabase/storage-api.ts";
@@ -13,7 +14,12 @@ import type { Logger } from "../system/logger.ts";
 import { hashOfPlan, requireAgreedPlan } from "./plan-hash.ts";
 import { requireChosenBuckets } from "./chosen-buckets.ts";
 import { refuseForged } from "./check-history.ts";
-import { locateSnapshot, namingOthers, requireWhole, type SnapshotChoice } from "./locate-snapshot.ts";
+import {
+  type LocatedSnapshot,
+  locateSnapshot,
+  namingOthers,
+  type SnapshotChoice,
+} from "./locate-snapshot.ts";
 import type { Trust } from "./vouched-documents.ts";
 import {
   chosenEntries,
@@ -27,6 +33,7 @@ import {
 import { restoreIntoDirectory } from "./restore-into-directory.ts";
 import { hasBytesOf, presentObjects, restoreStorage, type StorageRestoreReport } from "./restore-storage.ts";
 import { readSealedContents } from "./sealed-files.ts";
+import { holeFindings } from "./storage-restore-findings.ts";
 import { indexOf } from "./storage-index.ts";
 
 export interface BucketRestoreRequest {
@@ -83,7 +90,7 @@ export async function restoreBuckets(
   for (const { sentence, remedy } of storeFindings) logger.warning(`${sentence} ${remedy}`);
   await refuseForged(store, located, { trust: wanted.trust ?? { signers: [] }, now: clock.now(), logger });
   requireBuckets(snapshot);
-  requireWhole(located);
+  if (snapshot.state !== "whole" && wanted.choice.kind !== "id") refuseHoles(located);
   const report = await namingOthers(newestWhole, restoreLocated(snapshot, wanted, surroundings));
   return { snapshot, ...report, seconds: (clock.elapsedMs() - startedMs) / 1000 };
 }
@@ -109,18 +116,22 @@ async function restoreLocated(
     requireAgreedPlan(wanted.planHash, planHash);
     if (wanted.dryRun) return { planHash };
     const restored = await restoreIntoDirectory(entries, { ...means, ...target });
-    return { planHash, restored };
+    return { planHash, restored: withHoles(restored, contents) };
   }
   const buckets = contents.buckets
     .filter(({ id }) => wanted.filter.wantsBucket(id))
     .toSorted((one, other) => compareUtf8(one.id, other.id)) as readonly Bucket[];
   const present = await target.api.buckets();
   const existing = buckets.filter(({ id }) => present.some((bucket) => bucket.id === id)).map(({ id }) => id);
-  const decisions = (): AsyncIterable<Decision> =>
+  const decisions = (proof: "bytes" | "rows"): AsyncIterable<Decision> =>
     decide(
       entries(),
       presentObjects(target.api, existing, (object) => wanted.filter.wants(object)),
-      (entry) => hasBytesOf(target.api, entry),
+      {
+        hasBytesOf: async (entry) => proof === "rows" || (await hasBytesOf(target.api, entry)),
+        hasBytes: async (object, surely) => proof === "rows" || (await target.api.hasBytes(object, surely)),
+        jobs: wanted.jobs,
+      },
     );
   const { deleteExtraneous } = target;
   const plan = await planStorageRestore({
@@ -129,14 +140,25 @@ async function restoreLocated(
     buckets,
     present,
     deleteExtraneous,
-    decisions: decisions(),
+    decisions: decisions("bytes"),
   });
   const planHash = storagePlanHash(plan);
   requireAgreedPlan(wanted.planHash, planHash);
   if (wanted.dryRun) return { plan, planHash };
   requireStorageConfirmation(plan, wanted.confirm);
-  const restored = await restoreStorage(plan, { ...means, ...target, buckets, entries, decisions });
-  return { plan, planHash, restored };
+  const restored = await restoreStorage(plan, { ...means, ...target, buckets, present, entries, decisions });
+  return { plan, planHash, restored: withHoles(restored, contents) };
+}
+
+function withHoles(restored: StorageRestoreReport, { account }: StorageContents): StorageRestoreReport {
+  return { ...restored, findings: [...holeFindings(account.failed), ...restored.findings] };
+}
+
+/** One key that the API does not serve makes every snapshot incomplete: whoever names such a one wants what it has. */
+function refuseHoles({ snapshot, newestWhole }: LocatedSnapshot): never {
+  throw new LifeboatError("snapshot-incomplete", `Snapshot ${snapshot.id} is not whole.`, {
+    hint: `${newestWhole} To restore what this one has, name it by its id.`,
+  });
 }
 
 function requireBuckets(snapshot: SnapshotJson): void {

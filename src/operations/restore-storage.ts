@@ -1,30 +1,35 @@
 /** Puts a snapshot's objects back into a project: buckets, bytes, rows, extraneous objects, limits, and the comparison. */
 import { createHash } from "node:crypto";
-import { LifeboatError } from "../errors.ts";
+import { asLifeboatError, LifeboatError } from "../errors.ts";
 import type { Connection } from "../postgres/connection.ts";
 import type { Identities } from "../seal/identities.ts";
 import type { SnapshotJson } from "../snapshot/snapshot-json.ts";
 import type { Bucket, InventoryObject, StoredObject } from "../storage/objects.ts";
 import type { StorageApi } from "../supabase/storage-api.ts";
 import { isKeyAllowed } from "../supabase/storage-keys.ts";
-import { repairRows, type RowRepair } from "../supabase/storage-row-repair.ts";
+import { repairBuckets } from "../supabase/storage-bucket-repair.ts";
+import { repairRows } from "../supabase/storage-row-repair.ts";
 import type { Store } from "../store/store.ts";
 import type { Logger } from "../system/logger.ts";
 import { register, type Standing } from "../system/underway.ts";
 import { slots } from "../system/slots.ts";
 import type { Finding } from "../verification/findings.ts";
+import { BucketLimits } from "./bucket-limits.ts";
 import { inOrder } from "./in-order.ts";
 import type { Decision, StorageRestorePlan } from "./plan-storage-restore.ts";
 import { forEachObject } from "./read-objects.ts";
+import { objectsRefused, type RefusedObject, restoreFindings } from "./storage-restore-findings.ts";
 
 export interface StorageRestoreMeans {
   readonly snapshot: SnapshotJson;
   /** Chosen buckets of the backup. */
   readonly buckets: readonly Bucket[];
+  /** All of the target, before anything was done. */
+  readonly present: readonly Bucket[];
   /** A fresh reading of the chosen entries of the backup. */
   readonly entries: () => AsyncIterable<StoredObject>;
   /** A fresh reading of the same decisions that made the plan. */
-  readonly decisions: () => AsyncIterable<Decision>;
+  readonly decisions: (proof: "bytes" | "rows") => AsyncIterable<Decision>;
   readonly identities: Identities;
   readonly api: StorageApi;
   /** Repairs what the API cannot set: owner, times. */
@@ -53,31 +58,37 @@ export async function restoreStorage(
 ): Promise<StorageRestoreReport> {
   const { api, logger, signal } = means;
   const wanted = means.buckets.filter(({ id }) => plan.buckets.create.includes(id));
-  const created: Bucket[] = [];
+  const limits = new BucketLimits(plan, means);
   const counts = { uploaded: 0, uploadedBytes: 0, kept: 0 };
-  const progress: StorageProgress = { counts, sent: new Set(), deleted: 0 };
-  register(signal, () => progressOf(plan, progress, created.length));
+  const progress: StorageProgress = { counts, sent: new Set(), deleted: 0, refused: [] };
+  register(signal, () => progressOf(plan, progress, limits.created));
+  const lost: InventoryObject[] = [];
   try {
     for (const bucket of wanted) {
       signal.throwIfAborted();
       await api.createBucket(bucket, "none");
-      created.push(bucket);
+      limits.mustSet(bucket);
     }
-    await uploadAll(means, progress);
+    await limits.lift();
+    await uploadAll(means, progress, lost);
   } catch (cause) {
-    // A bucket that is there is never changed: the next restore would leave these without their limits.
-    for (const bucket of created) await api.updateBucket(bucket).catch(() => {});
+    await limits.set().catch(() => {});
     throw cause;
   }
   logger.info(`${counts.uploaded} objects are uploaded, ${counts.kept} were there already.`);
   if (plan.deleteExtraneous) await deleteExtraneous(means, progress);
   signal.throwIfAborted();
-  const repair =
-    means.database === undefined ? undefined : await repairRows(means.database, restorable(means.entries()));
-  for (const bucket of created) await api.updateBucket(bucket);
-  const compared = await compareAll(means);
-  const rowsRepaired = repair?.changed ?? 0;
-  return { ...counts, deleted: progress.deleted, compared, rowsRepaired, findings: findingsOf(plan, repair) };
+  const { refused } = progress;
+  const isRefused = ({ bucket, name }: StoredObject): boolean =>
+    refused.some((one) => one.bucket === bucket && one.name === name);
+  const { database } = means;
+  const repair = database === undefined ? undefined : await repairRows(database, restorable(means.entries()));
+  await limits.set();
+  const buckets = await repairBuckets(database, wanted);
+  const compared = await compareAll(means, isRefused);
+  if (refused.length > 0) throw objectsRefused(refused, { ...counts, compared });
+  const findings = restoreFindings(plan, { repair, buckets, lost });
+  return { ...counts, deleted: progress.deleted, compared, rowsRepaired: repair?.changed ?? 0, findings };
 }
 
 interface StorageProgress {
@@ -85,6 +96,7 @@ interface StorageProgress {
   /** Requests that were sent and not answered yet. */
   readonly sent: Set<unknown>;
   deleted: number;
+  readonly refused: RefusedObject[];
 }
 
 /** For whoever ends the restore early. */
@@ -103,14 +115,29 @@ function progressOf(
   return { sentence: sentences.join(" ") };
 }
 
-async function uploadAll(means: StorageRestoreMeans, { counts, sent }: StorageProgress): Promise<void> {
-  const uploads = toUpload(means, () => (counts.kept += 1));
+/** One object that the project does not take leaves the others alone; so many are another fault. */
+const maxRefused = 1000;
+const refusals = new Set<string>(["object-name-unusable", "storage-request-refused"]);
+
+async function uploadAll(
+  means: StorageRestoreMeans,
+  { counts, sent, refused }: StorageProgress,
+  lost: InventoryObject[],
+): Promise<void> {
+  const uploads = toUpload(means, { kept: () => (counts.kept += 1), lost });
   await forEachObject(uploads, means, async ({ object, open }) => {
     sent.add(object);
-    await means.api.upload(object, object.size, open);
-    sent.delete(object);
-    counts.uploaded += 1;
-    counts.uploadedBytes += object.size;
+    try {
+      await means.api.upload(object, object.size, open);
+      counts.uploaded += 1;
+      counts.uploadedBytes += object.size;
+    } catch (cause) {
+      const error = asLifeboatError(cause);
+      if (!refusals.has(error.code) || refused.length >= maxRefused) throw cause;
+      refused.push({ bucket: object.bucket, name: object.name, error });
+    } finally {
+      sent.delete(object);
+    }
   });
 }
 
@@ -121,15 +148,24 @@ async function* restorable(
   for await (const entry of entries) if (isKeyAllowed(entry.name)) yield entry;
 }
 
-/** What is not there already. */
+/** Objects of the target alone that are asked for their bytes. */
+const maxLookedAt = 1000;
+
+/** What is not there already; `lost` gets those that are in the target alone, and have a row and no bytes. */
 async function* toUpload(
   { api, decisions, jobs }: StorageRestoreMeans,
-  kept: () => void,
+  { kept, lost }: { readonly kept: () => void; readonly lost: InventoryObject[] },
 ): AsyncGenerator<StoredObject, void, undefined> {
+  let lookedAt = 0;
   const looked = inOrder(
-    decisions(),
+    decisions("bytes"),
     async (decision) => {
-      if (decision.kind === "extraneous" || decision.kind === "impossible") return undefined;
+      if (decision.kind === "extraneous") {
+        lookedAt += 1;
+        if (lookedAt <= maxLookedAt && !(await isReadable(decision.object, api))) lost.push(decision.object);
+        return undefined;
+      }
+      if (decision.kind === "impossible") return undefined;
       if (decision.kind !== "identical" || !(await isIdentical(decision.entry, api))) return decision.entry;
       kept();
       return undefined;
@@ -137,6 +173,11 @@ async function* toUpload(
     { window: jobs, stalled: () => {} },
   );
   for await (const entry of looked) if (entry !== undefined) yield entry;
+}
+
+/** Keys that the API does not serve cannot be told from others. */
+async function isReadable(object: InventoryObject, api: StorageApi): Promise<boolean> {
+  return !isKeyAllowed(object.name) || (await api.hasBytes(object));
 }
 
 /** Listings do not tell user metadata, so what looks identical in one is asked for once more. */
@@ -164,7 +205,7 @@ async function deleteExtraneous(
     progress.sent.delete(names);
     progress.deleted += names.length;
   };
-  for await (const decision of decisions()) {
+  for await (const decision of decisions("rows")) {
     if (decision.kind !== "extraneous") continue;
     const { bucket, name } = decision.object;
     const names = waiting.get(bucket) ?? [];
@@ -175,14 +216,18 @@ async function deleteExtraneous(
   for (const bucket of [...waiting.keys()]) await flush(bucket);
 }
 
-/** What the project now serves, every object of the plan, byte for byte. */
-async function compareAll({ api, entries, jobs, signal }: StorageRestoreMeans): Promise<number> {
+/** What the project now serves, every object of the plan that it took, byte for byte. */
+async function compareAll(
+  { api, entries, jobs, signal }: StorageRestoreMeans,
+  isRefused: (entry: StoredObject) => boolean,
+): Promise<number> {
   const places = slots(jobs);
   let compared = 0;
   let failure: { readonly cause: unknown } | undefined;
   const running = new Set<Promise<void>>();
   for await (const entry of restorable(entries())) {
     signal.throwIfAborted();
+    if (isRefused(entry)) continue;
     if (failure !== undefined) break;
     const work = places
       .run(async () => {
@@ -215,45 +260,6 @@ export async function hasBytesOf(api: StorageApi, entry: StoredObject): Promise<
   const hash = createHash("sha256");
   for await (const bytes of body.bytes) hash.update(bytes);
   return hash.digest("hex") === entry.sha256;
-}
-
-function findingsOf(plan: StorageRestorePlan, repair: RowRepair | undefined): readonly Finding[] {
-  const { cannotRestore, buckets } = plan;
-  const findings: Finding[] = [];
-  const add = (code: string, sentence: string, publicSentence: string, remedy: string): void =>
-    void findings.push({ level: "warning", code, sentence, publicSentence, remedy });
-  if (cannotRestore.length > 0) {
-    const names = cannotRestore.map(({ bucket, name }) => JSON.stringify(`${bucket}/${name}`)).join(", ");
-    add(
-      "object-not-restorable",
-      `${cannotRestore.length} objects have keys that the Storage API no longer takes: ${names}.`,
-      `${cannotRestore.length} objects have keys that the Storage API no longer takes.`,
-      "Restore them into a directory and upload them under other keys.",
-    );
-  }
-  if (buckets.differing.length > 0) {
-    add(
-      "bucket-settings-differ",
-      `Buckets that exist have other settings than in the backup: ${buckets.differing.join(", ")}.`,
-      `${buckets.differing.length} buckets that exist have other settings than in the backup.`,
-      "Compare them in the dashboard; existing buckets are never changed.",
-    );
-  }
-  if (repair?.updatedAt === "kept") {
-    const sentence =
-      "The rows' updated_at is the restore's: the database role may not switch its trigger off.";
-    add(
-      "rows-not-repaired",
-      sentence,
-      sentence,
-      "Restore again with a role that may set session_replication_role.",
-    );
-  }
-  if (repair === undefined) {
-    const sentence = "Owners and times of objects were not restored: the Storage API cannot set them.";
-    add("rows-not-repaired", sentence, sentence, "Restore again with a database URL to repair the rows.");
-  }
-  return findings;
 }
 
 /** The target's objects that the choice covers, in order. */

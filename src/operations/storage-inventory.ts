@@ -47,7 +47,10 @@ export async function takeInventory(request: InventoryRequest): Promise<Inventor
       filter,
       known.map(({ id }) => id),
     );
-    const special = (await rows?.specialBuckets()) ?? known.filter((bucket) => !holdsObjects(bucket));
+    const special = (await rows?.specialBuckets()) ?? [
+      ...known.filter((bucket) => !holdsObjects(bucket)),
+      ...(await api.specialBuckets()).filter(({ id }) => !known.some((bucket) => bucket.id === id)),
+    ];
     const notCovered = special.map(({ id, type }) => ({ kind: type ?? "", name: id }));
     const buckets = known
       .filter((bucket) => holdsObjects(bucket) && filter.wantsBucket(bucket.id))

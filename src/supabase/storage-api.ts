@@ -5,12 +5,13 @@
  */
 import { StorageClient } from "@supabase/storage-js";
 import type { Bucket, InventoryObject } from "../storage/objects.ts";
-import { changeBucket, listBuckets, makeBucket } from "./storage-buckets.ts";
+import { changeBucket, listBuckets, listSpecialBuckets, makeBucket } from "./storage-buckets.ts";
 import { type StorageConnection, storageHeaders } from "./storage-connection.ts";
-import { type Expected, type ObjectBody, openDownload } from "./storage-download.ts";
+import { type Expected, hasBytes, type ObjectBody, openDownload } from "./storage-download.ts";
 import { objectInfo } from "./storage-info.ts";
 import { listObjects, type ObjectListing } from "./storage-listing.ts";
 import { removeObjects } from "./storage-remove.ts";
+import type { SpecialBucket } from "./storage-rows.ts";
 import { type StorageOptions, StorageTransport } from "./storage-transport.ts";
 import { type OpenBytes, uploadObject, type UploadMetadata } from "./storage-upload.ts";
 
@@ -23,6 +24,8 @@ export type { OpenBytes, UploadMetadata } from "./storage-upload.ts";
 export interface StorageApi {
   /** All of them, by id, special types included with their type. */
   buckets(): Promise<readonly Bucket[]>;
+  /** Those for analytics and vectors that the API itself lists; none where it does not know them. */
+  specialBuckets(): Promise<readonly SpecialBucket[]>;
   /**
    * Throws `storage-bucket-exists`. Its id becomes its name, and owner and times are new: only SQL keeps those. With
    * limits `none` its size and type limits are left for `updateBucket`, because they bind a restore too.
@@ -35,6 +38,11 @@ export interface StorageApi {
   info(bucket: string, name: string): Promise<InventoryObject | undefined>;
   /** Holds a slot of the limiter until the body is read or disposed of. */
   download(bucket: string, name: string, expected?: Expected): Promise<ObjectBody>;
+  /**
+   * Whether bytes come, be there a row or not: rows that a database restore brought back have none. `surely`: more
+   * tries, for whoever would replace the object.
+   */
+  hasBytes(object: Pick<InventoryObject, "bucket" | "name" | "size">, surely?: boolean): Promise<boolean>;
   /**
    * Replaces what is there. `open` is called again for each try that starts over. The bytes must not come from a
    * download through the same limiter: both wait for a slot.
@@ -55,11 +63,13 @@ export function storageApi(connection: StorageConnection, options: StorageOption
   );
   return {
     buckets: () => listBuckets(client),
+    specialBuckets: () => listSpecialBuckets(transport),
     createBucket: (bucket, limits) => makeBucket(client, bucket, limits),
     updateBucket: (bucket) => changeBucket(client, bucket),
     list: (bucket, prefix) => listObjects(client, transport, bucket, prefix),
     info: (bucket, name) => objectInfo(transport, bucket, name),
     download: (bucket, name, expected) => openDownload(transport, bucket, name, expected),
+    hasBytes: (object, surely = false) => hasBytes(transport, object, surely),
     upload: (object, size, open) => uploadObject(transport, object, size, open),
     serverTime: () => serverTime(transport),
     remove: (bucket, names) => removeObjects(client, transport, bucket, names),

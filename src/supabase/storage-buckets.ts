@@ -7,6 +7,9 @@ import { type Failure, failureError } from "./storage-failures.ts";
 import { strangeAnswer } from "./storage-info.ts";
 import { text } from "./storage-metadata.ts";
 import { encodeBucket } from "./storage-paths.ts";
+import type { SpecialBucket } from "./storage-rows.ts";
+import type { StorageTransport } from "./storage-transport.ts";
+import { TemporaryFailure } from "./watched-request.ts";
 
 const bucketSchema = z.looseObject({
   id: z.string(),
@@ -38,6 +41,36 @@ export async function listBuckets(client: StorageClient): Promise<readonly Bucke
     if (page.data.length !== pageSize || found.size === before) break;
   }
   return [...found.values()].sort((one, other) => Buffer.compare(Buffer.from(one.id), Buffer.from(other.id)));
+}
+
+const specialSchema = z.array(z.looseObject({ id: z.string().nullish(), name: z.string().nullish() }));
+const vectorsSchema = z.looseObject({
+  vectorBuckets: z.array(z.looseObject({ vectorBucketName: z.string() })),
+});
+
+/** Only to warn of them: servers without these features have no such routes, and say so in several ways. */
+export async function listSpecialBuckets(transport: StorageTransport): Promise<readonly SpecialBucket[]> {
+  const ask = async (method: string, path: string): Promise<unknown> => {
+    const headers = { "content-type": "application/json" };
+    const request = {
+      method,
+      path: `/storage/v1/${path}`,
+      ...(method === "POST" ? { headers, body: "{}" } : {}),
+    };
+    try {
+      const { status, bytes } = await transport.wholeOnce(request);
+      return status === 200 ? JSON.parse(bytes.toString("utf8")) : undefined;
+    } catch (thrown) {
+      if (thrown instanceof TemporaryFailure || thrown instanceof SyntaxError) return undefined;
+      throw thrown;
+    }
+  };
+  const analytics = specialSchema.safeParse(await ask("GET", "iceberg/bucket"));
+  const vectors = vectorsSchema.safeParse(await ask("POST", "vector/ListVectorBuckets"));
+  return [
+    ...(analytics.data ?? []).map(({ id, name }) => ({ id: name ?? id ?? "", type: "ANALYTICS" })),
+    ...(vectors.data?.vectorBuckets ?? []).map(({ vectorBucketName: id }) => ({ id, type: "VECTOR" })),
+  ];
 }
 
 /** Throws `storage-bucket-missing`: listings of a bucket that is not there are empty, without an error. */

@@ -28,7 +28,8 @@ export function parseStorageConnection(
   key: string,
   names: InputNames = { url: "input `supabase-url`", key: "input `supabase-key`" },
 ): StorageConnection {
-  return { url: parseUrl(url.trim(), names.url), key: checkKey(key.trim(), names.key) };
+  const address = parseUrl(url.trim(), names.url);
+  return { url: address, key: checkKey(key.trim(), names.key, new URL(address).hostname) };
 }
 
 /** What every request carries: a JWT in both headers, a secret key, which is none, in `apikey` alone. */
@@ -57,29 +58,46 @@ function parseUrl(text: string, name: string): string {
   return url.origin;
 }
 
-function checkKey(key: string, name: string): string {
+function checkKey(key: string, name: string, host: string): string {
   const refuse = (why: string): LifeboatError =>
     new LifeboatError("input-invalid", `The ${name} ${why}.`, { hint: keyHint });
   if (key === "") throw refuse("is empty");
   // Header values: a newline from a badly pasted secret would be refused much later, in other words.
   if (!/^[\x21-\x7e]+$/.test(key)) throw refuse("holds spaces or characters that no key has");
   if (key.startsWith("sb_secret_")) return key;
-  if (key.startsWith("sb_publishable_")) throw refuse("is a publishable key");
-  if (!isJwt(key)) throw refuse("is neither a secret key nor a legacy key");
-  const role = roleOf(key);
-  if (role !== "service_role") throw refuse(`is a legacy key without the role service_role`);
+  const other = otherKinds.find(([shape]) => shape.test(key))?.[1];
+  if (other !== undefined) throw refuse(other);
+  if (!isJwt(key)) throw refuse("is neither a secret key nor a legacy key (a database password?)");
+  const { role, ref } = claimsOf(key);
+  if (role === "anon") throw refuse("is the legacy anon key, without the role service_role");
+  if (role === "authenticated") throw refuse("is a signed-in user's token, without the role service_role");
+  if (role !== "service_role") throw refuse("is a JWT without the role service_role");
+  const own = /^([a-z0-9]{20})\.(?:storage\.)?supabase\.co$/.exec(host)?.[1];
+  if (own !== undefined && typeof ref === "string" && ref !== own)
+    throw refuse("is the service_role key of another project than the URL's");
   return key;
 }
+
+/** What people paste instead, told by its form. */
+const otherKinds: readonly (readonly [shape: RegExp, what: string])[] = [
+  [/^sb_publishable_/, "is a publishable key"],
+  [/^sbp_/, "is a personal access token, which only the Management API takes"],
+  [/^postgres(?:ql)?:/i, "is a database URL"],
+  [/^https?:/i, "is a URL"],
+  [/^[0-9a-f]{32}$/, "is the ID of an S3 access key"],
+  [/^[0-9a-f]{64}$/, "is the secret of an S3 access key"],
+  [/^[A-Za-z0-9+/]{86}==$/, "is a JWT secret"],
+];
 
 function isJwt(key: string): boolean {
   return /^[\w-]+\.[\w-]+\.[\w-]+$/.test(key);
 }
 
-function roleOf(jwt: string): unknown {
+function claimsOf(jwt: string): { readonly role?: unknown; readonly ref?: unknown } {
   try {
     const payload: unknown = JSON.parse(Buffer.from(jwt.split(".")[1] ?? "", "base64url").toString("utf8"));
-    return (payload as { role?: unknown } | null)?.role;
+    return typeof payload === "object" && payload !== null ? payload : {};
   } catch {
-    return undefined;
+    return {};
   }
 }

@@ -4,7 +4,7 @@
  * size are compared.
  */
 import { LifeboatError } from "../errors.ts";
-import { failureError, isMissingObject, parseFailure } from "./storage-failures.ts";
+import { failureError, isMissingObject, mayLackBytes, parseFailure } from "./storage-failures.ts";
 import { objectInfo } from "./storage-info.ts";
 import { objectPath } from "./storage-paths.ts";
 import type { StorageTransport, StreamedAnswer } from "./storage-transport.ts";
@@ -32,6 +32,8 @@ export interface Expected {
 
 /** However long a download has gone well between: breaks of one body. */
 const mostBreaks = 50;
+/** Answers that a row without bytes would give, until they are believed where nothing is lost by believing them. */
+const fewWithoutBytes = 3;
 
 /**
  * Resolves once the headers are there; one slot of the limiter is held until the body is read or disposed of.
@@ -46,10 +48,21 @@ export async function openDownload(
   return new Download(transport, bucket, name).open(expected);
 }
 
+/** Whether the object's bytes begin to come: rows, listings and HEAD are answered without them. */
+export async function hasBytes(
+  transport: StorageTransport,
+  { bucket, name, size }: { readonly bucket: string; readonly name: string; readonly size?: number },
+  surely: boolean,
+): Promise<boolean> {
+  return await new Download(transport, bucket, name).hasBytes(size, surely);
+}
+
 class Download {
   readonly #transport: StorageTransport;
   readonly #bucket: string;
   readonly #name: string;
+  /** Answers so far that a row without bytes would give. */
+  #withoutBytes = 0;
 
   constructor(transport: StorageTransport, bucket: string, name: string) {
     this.#transport = transport;
@@ -82,6 +95,29 @@ class Download {
     } catch (thrown) {
       first.close();
       throw thrown;
+    }
+  }
+
+  async hasBytes(size: number | undefined, surely: boolean): Promise<boolean> {
+    const most = surely || !this.#transport.hasBytelessRows ? fewWithoutBytes : 1;
+    // A range of no bytes is refused by new servers, and never answered by old ones.
+    const range = size === undefined || size === 0 ? undefined : { range: "bytes=0-0" };
+    try {
+      await this.#transport.retried(
+        async () => {
+          const answer = await this.#believing(most, () => this.#get(range ?? {}));
+          try {
+            for await (const chunk of answer.body) if (chunk.length > 1 || range === undefined) break;
+          } finally {
+            answer.close();
+          }
+        },
+        (last) => this.#giveUp(last),
+      );
+      return true;
+    } catch (thrown) {
+      if (!(thrown instanceof LifeboatError) || !noBytes.has(thrown.code)) throw thrown;
+      return false;
     }
   }
 
@@ -128,12 +164,26 @@ class Download {
   }
 
   async #first(): Promise<StreamedAnswer> {
-    const answer = await this.#get({});
+    const most = this.#transport.hasBytelessRows ? fewWithoutBytes : this.#transport.tries;
+    const answer = await this.#believing(most, () => this.#get({}));
     if (answer.status !== 200) {
       answer.close();
       throw this.#readFailed(`status ${answer.status} instead of a body`);
     }
     return answer;
+  }
+
+  /** Ends the tries early where the answer is what a row without bytes gives. */
+  async #believing(most: number, work: () => Promise<StreamedAnswer>): Promise<StreamedAnswer> {
+    try {
+      return await work();
+    } catch (thrown) {
+      if (!(thrown instanceof TemporaryFailure) || thrown.failure === undefined) throw thrown;
+      if (!mayLackBytes(thrown.failure)) throw thrown;
+      this.#withoutBytes += 1;
+      if (this.#withoutBytes < most) throw thrown;
+      throw await this.#giveUp(thrown);
+    }
   }
 
   /** The bytes from `offset` on, of the same object. */
@@ -183,9 +233,7 @@ class Download {
   /** After all tries: a row without bytes is answered by status 500 on a file backend, by 404 on S3. */
   async #giveUp(last: TemporaryFailure): Promise<LifeboatError> {
     const { failure } = last;
-    const bytesAreGone =
-      failure?.status === 404 || (failure?.status === 500 && failure.code === "InternalError");
-    if (!bytesAreGone) {
+    if (failure === undefined || !mayLackBytes(failure)) {
       return new LifeboatError(
         "storage-temporary",
         `"${this.#bucket}/${this.#name}" could not be read, also after several tries.`,
@@ -193,6 +241,7 @@ class Download {
       );
     }
     if (!(await this.#hasRow())) return this.#missing();
+    this.#transport.hasBytelessRows = true;
     return new LifeboatError(
       "storage-object-unreadable",
       `"${this.#bucket}/${this.#name}" has a row, but the Storage API does not find its bytes.`,
@@ -251,10 +300,18 @@ function declaredSize({ headers }: StreamedAnswer): number | undefined {
   return length !== null && /^\d+$/.test(length) ? Number(length) : undefined;
 }
 
-/** Proxies weaken ETags without changing the bytes. */
+/** Proxies weaken ETags without changing the bytes, and old servers send them without quotes. */
 function sameEtag(one: string, other: string): boolean {
-  return one.replace(/^W\//, "") === other.replace(/^W\//, "");
+  const plain = (etag: string): string => etag.replace(/^(?:W\/)?"?(.*?)"?$/s, "$1");
+  return plain(one) === plain(other);
 }
+
+/** A server that has fewer bytes than the row says answers that the range is wrong. */
+const noBytes = new Set<string>([
+  "storage-object-changed",
+  "storage-object-missing",
+  "storage-object-unreadable",
+]);
 
 async function* skip(
   bytes: AsyncIterable<Uint8Array>,

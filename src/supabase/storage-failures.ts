@@ -59,6 +59,20 @@ export function isUnknownRoute({ httpStatus, code, message }: Failure): boolean 
   );
 }
 
+/** Before 1.19 a request to `object/list-v2/<bucket>` is an upload into a bucket of the name `list-v2`. */
+export function isUploadRoute({ status, code, message }: Failure): boolean {
+  return status === 404 && code === undefined && /^(?:bucket|the resource was) not found$/i.test(message);
+}
+
+/** A row without bytes: 500 on a file backend (older servers name no code), 404 on S3. A busy server may say 500 too. */
+export function mayLackBytes({ status, code, message }: Failure): boolean {
+  if (status === 404) return true;
+  return (
+    status === 500 &&
+    (code === "InternalError" || (code === undefined && message === "Internal Server Error"))
+  );
+}
+
 /**
  * The error of an answer that another try would not change. `what` begins the sentence and may hold names; `publicly`
  * begins it for everybody ("An object could not be read").
@@ -66,9 +80,24 @@ export function isUnknownRoute({ httpStatus, code, message }: Failure): boolean 
 export function failureError(failure: Failure, what: string, publicly: string): LifeboatError {
   const { status, code, message } = failure;
   const answer = code === undefined ? `status ${status}` : `status ${status} (${code})`;
+  const hint = keyHint(message);
   return new LifeboatError(codeOf(failure), `${what}: the Storage API answered ${answer}: ${message}`, {
     publicSentence: `${publicly}: the Storage API answered ${answer}.`,
+    ...(hint === undefined ? {} : { hint }),
   });
+}
+
+/** Which key was given, where the server's words tell it. */
+function keyHint(message: string): string | undefined {
+  if (/legacy api keys? .*disabled/i.test(message))
+    return "The key is a legacy one, and the project has disabled those: give a secret key (sb_secret_…).";
+  if (/signature verification failed|JWSSignatureVerificationFailed|invalid signature/i.test(message))
+    return "The key is a legacy key of another project, or from before the JWT secret was changed: give this project's.";
+  if (/invalid compact jws/i.test(message))
+    return "This server knows legacy keys only: give its service_role key (a JWT).";
+  if (/invalid api key/i.test(message))
+    return "The key is another project's, or was revoked: give this project's secret key (sb_secret_…).";
+  return undefined;
 }
 
 function codeOf(failure: Failure): ErrorCode {
@@ -77,7 +106,9 @@ function codeOf(failure: Failure): ErrorCode {
     return "storage-bucket-missing";
   if (status === 401 || status === 403) return "storage-key-refused";
   if (isMissingObject(failure)) return "storage-object-missing";
-  return "storage-request-refused";
+  if (code === "InvalidKey" || /^invalid key: /i.test(message)) return "object-name-unusable";
+  // Nothing that was asked can be at fault.
+  return status >= 500 ? "storage-temporary" : "storage-request-refused";
 }
 
 /** A listing that may miss something must not be concluded from. */

@@ -3,7 +3,7 @@ import type { StorageClient } from "@supabase/storage-js";
 import { z } from "zod";
 import { compareUtf8, type InventoryObject } from "../storage/objects.ts";
 import { clientError, failureOf, requireBucket } from "./storage-buckets.ts";
-import { isUnknownRoute, listFailed } from "./storage-failures.ts";
+import { isUnknownRoute, isUploadRoute, listFailed } from "./storage-failures.ts";
 import { fromMetadata, metadataSchema, text } from "./storage-metadata.ts";
 import { encodeBucket } from "./storage-paths.ts";
 import type { StorageTransport } from "./storage-transport.ts";
@@ -102,9 +102,8 @@ async function* listV2(
     const { data, error } = await asked;
     if (error !== null) {
       const failure = failureOf(error);
-      if (cursor === undefined && failure !== undefined && isUnknownRoute(failure)) {
-        throw new NoListV2();
-      }
+      const isAbsent = failure !== undefined && (isUnknownRoute(failure) || isUploadRoute(failure));
+      if (cursor === undefined && isAbsent) throw new NoListV2();
       throw clientError(error, `The bucket "${bucket}" could not be listed`, "A bucket could not be listed");
     }
     const page = pageSchema.safeParse(data);

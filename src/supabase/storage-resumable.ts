@@ -97,6 +97,8 @@ class Resumable {
           "tus-resumable": "1.0.0",
           "content-type": "application/offset+octet-stream",
           "upload-offset": String(offset),
+          // Each chunk says it: without, the server refuses all of them where the object has a row.
+          "x-upsert": "true",
         },
         body: chunk,
       });

@@ -59,6 +59,8 @@ const errorBodyBytes = 64 * 1024;
 
 export class StorageTransport {
   readonly tries: number;
+  /** An object was proven to have a row and no bytes: others that answer alike need fewer tries. */
+  hasBytelessRows = false;
   readonly #connection: StorageConnection;
   readonly #options: StorageOptions;
   readonly #limiter: AdaptiveLimit;

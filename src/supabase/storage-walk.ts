@@ -5,6 +5,7 @@
  */
 import type { StorageClient } from "@supabase/storage-js";
 import { z } from "zod";
+import { asLifeboatError } from "../errors.ts";
 import { compareUtf8, type InventoryObject } from "../storage/objects.ts";
 import { clientError } from "./storage-buckets.ts";
 import { listFailed } from "./storage-failures.ts";
@@ -70,7 +71,17 @@ class Walk {
   }
 
   async #lookUp(folder: string, file: Entry): Promise<InventoryObject | undefined> {
-    const info = await objectInfo(this.#transport, this.#bucket, folder + file.name);
+    const listed = {
+      ...fromMetadata(file.metadata),
+      ...text("lastAccessedAt", file.last_accessed_at),
+    };
+    const name = folder + file.name;
+    const info = await objectInfo(this.#transport, this.#bucket, name).catch((thrown: unknown) => {
+      if (asLifeboatError(thrown).code === "object-name-unusable") return "refused" as const;
+      throw thrown;
+    });
+    // The server lists it and gives nothing of it: whoever reads it is told so, by name.
+    if (info === "refused") return { bucket: this.#bucket, name, id: file.id ?? "", ...listed };
     if (info?.id !== file.id) {
       const again = await this.#entries(folder);
       if (again.some(({ id }) => id === file.id)) {
@@ -81,11 +92,7 @@ class Walk {
       // Deleted meanwhile, and perhaps made anew.
       return info;
     }
-    return {
-      ...fromMetadata(file.metadata),
-      ...text("lastAccessedAt", file.last_accessed_at),
-      ...info,
-    };
+    return { ...listed, ...info };
   }
 
   async #entries(folder: string): Promise<Entry[]> {

@@ -50,12 +50,15 @@ function planText({ plan, planHash }: BucketRestoreReport, disclosure: Disclosur
   if (disclosure === "names") {
     return ["```text", renderStoragePlan(plan).trimEnd(), "```", hashLine].join("\n");
   }
-  const { wanted, wantedBytes, missing, different, identical, extraneous } = plan.objects;
+  const { wanted, wantedBytes, missing, different, withoutBytes, identical, extraneous } = plan.objects;
   return table([
     ["Snapshot", `\`${plan.snapshot.id}\``],
     ["Buckets to create", String(plan.buckets.create.length)],
     ["Objects", `${wanted}, ${megabytes(wantedBytes)}`],
     ["Missing, different, identical", `${missing}, ${different}, ${identical}`],
+    ["Rows without bytes, uploaded", String(withoutBytes)],
+    ["Buckets whose limits are lifted meanwhile", String(plan.buckets.lifted.length)],
+    ["Buckets whose limits are set afterwards", String(plan.buckets.limited.length)],
     ["Deleted", String(plan.deleteExtraneous ? extraneous : 0)],
     ["Cannot restore", String(plan.cannotRestore.length)],
     ["Plan", `\`${planHash}\``],

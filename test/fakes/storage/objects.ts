@@ -2,6 +2,7 @@
 import { ApiError, errors, type Exchange, readJson, sendJson } from "./answers.ts";
 import type { Blob } from "./blobs.ts";
 import type { ObjectRow, Rows } from "./rows.ts";
+import { checkKey } from "./rules.ts";
 
 export interface ObjectContext {
   readonly rows: Rows;
@@ -10,14 +11,20 @@ export interface ObjectContext {
   readonly counters: { bytesServed: number; bytesReceived: number };
   /** Whether If-Match and If-Range count, as a proxy in front may make them; the Storage API itself ignores both. */
   readonly honoursIfMatch: boolean;
+  /** How a body is answered whose bytes are gone: 500 is the file backend's, 404 that of S3. */
+  readonly bytesGone: 500 | 404;
+  /** Whether keys that no upload may have are served where rows have them. */
+  readonly readsOddKeys: boolean;
 }
 
 export async function findObject(
   { role }: Pick<Exchange, "role">,
-  { rows }: Pick<ObjectContext, "rows">,
+  { rows, readsOddKeys }: Pick<ObjectContext, "rows" | "readsOddKeys">,
   bucketId: string,
   key: string,
 ): Promise<ObjectRow> {
+  // Reads refuse such keys as uploads do, whatever the rows hold.
+  if (!readsOddKeys) checkKey(key);
   const bucket = await rows.bucket(bucketId);
   // Whoever may not see it is told that there is no bucket.
   if (bucket === undefined || (role === "none" && !bucket.public)) throw errors.noSuchBucket();
@@ -59,7 +66,12 @@ export async function download(
   const { request, response, effect } = exchange;
   const row = await findObject(exchange, context, bucket, key);
   const blob = context.blobs.get(row.version ?? "");
-  if (blob === undefined) throw errors.internal("ENOENT: no such file or directory");
+  if (blob === undefined && exchange.method === "HEAD") {
+    // Answered from the row.
+    response.writeHead(200, { etag: textOf(row.metadata?.["eTag"]) }).end();
+    return;
+  }
+  if (blob === undefined) throw context.bytesGone === 404 ? errors.noSuchKey() : errors.internal();
   const etag = effect?.kind === "wrong-etag" ? '"00000000000000000000000000000000"' : blob.etag();
   if (request.headers["if-none-match"] === etag) {
     response.writeHead(304).end();
@@ -121,6 +133,10 @@ async function sendBody(
     if (sent >= cut) return stopped();
   }
   response.end();
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
 }
 
 function drained(response: Exchange["response"]): Promise<void> {

@@ -120,6 +120,12 @@ export class Resumables {
       text(response, 403, "Content-Type header required\n");
       return;
     }
+    // Checked with each chunk, not only where the upload was begun.
+    const there = await this.#context.rows.object(upload.bucket, upload.key);
+    if (there !== undefined && request.headers["x-upsert"] !== "true") {
+      text(response, 409, "The resource already exists");
+      return;
+    }
     if (upload.busy) {
       text(response, 409, "Another request is writing to this upload\n");
       return;

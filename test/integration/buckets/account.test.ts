@@ -47,6 +47,46 @@ async function loseBytes(...names: readonly string[]): Promise<void> {
 }
 
 describe("an object", () => {
+  it(
+    "whose row says another size or ETag than its bytes did not change: it is saved",
+    { timeout },
+    async () => {
+      const { rows } = safe.server;
+      for (const [name, wrong] of [
+        ["small/1", { size: 5 }],
+        ["small/2", { eTag: '"00000000000000000000000000000000"' }],
+      ] as const) {
+        const row = (await rows.object("files", name))!;
+        const { version, metadata, user_metadata: userMetadata } = row;
+        await rows.upsert("files", {
+          name,
+          version: version!,
+          metadata: { ...metadata, ...wrong },
+          userMetadata,
+        });
+      }
+      const { snapshot, account } = await safe.backUp();
+      expect([snapshot.state, account]).toMatchObject(["whole", { stored: 20, failed: 0 }]);
+      expect(snapshot.totals.rawBytes).toBe(20 * 1000 + 190);
+    },
+  );
+
+  it(
+    "that is carried over while its bytes are gone stays in the backup, and is told",
+    { timeout },
+    async () => {
+      const clock = movableClock();
+      await safe.backUp({}, { clock });
+      const before = await momentOf(safe.server);
+      await loseBytes("small/3", "small/4");
+      clock.hours = 1;
+      const report = await safe.backUp({}, { clock });
+      expect([report.snapshot.state, report.account]).toMatchObject(["whole", { carried: 20, failed: 0 }]);
+      expect(report.findings.map(({ code }) => code)).toEqual(["carried-without-bytes"]);
+      expect(await restoredMoment(safe)).toEqual(before);
+    },
+  );
+
   it("deleted between listing and download has vanished", { timeout }, async () => {
     const api = beforeDownload("small/3", async () => await safe.server.rows.remove("files", ["small/3"]));
     const report = await safe.backUp({}, { api });

@@ -22,7 +22,7 @@ let safe: BucketSafe;
 let report: StorageBackupReport;
 const limits = { file_size_limit: 8_000_000, allowed_mime_types: ["text/plain", "video/mp4"] };
 beforeAll(async () => {
-  safe = await newBucketSafe();
+  safe = await newBucketSafe({ readsOddKeys: true });
   await safe.server.addBucket("files", limits);
   for (let at = 0; at < 20; at += 1) {
     const object = { name: `small/${at}`, size: 1000 + at, contentType: "text/plain", userMetadata: { at } };
@@ -72,8 +72,9 @@ describe("a restore", () => {
     const again = await safe.restore({ target: into(server) });
     expect(again.restored).toMatchObject({ uploaded: 0, kept: 21, compared: 21 });
     expect(server.counters.requests.upload + server.counters.requests["resumable-create"]).toBe(0);
-    // Each object once to compare it, and the one of parts once more for the plan and once for the second look.
-    expect(server.counters.requests.download).toBe(21 + 2);
+    // Each object once to compare it and a byte of it for the plan and for the second look, the one of parts whole.
+    expect(server.counters.requests.download).toBe(3 * 21 + 2);
+    expect(server.counters.bytesServed).toBeLessThan(3 * 7_100_000);
   });
 
   it("that broke off half-way is finished by the next, limits included", { timeout }, async () => {
@@ -94,21 +95,81 @@ describe("a restore", () => {
   });
 
   it(
-    "into a bucket whose limits refuse an object fails clearly and changes no settings",
+    "into a bucket whose limits refuse an object lifts them meanwhile, whatever happens",
     { timeout },
     async () => {
-      for (const refusing of [{ file_size_limit: 5_000_000 }, { allowed_mime_types: ["text/*"] }]) {
+      for (const refusing of [
+        { file_size_limit: 5_000_000, allowed_mime_types: null },
+        { file_size_limit: null, allowed_mime_types: ["text/*"] },
+      ]) {
         const server = await newProject();
         await server.addBucket("files", refusing);
-        const dry = await safe.restore({ target: into(server), dryRun: true });
-        expect(dry.plan?.buckets.differing).toEqual(["files"]);
+        const { plan } = await safe.restore({ target: into(server), dryRun: true });
+        expect(plan?.buckets).toMatchObject({ differing: ["files"], lifted: ["files"], limited: [] });
+        server.faults.add({ matches: "upload/resumable", effect: { kind: "status", status: 503 } });
         await expect(safe.restore({ target: into(server) })).rejects.toMatchObject({
-          code: "storage-request-refused",
+          code: "storage-temporary",
         });
+        expect(await server.rows.bucket("files")).toMatchObject(refusing);
+        server.faults.clear();
+        const { restored } = await safe.restore({ target: into(server) });
+        expect(restored).toMatchObject({ compared: 21 });
         expect(await server.rows.bucket("files")).toMatchObject(refusing);
       }
     },
   );
+
+  it("into a bucket that a killed restore left without limits sets the backup's", { timeout }, async () => {
+    const server = await newProject();
+    await server.addBucket("files");
+    const { plan } = await safe.restore({ target: into(server), dryRun: true });
+    expect(plan?.buckets).toMatchObject({ differing: [], lifted: [], limited: ["files"] });
+    await safe.restore({ target: into(server) });
+    expect(await server.rows.bucket("files")).toMatchObject(limits);
+  });
+
+  it("leaves out by name what the project refuses, and has all others", { timeout }, async () => {
+    const server = await startStorageServer({ fileSizeLimit: 5_000_000 });
+    servers.push(server);
+    const restoring = safe.restore({ target: into(server) });
+    await expect(restoring).rejects.toMatchObject({ code: "storage-objects-refused", exitCode: 3 });
+    const cause = await restoring.catch((thrown: unknown) => thrown as LifeboatError);
+    expect([(cause as LifeboatError).message, (cause as LifeboatError).publicly.sentence]).toEqual([
+      expect.stringMatching(/"files\/big"/),
+      expect.not.stringMatching(/big/),
+    ]);
+    const all = [...(await expected())].filter(([name]) => name !== "files/big");
+    expect(await momentOf(server)).toEqual(new Map(all));
+    expect(await server.rows.bucket("files")).toMatchObject(limits);
+  });
+
+  it("uploads what has a row and no bytes, without asking for consent", { timeout }, async () => {
+    for (const bytesGone of [500, 404] as const) {
+      const server = await startStorageServer({ bytesGone });
+      servers.push(server);
+      await safe.restore({ target: into(server) });
+      await server.addObject("files", { name: "newer", size: 5, contentType: "text/plain" });
+      await server.addObject("files", { name: "small/0", size: 3, contentType: "text/plain" });
+      const before = (await server.rows.object("files", "small/0"))!;
+      server.blobs.clear();
+      const { plan, restored } = await safe.restore({ target: into(server) });
+      expect(plan?.objects).toMatchObject({
+        missing: 0,
+        different: 0,
+        identical: 0,
+        withoutBytes: 21,
+        extraneous: 1,
+      });
+      expect(restored).toMatchObject({ uploaded: 21, kept: 0, compared: 21 });
+      const row = await server.rows.object("files", "small/0");
+      expect([row?.id, row?.created_at]).toEqual([before.id, before.created_at]);
+      const lost = restored?.findings.find(({ code }) => code === "row-without-bytes");
+      expect([lost?.sentence, lost?.publicSentence]).toEqual([
+        expect.stringContaining('"files/newer"'),
+        expect.not.stringContaining("newer"),
+      ]);
+    }
+  });
 
   it("compares what comes without a length, one request at a time", { timeout }, async () => {
     const server = await newProject();
@@ -220,7 +281,7 @@ const oddKeys = [
 
 describe("odd keys", () => {
   it("come back under escaped names inside the folder, and all others as they are", { timeout }, async () => {
-    await using odd = await newBucketSafe();
+    await using odd = await newBucketSafe({ readsOddKeys: true });
     await odd.server.addBucket("files");
     for (const name of [...oddKeys, "plain/one", "plain/two"]) {
       await odd.server.addObject("files", { name, size: 50 });
@@ -252,14 +313,30 @@ describe("odd keys", () => {
     expect(renamed!.sentence).not.toContain("plain/one");
   });
 
-  it("that no URL can say are named by the backup, which has all others", { timeout }, async () => {
-    await using odd = await newBucketSafe();
-    await odd.server.addBucket("files");
-    for (const name of ["..", ".", "plain"]) await odd.server.addObject("files", { name, size: 50 });
-    const made = await odd.backUp();
-    expect(made.snapshot.state).toBe("incomplete");
-    expect(made.account).toMatchObject({ stored: 1, failed: 2 });
-    expect((await odd.entries(made)).map(({ name }) => name)).toEqual(["plain"]);
+  it("that the API does not serve are named by the backup, which has all others", { timeout }, async () => {
+    for (const hasListV2 of [true, false]) {
+      await using odd = await newBucketSafe({ hasListV2 });
+      await odd.server.addBucket("files");
+      const unreadable = ["..", ".", "gr%C3%B6.txt", "größe", "a[1]", "a/../ü"];
+      for (const name of [...unreadable, "a/..", "plain", "x"])
+        await odd.server.addObject("files", { name, size: 50 });
+      const made = await odd.backUp();
+      expect(made.snapshot.state).toBe("incomplete");
+      expect(made.account).toMatchObject({ stored: 3, failed: unreadable.length });
+      expect((await odd.entries(made)).map(({ name }) => name)).toEqual(["a/..", "plain", "x"]);
+      // The newest is not taken for whole; whoever names it gets what it has, and hears what it has not.
+      const target = {
+        kind: "directory",
+        path: await mkdtemp(join(odd.folder, "odd-")),
+        replace: false,
+      } as const;
+      await expect(odd.restore({ target })).rejects.toMatchObject({ code: "snapshot-incomplete" });
+      const { restored } = await odd.restore({ target, choice: { kind: "id", id: made.snapshot.id } });
+      expect(restored).toMatchObject({ uploaded: 3 });
+      const finding = restored?.findings.find(({ code }) => code === "snapshot-incomplete");
+      for (const name of unreadable) expect(finding?.sentence).toContain(JSON.stringify(`files/${name}`));
+      expect(finding?.publicSentence).not.toContain("files");
+    }
   });
 });
 
@@ -314,6 +391,27 @@ describe.skipIf(major === undefined)("with a database", () => {
     servers.push(server);
     return { server, postgres, database: parseConnection(postgres.url(name), "test's URL") };
   }
+
+  it("a bucket's name, owner and AVIF flag come back, or are named", { timeout }, async () => {
+    const from = await newDatabase("bucket_from");
+    const to = await newDatabase("bucket_to");
+    const without = await newDatabase("bucket_without");
+    await from.server.addBucket("files");
+    await from.postgres.sql(
+      "bucket_from",
+      `update storage.buckets set name = 'My files', owner = '${owner}', owner_id = '${owner}', avif_autodetection = true,
+         created_at = '2020-01-02T03:04:05.678901Z', updated_at = '2021-01-02T03:04:05.678901Z'`,
+    );
+    const rowOf = ({ postgres }: typeof from, name: string): Promise<unknown> =>
+      postgres.sql(name, "select * from storage.buckets");
+    await safe.backUp({ source: "bucket", database: from.database }, { api: apiOf(from.server) });
+    const target = into(to.server, { database: to.database });
+    const { restored } = await safe.restore({ source: "bucket", target });
+    expect(restored?.findings).toEqual([]);
+    expect(await rowOf(to, "bucket_to")).toEqual(await rowOf(from, "bucket_from"));
+    const named = await safe.restore({ source: "bucket", target: into(without.server) });
+    expect(named.restored?.findings.map(({ code }) => code)).toContain("bucket-settings-differ");
+  });
 
   it("owners and times come back", { timeout }, async () => {
     const from = await newDatabase("owners_from");

@@ -183,16 +183,35 @@ describe("listing", () => {
     expect(next.data?.objects.map(({ name }) => name)).toEqual(["a", "q?x.txt"]);
   });
 
-  test("by list-v2 is not known to an old server", async () => {
+  test("by list-v2 is an upload for an old server, whose errors have no code", async () => {
     await using old = await startStorageServer({ hasListV2: false });
     const asked = await new StorageClient(`${old.url}/storage/v1`, { apikey: old.secretKey })
       .from("x")
       .listV2();
-    expect(asked.error).toMatchObject({ status: 404 });
+    expect(asked.error).toMatchObject({ status: 400, statusCode: "404", message: "Bucket not found" });
+    expect((asked.error as { code?: unknown }).code).toBeUndefined();
   });
 });
 
 describe("downloads", () => {
+  test("whose bytes are gone fail, where info, listings and HEAD do not", async () => {
+    await server.addObject("photos", { name: "gone/1", size: 5 });
+    const row = (await server.rows.object("photos", "gone/1"))!;
+    server.blobs.delete(row.version!);
+    expect(await refused("/object/authenticated/photos/gone/1")).toEqual([500, "500", "InternalError"]);
+    const head = { method: "HEAD", headers: legacy() };
+    const url = `${server.url}/storage/v1/object`;
+    expect((await fetch(`${url}/authenticated/photos/gone/1`, head)).status).toBe(200);
+    expect((await fetch(`${url}/info/photos/gone/1`, { headers: legacy() })).status).toBe(200);
+    expect((await client.from("photos").list("gone")).data).toMatchObject([{ name: "1" }]);
+  });
+
+  test("and questions are refused for keys that no upload may have", async () => {
+    await server.addObject("photos", { name: "50%", size: 5 });
+    for (const path of ["/object/authenticated/photos/50%25", "/object/info/photos/50%25"])
+      expect(await refused(path)).toEqual([400, "400", "InvalidKey"]);
+  });
+
   test("serve ranges, know ETags, and give HTML as plain text", async () => {
     const size = 100_000;
     await server.addObject("photos", {

@@ -53,10 +53,16 @@ describe("a key", () => {
     [jwt({ role: "anon" }), /without the role service_role/],
     [jwt({ role: "authenticated" }), /without the role service_role/],
     [jwt(null), /without the role service_role/],
+    [jwt({ role: "service_role", ref: "otherprojectotherpro" }), /another project/],
+    [`sbp_${"0".repeat(40)}`, /personal access token/],
+    ["0123456789abcdef".repeat(2), /ID of an S3 access key/],
+    ["0123456789abcdef".repeat(4), /secret of an S3 access key/],
+    ["postgresql://postgres:pw@db.abc.supabase.co/postgres", /database URL/],
+    [`${"A".repeat(86)}==`, /JWT secret/],
     ["not.a key", /spaces/],
     ["hunter2", /neither/],
   ])("%j, to which everything would look empty, is refused", (key, why) => {
-    expect(refused("https://abc.supabase.co", key)).toMatch(why);
+    expect(refused("https://abcdefghijabcdefghij.supabase.co", key)).toMatch(why);
   });
 
   test("travels as its kind demands", () => {
