@@ -15,7 +15,7 @@ export interface Outcome {
   readonly findings: readonly Finding[];
 }
 
-async function outcomeOf(act: () => Promise<Outcome>): Promise<Outcome> {
+export async function outcomeOf(act: () => Promise<Outcome>): Promise<Outcome> {
   try {
     return await act();
   } catch (cause) {

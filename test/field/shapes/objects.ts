@@ -123,6 +123,15 @@ export const objects: Kind = {
         "Rows of foreign tables: they are on another server. Waive `not-backed-up` if that is known.",
     },
     {
+      name: "internals",
+      what: "What only a superuser can make: leakproof functions, aggregates over internal states, base types, functions in C, operator classes of other access methods",
+      setup: [
+        `create function sure(int) returns int language sql immutable leakproof as 'select $1'; create aggregate hypo(variadic "any" order by variadic "any") (sfunc = ordered_set_transition_multi, stype = internal, finalfunc = rank_final, finalfunc_extra, hypothetical);
+         create type tiny; create function tiny_in(cstring) returns tiny language internal immutable strict as 'int4in'; create function tiny_out(tiny) returns cstring language internal immutable strict as 'int4out'; create type tiny (input = tiny_in, output = tiny_out, internallength = 4, passedbyvalue, alignment = int4, default = '7', category = 'N', preferred = false); create table tinies (s tiny default '5', t tiny); insert into tinies values ('1', '2'); create cast (tiny as int) without function as implicit; comment on type tiny is 'base';
+         create type never_made; create function eq(tiny, tiny) returns bool language internal immutable strict as 'int4eq'; create operator = (function = eq, leftarg = tiny, rightarg = tiny, commutator = =, hashes, merges); create function hash_tiny(tiny) returns int language internal immutable strict as 'hashint4'; create operator class tiny_hash default for type tiny using hash as operator 1 =, function 1 hash_tiny(tiny); create index on tinies using hash (s)`,
+      ],
+    },
+    {
       name: "large_objects",
       what: "Large objects with owners and rights, sparse ones, and a table that points to them",
       setup: [
