@@ -10,6 +10,8 @@ import type { z } from "zod";
 import { policyFileSchema } from "../src/policy/schema.ts";
 import { recordSchema } from "../src/runner/record.ts";
 import { drillEvidenceSchema } from "../src/snapshot/drill-evidence.ts";
+import { kinds } from "../test/field/shapes/registry.ts";
+import { compatibilityPage } from "./compatibility-page.ts";
 import {
   type ActionPage,
   actionReadme,
@@ -49,6 +51,7 @@ function generatedFiles(): Map<string, string> {
   const read = (file: string): string =>
     existsSync(join(root, file)) ? readFileSync(join(root, file), "utf8") : "";
   files.set("docs/errors.md", errorsPage());
+  files.set("docs/compatibility.md", compatibilityPage(kinds));
   files.set("src/runner/version.ts", versionModule(read("package.json")));
   for (const [name, schema] of Object.entries(schemas)) {
     files.set(`docs/schemas/${name}.schema.json`, schemaFile(`${name}.schema.json`, schema));

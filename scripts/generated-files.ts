@@ -168,7 +168,8 @@ function isSecret({ properties }: JsonField): boolean {
   return properties !== undefined && Object.keys(properties).join() === "secret";
 }
 
-function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+/** A Markdown table; a cell has one line. */
+export function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
   if (rows.length === 0) return "None.";
   const cell = (text: string): string =>
     text

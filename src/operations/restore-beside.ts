@@ -10,7 +10,8 @@ import { loadArchives } from "../postgres/load.ts";
 import { loadConfined } from "../postgres/load-confined.ts";
 import { entriesWithout, type SkippedEntry } from "../postgres/missing-extensions.ts";
 import { createMissingRoles, readTargetRoles } from "../postgres/missing-roles.ts";
-import { applyProperties, createDatabase, dropPublicSchema } from "../postgres/new-database.ts";
+import { applyProperties, createDatabase } from "../postgres/new-database.ts";
+import { settlePublicSchema } from "../postgres/public-schema.ts";
 import { type GlobalRoles, parseGlobals, withVerifiers } from "../postgres/restore-globals.ts";
 import { createLoader } from "../postgres/ordinary-loader.ts";
 import { newDatabaseName, type RestoreMark } from "../postgres/restore-names.ts";
@@ -174,7 +175,7 @@ async function load(
     const connection =
       superuser === undefined ? owned : await createLoader(superuser, owned, powerfulRoles(database));
     const applied = await applyProperties(lock, name, properties, roles);
-    if (!hasPublicSchema(database)) await dropPublicSchema(owned);
+    await settlePublicSchema(owned, database);
     const { jobs, skippedExtensions: missing } = plan;
     const options = {
       connection,
@@ -188,9 +189,7 @@ async function load(
       ...(ownerless.length === 0 ? {} : { withoutOwner: new Set(ownerless.map(({ dumpId }) => dumpId)) }),
     };
     const load =
-      superuser === undefined
-        ? await loadArchives(options)
-        : await loadConfined({ ...options, superuser, database });
+      superuser === undefined ? await loadArchives(options) : await loadConfined({ ...options, superuser });
     const left = new Set(skipped.map(({ entry }) => entry.dumpId));
     const given = await giveToOwners(
       connection,
@@ -211,16 +210,6 @@ async function load(
     await superuser?.end().catch(() => {});
     throw error;
   }
-}
-
-function hasPublicSchema({ objects, extensions, notDumped }: DatabaseContents): boolean {
-  const schemas = objects.filter(({ kind }) => kind === "schema");
-  const members = extensions.flatMap(({ members: all = [] }) => all);
-  return (
-    (schemas.length === 0 && notDumped === undefined) ||
-    schemas.some(({ identity }) => identity === "public") ||
-    members.some(({ schema, name }) => schema === "" && name === "public")
-  );
 }
 
 /** The source's superusers, and who is called as hosted servers call the next best. */

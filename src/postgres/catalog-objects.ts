@@ -117,10 +117,13 @@ const queries: Readonly<Record<string, string>> = {
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where i.indisready and (i.indisvalid or c.relkind = 'p') and ${userSchema} and ${own("pg_class", "c")}`,
 
+  // A partition's clone comes with the trigger itself; only where it is enabled otherwise is it written.
   trigger: `select t.tgrelid::pg_catalog.regclass::text || ' ' || pg_catalog.quote_ident(t.tgname),
-      pg_catalog.concat_ws(' ', t.tgenabled, pg_catalog.pg_get_triggerdef(t.oid))
+      case when t.tgparentid = 0 or t.tgenabled <> p.tgenabled
+        then pg_catalog.concat_ws(' ', t.tgenabled, pg_catalog.pg_get_triggerdef(t.oid)) else '${madeByServer}' end
     from pg_catalog.pg_trigger t join pg_catalog.pg_class c on c.oid = t.tgrelid
-    join pg_catalog.pg_namespace n on n.oid = c.relnamespace where not t.tgisinternal and ${userSchema} and ${own("pg_class", "c")}`,
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace left join pg_catalog.pg_trigger p on p.oid = t.tgparentid
+    where (not t.tgisinternal or t.tgparentid <> 0) and t.tgname !~ '^RI_ConstraintTrigger_' and ${userSchema} and ${own("pg_class", "c")}`,
 
   policy: `select p.polrelid::pg_catalog.regclass::text || ' ' || pg_catalog.quote_ident(p.polname),
       pg_catalog.concat_ws(' ', p.polcmd, p.polpermissive, 'to',

@@ -5,7 +5,6 @@
  * execute nothing of the backup, and event triggers at the very end, because they act on every later statement.
  */
 import { LifeboatError } from "../errors.ts";
-import type { DatabaseContents } from "../snapshot/contents.ts";
 import type { Sql } from "./client.ts";
 import { quoteIdentifier } from "./identifiers.ts";
 import {
@@ -32,7 +31,6 @@ import { closeFile } from "./unnamed-file.ts";
 export interface ConfinedOptions extends LoadOptions {
   /** In the database to load into, opened before anything of the backup was there. `connection` is the loader's. */
   readonly superuser: Sql;
-  readonly database: Pick<DatabaseContents, "objects">;
 }
 
 export async function loadConfined(options: ConfinedOptions): Promise<LoadReport> {
@@ -106,10 +104,7 @@ async function restoreEntries(
 }
 
 /** With our own words, because an extension's script would run as a superuser what somebody had put in its way. */
-async function createSchemas(
-  { superuser, database }: ConfinedOptions,
-  pre: readonly TocEntry[],
-): Promise<void> {
+async function createSchemas({ superuser }: ConfinedOptions, pre: readonly TocEntry[]): Promise<void> {
   const { rows } = await superuser.query<{ name: string }>(
     "select nspname as name from pg_catalog.pg_namespace",
   );
@@ -123,16 +118,6 @@ async function createSchemas(
       throw refusedEntry(entry, cause);
     });
   }
-  await giveAwayPublic(superuser, database);
-}
-
-/** The schema that every database is born with; before PostgreSQL 15 its first owner is in no archive. */
-async function giveAwayPublic(superuser: Sql, { objects }: ConfinedOptions["database"]): Promise<void> {
-  const backedUp = objects.find(({ kind, identity }) => kind === "schema" && identity === "public");
-  const owner = /^owner (.+)$/s.exec(backedUp?.definition ?? "")?.[1];
-  if (owner === undefined) return;
-  const { rowCount } = await superuser.query("select from pg_catalog.pg_roles where rolname = $1", [owner]);
-  if (rowCount === 1) await superuser.query(`alter schema public owner to ${quoteIdentifier(owner)}`);
 }
 
 const identifier = String.raw`("(?:[^"]|"")+"|[a-z_][a-z0-9_$]*)`;

@@ -5,8 +5,7 @@
 import { LifeboatError } from "../errors.ts";
 import type { DatabaseProperties } from "../snapshot/contents.ts";
 import type { Finding } from "../verification/findings.ts";
-import { type Sql, withClient } from "./client.ts";
-import type { Connection } from "./connection.ts";
+import type { Sql } from "./client.ts";
 import { quoteIdentifier, quoteLiteral } from "./identifiers.ts";
 import { aclStatements, settingStatement } from "./restore-properties.ts";
 
@@ -108,14 +107,6 @@ export async function applyProperties(
     });
   }
   return findings;
-}
-
-/** Every new database has a schema public; where the source had dropped it, pg_dump says nothing of it. */
-export async function dropPublicSchema(connection: Connection): Promise<void> {
-  await withClient(connection, async (sql) => {
-    await sql.query("set default_transaction_read_only = off");
-    await sql.query("drop schema if exists public");
-  });
 }
 
 /** What must not be in force before the restore is proven: a limit of 0 would lock out the check itself. */

@@ -122,7 +122,7 @@ async function readBack(sql: Sql, text: string, surroundings: Surroundings): Pro
         `select pg_catalog.pg_get_functiondef(oid) as text from pg_catalog.pg_proc
          where pronamespace = pg_catalog.pg_my_temp_schema()`,
       );
-      return made.replace(/ pg_temp(?:_\d+)?\./, () => surroundings.name.slice(0, -bare.length));
+      return made.replace(/ pg_temp(?:_\d+)?\./, () => ` ${surroundings.name.slice(0, -bare.length)}`);
     }
     case "rule": {
       await one(sql, `create temporary table ${scratch} (like ${surroundings.name})`);

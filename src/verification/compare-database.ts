@@ -207,7 +207,7 @@ function compareObjects(
   );
   for (const [identity, definitions] of wanted) {
     const other = restored.get(identity);
-    if (other === undefined && definitions === madeByServer) continue;
+    if (definitions === madeByServer || other === madeByServer) continue;
     if (other === undefined)
       findings.push(difference(`${kind}-missing`, `The ${kind} ${identity} was not restored.`));
     else if (kind === namesOnly) continue;

@@ -23,8 +23,8 @@ import {
 import { type Safe, toolsOf } from "../backup/backing-up.ts";
 
 /** As `postgres`, who is no superuser. */
-export function connectionOf(cluster: SupabaseCluster): Connection {
-  return parseConnection(cluster.url(), "test's URL");
+export function connectionOf(cluster: SupabaseCluster, database = "postgres"): Connection {
+  return parseConnection(cluster.url(database), "test's URL");
 }
 
 const standInSchema = "superuser_stand_in";
@@ -32,12 +32,19 @@ const standInSchema = "superuser_stand_in";
 /** A cluster where a superuser does what supautils allows on the platform. */
 export async function targetCluster(options: SupabaseOptions): Promise<SupabaseCluster> {
   const cluster = await supabaseCluster(options);
-  await cluster.asAdmin(`
-    create schema ${standInSchema};
-    create function ${standInSchema}.run(statement text) returns void language plpgsql security definer as
-      $$ begin execute statement; end $$;
-    grant usage on schema ${standInSchema} to postgres`);
+  await addStandIn(cluster, "postgres");
   return cluster;
+}
+
+/** In another database of such a cluster. */
+export async function addStandIn(cluster: SupabaseCluster, database: string): Promise<void> {
+  await cluster.asAdmin(
+    `create schema ${standInSchema};
+     create function ${standInSchema}.run(statement text) returns void language plpgsql security definer as
+       $$ begin execute statement; end $$;
+     grant usage on schema ${standInSchema} to postgres`,
+    database,
+  );
 }
 
 /** In the open transaction of the restore, which a second connection could not see into. */
@@ -48,13 +55,15 @@ export const asSuperuser: RunElevated = async (sql, statement) => {
 export type ProjectRestore = Partial<Omit<SnapshotRestoreRequest, "request">> & {
   readonly inPlace?: boolean;
   readonly confirm?: string;
+  /** Default `postgres`. */
+  readonly database?: string;
 };
 
 export function restoreInto(
   cluster: SupabaseCluster,
   safe: Safe,
   id: string,
-  { inPlace = false, confirm, ...wanted }: ProjectRestore = {},
+  { inPlace = false, confirm, database = "postgres", ...wanted }: ProjectRestore = {},
   surroundings: Partial<RestoreSurroundings> = {},
 ): Promise<SnapshotRestoreReport> {
   return restoreSnapshot(
@@ -63,7 +72,7 @@ export function restoreInto(
       choice: { kind: "id", id },
       identities: safe.identities,
       request: {
-        target: connectionOf(cluster),
+        target: connectionOf(cluster, database),
         mode: { kind: inPlace ? "in-place" : "new-database" },
         jobs: 2,
         ...(confirm === undefined ? {} : { confirm }),

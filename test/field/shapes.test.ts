@@ -1,0 +1,95 @@
+/** Every shape of the registry on its routes, within one major and into the next ones. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { backUp, connectionTo, newSafe, type Safe } from "../integration/backup/backing-up.ts";
+import { type Major, majorsWithClients, startServer, type TestServer } from "../support/servers.ts";
+import { differences } from "./expectations.ts";
+import { makeTrip, type Trip, tripsOf } from "./made.ts";
+import { dumpsOfRestored, restoredAsNew, restoredByStock, restoredInPlace, verified } from "./routes.ts";
+import { sqlShapes } from "./shapes/registry.ts";
+import type { Route, SqlShape } from "./shapes/shape.ts";
+
+const trial = process.env["LIFEBOAT_TRIAL"] !== undefined;
+const wanted: readonly (readonly [from: Major, to: Major])[] = trial
+  ? [
+      [15, 15],
+      [17, 17],
+      [13, 15],
+      [15, 17],
+      [17, 18],
+    ]
+  : [[15, 15]];
+const majors = await majorsWithClients([...new Set(wanted.flat())]);
+const pairs = wanted.filter((pair) => pair.every((major) => majors.includes(major)));
+const shapes = sqlShapes.filter(({ alone, inCi }) => trial || alone === undefined || inCi === true);
+
+/** Shapes that came through, by route and pair. */
+const passed: string[] = [];
+afterAll(() => {
+  if (!trial) return;
+  const counts = Map.groupBy(passed, (line) => line.slice(line.indexOf(" ") + 1));
+  for (const [way, lines] of counts) console.log(`${way}: ${lines.length} shapes`);
+  console.log(`shapes × routes × pairs: ${passed.length}`);
+});
+
+describe.each(pairs)("PostgreSQL %d → %d", (from, to) => {
+  let safe: Safe;
+  let source: TestServer;
+  let target: TestServer;
+  beforeAll(async () => {
+    safe = await newSafe();
+    // Of its own: roles are the server's, and one pair's copies are in the way of the next.
+    source = await startServer(from);
+    target = from === to ? source : await startServer(to);
+  });
+  afterAll(async () => {
+    for (const server of new Set([source, target])) await server.stop();
+    await safe[Symbol.asyncDispose]();
+  });
+
+  test.each(tripsOf(shapes, from))("$database", async (trip) => {
+    const waiting = trip.shapes.flatMap(({ waitsFor = [] }) => waitsFor);
+    if (waiting.length === 0) {
+      expect(await wrongOn(trip)).toEqual([]);
+      return;
+    }
+    const wrong = await wrongOn(trip).catch((cause: unknown) => [String(cause)]);
+    console.warn(`${trip.database} waits for ${waiting.join(", ")}: ${JSON.stringify(wrong)}`);
+  });
+
+  async function wrongOn(trip: Trip): Promise<readonly string[]> {
+    const { database } = trip;
+    await makeTrip(source, trip);
+    const { snapshot } = await backUp(safe, connectionTo(source, database));
+    const told: string[] = [];
+    const note = (route: Route, wrong: readonly string[]): void => {
+      told.push(...wrong);
+      if (wrong.length === 0)
+        passed.push(...trip.shapes.map(({ name }) => `${name} ${from} → ${to} ${route}`));
+    };
+    note("verify", differences(trip.shapes, "verify", await verified(safe, snapshot.id, target)));
+    const restored = await restoredAsNew(safe, snapshot.id, target, database);
+    const wrong = differences(trip.shapes, "new", restored);
+    const copied = restored.error === undefined;
+    if (copied) await restoredByStock(source, target, database);
+    note("new", [...wrong, ...(copied ? await unlikeStock(trip) : [])]);
+    if (trial && copied) {
+      const again = await restoredInPlace(safe, snapshot.id, target, database);
+      note("in place", [...differences(trip.shapes, "in place", again), ...(await unlikeStock(trip))]);
+    }
+    return told;
+  }
+
+  async function unlikeStock(trip: Trip): Promise<readonly string[]> {
+    const but = trip.shapes.flatMap((shape: SqlShape) => shape.unlikeStock ?? []);
+    const { ours, stock } = await dumpsOfRestored(target, trip.database, { but, from });
+    if (ours === stock) return [];
+    const [here, there] = [ours, stock].map((text) => text.split("\n"));
+    const more = here?.filter((line) => !there?.includes(line)) ?? [];
+    const less = there?.filter((line) => !here?.includes(line)) ?? [];
+    return [
+      "unlike a stock restore",
+      ...more.slice(0, 9).map((line) => `+ ${line}`),
+      ...less.slice(0, 9).map((line) => `- ${line}`),
+    ];
+  }
+});
