@@ -5,6 +5,7 @@ import type { SnapshotRestoreReport } from "../../src/operations/restore-snapsho
 import type { SnapshotJson } from "../../src/snapshot/snapshot-json.ts";
 import type { TestServer } from "../support/servers.ts";
 import { backUp, connectionTo, restore, type Safe, verify } from "../integration/backup/backing-up.ts";
+import { dumpedRows, dumpedSchema } from "../integration/round-trip/dumped-text.ts";
 
 export interface RoundTrip {
   readonly snapshot: SnapshotJson;
@@ -31,4 +32,15 @@ export async function roundTrip(
   const target = connectionTo(to, `${database} again`);
   const restored = await restore(safe, snapshot.id, { target, mode: { kind: "new-database" } });
   return { snapshot, verified, restored, source, target };
+}
+
+/** What stock pg_dump writes of both sides, rows included. */
+export async function dumpsOfBoth(
+  { source, target }: RoundTrip,
+  from: number,
+  to: number = from,
+): Promise<{ readonly source: string; readonly target: string }> {
+  const of = async (connection: Connection, major: number): Promise<string> =>
+    [await dumpedSchema(connection, major), await dumpedRows(connection, major)].join("\n");
+  return { source: await of(source, from), target: await of(target, to) };
 }
