@@ -5,6 +5,7 @@ import { type ClientTools, toolPath } from "../postgres/client-tools.ts";
 import { type Sql, withClient } from "../postgres/client.ts";
 import { type Connection, withDatabase } from "../postgres/connection.ts";
 import { quoteIdentifier } from "../postgres/identifiers.ts";
+import type { Refusal } from "../postgres/refusal.ts";
 import { readTargetFacts } from "../postgres/restore-target.ts";
 import type { SkippedEntry } from "../postgres/missing-extensions.ts";
 import { startThrowawayServer } from "../postgres/throwaway-server.ts";
@@ -151,9 +152,9 @@ async function restoreAndCompare(
       signal: AbortSignal.any([signal]),
       runHook: () => Promise.resolve(),
       confined,
-      verifyRestored: async (connection, skipped, superuser) => {
+      verifyRestored: async (connection, skipped, superuser, refusals = []) => {
         components = await watch.time("verify", () =>
-          prove({ connection, superuser }, snapshot, contents, request, skipped),
+          prove({ connection, superuser }, snapshot, contents, request, { skipped, refusals }),
         );
         await watch.aside(async () => request.drill?.whileRestored?.(connection));
         // The restore itself need not be kept: what it shows is what we came for.
@@ -178,16 +179,23 @@ async function restoreAndCompare(
   return components;
 }
 
+interface Incomplete {
+  readonly skipped: readonly SkippedEntry[];
+  readonly refusals: readonly Refusal[];
+}
+
 /** What the checks leave in the database (an extension, a role's rights) comes after the comparison. */
 async function prove(
   { connection, superuser }: { readonly connection: Connection; readonly superuser: Sql | undefined },
   { source }: SnapshotJson,
   contents: Contents,
   { checks = [], drill }: RestoreCheckRequest,
-  skipped: readonly SkippedEntry[],
+  { skipped, refusals }: Incomplete,
 ): Promise<readonly ComponentVerdict[]> {
   const compared = await compareRestored(connection, databaseOf(contents), skipped, {
     substituteLocale: true,
+    refusals,
+    of: "check",
   });
   if (superuser !== undefined) await silenceEventTriggers(superuser);
   return [

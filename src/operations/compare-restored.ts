@@ -5,25 +5,42 @@ import type { Connection } from "../postgres/connection.ts";
 import { quoteQualified } from "../postgres/identifiers.ts";
 import { measureTables } from "../postgres/measure-tables.ts";
 import type { SkippedEntry } from "../postgres/missing-extensions.ts";
+import type { Refusal } from "../postgres/refusal.ts";
 import { listTables } from "../postgres/table-listing.ts";
 import type { DatabaseContents, TableContents } from "../snapshot/contents.ts";
 import { compareDatabases, judge, rowFindings } from "../verification/compare-database.ts";
 import type { ComponentVerdict, Finding } from "../verification/findings.ts";
-import { withOwnersInstead } from "../verification/owners-instead.ts";
+import { withoutOwners, withoutRefusedIdentity, withOwnersInstead } from "../verification/owners-instead.ts";
+import { componentOf, refusalFinding } from "../verification/refusal-findings.ts";
 import { totalsByRoot } from "../verification/row-totals.ts";
-import { leftOutFindings, withoutSkipped } from "../verification/skipped-objects.ts";
+import { leftOutFindings, refusedMark, withoutSkipped } from "../verification/skipped-objects.ts";
+import { withoutVanished } from "../verification/vanished-roles.ts";
 import { describeRestored } from "./describe-database.ts";
 import type { RestoreVerdict } from "./restore-means.ts";
+
+export interface Comparing {
+  readonly substituteLocale?: boolean;
+  /** Everything belongs to the restoring role, as was asked for. */
+  readonly isOwnerless?: boolean;
+  /** Told as what they are, and not as differences of what they are about. */
+  readonly refusals?: readonly Refusal[];
+  readonly of?: "check" | "restore";
+}
 
 /** Component by component, over a whole restored database; what `skipped` stands for is not-verified. */
 export async function compareRestored(
   connection: Connection,
   backup: DatabaseContents,
   skipped: readonly SkippedEntry[] = [],
-  { substituteLocale = false } = {},
+  { substituteLocale = false, isOwnerless = false, refusals = [], of = "restore" }: Comparing = {},
 ): Promise<readonly ComponentVerdict[]> {
-  const { expected, left, comparable } = withoutSkipped(backup, skipped);
-  const found = comparable(await describeRestored(connection, backup));
+  const reduced = withoutSkipped(backup, [...skipped, ...refusedEntries(refusals)]);
+  const { left, comparable } = reduced;
+  const described = comparable(await describeRestored(connection, backup));
+  const whole = withoutVanished(withoutRefusedIdentity(reduced.expected, described, refusals), described);
+  const [expected, found] = isOwnerless
+    ? [withoutOwners(whole), withoutOwners(described)]
+    : [whole, described];
   const ordinary = await withClient(connection, ordinaryRoles);
   const owned = withOwnersInstead(expected, found, { ordinary, restoring: connection.user });
   const components = compareDatabases(owned, found, {
@@ -33,8 +50,14 @@ export async function compareRestored(
   const compared = new Set(components.map(({ component }) => component));
   // A component of which nothing is left still has to say so.
   const emptied = [...left.keys()].filter((component) => !compared.has(component));
-  return [...components, ...emptied.map((component) => judge(component, 0, []))].map((verdict) => {
-    const more = leftOutFindings(verdict.component, left);
+  const told = Map.groupBy(refusals, componentOf);
+  const view = { of, sourceMajor: backup.server.major, targetMajor: described.server.major };
+  const others = [...told.keys()].filter((component) => !compared.has(component) && !left.has(component));
+  return [...components, ...[...emptied, ...others].map((one) => judge(one, 0, []))].map((verdict) => {
+    const more = [
+      ...leftOutFindings(verdict.component, left),
+      ...(told.get(verdict.component) ?? []).map((refusal) => refusalFinding(refusal, view)),
+    ];
     if (more.length === 0) return verdict;
     return judge(verdict.component, verdict.checked, [...verdict.findings, ...more]);
   });
@@ -47,6 +70,13 @@ async function ordinaryRoles(sql: Sql): Promise<ReadonlySet<string>> {
   return new Set(rows.map(({ name }) => name));
 }
 
+function refusedEntries(refusals: readonly Refusal[]): readonly SkippedEntry[] {
+  return refusals
+    .filter(({ outcome, ownerOnly }) => outcome !== "otherwise" && ownerOnly !== true)
+    .flatMap(({ entry, dependents }) => [entry, ...dependents])
+    .map((entry) => ({ entry, extension: refusedMark }));
+}
+
 /** What a restored database must not lack before it may take anything's place. */
 const dataComponents = ["tables", "sequences", "large-objects"];
 
@@ -57,7 +87,9 @@ const dataComponents = ["tables", "sequences", "large-objects"];
 export function asRestoreVerdict(components: readonly ComponentVerdict[]): RestoreVerdict {
   const data = components.filter(({ component }) => dataComponents.includes(component));
   const findings = components.flatMap((component) => component.findings);
-  if (data.some(({ verdict }) => verdict === "failed")) return { verdict: "failed", findings };
+  // What was refused is weighed by itself.
+  if (data.some((one) => one.findings.some(({ level, about }) => level === "error" && about === undefined)))
+    return { verdict: "failed", findings };
   const unhashable = findings.some(({ code }) => code === "content-not-hashable");
   return { verdict: unhashable ? "not-verified" : "passed", findings };
 }

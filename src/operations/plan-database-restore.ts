@@ -25,6 +25,12 @@ export interface RestoreRequest {
   readonly jobs: number;
   /** Go on where the comparison could not be made (`not-verified`); a comparison that failed always stops. */
   readonly acceptNotVerified?: boolean;
+  /** All or nothing: the first object that the server refuses ends it. Default: everything else is restored. */
+  readonly isAtomic?: boolean;
+  /** What may be missing: `index:public.cities_name_key`, or all of a kind: `index`. */
+  readonly accept?: readonly string[];
+  /** Everything belongs to the restoring role. */
+  readonly isOwnerless?: boolean;
   /** For throwaway servers: use C where the machine lacks the backup's locale, and say so. */
   readonly substituteLocale?: boolean;
   /** Extensions that the server lacks, and what needs them: the restore is refused (default), or goes without. */
@@ -48,6 +54,9 @@ export interface RestorePlan {
   readonly roles: { readonly choice: RoleChoice; readonly missing: readonly string[] };
   readonly jobs: number;
   readonly acceptNotVerified: boolean;
+  readonly isAtomic: boolean;
+  readonly accept: readonly string[];
+  readonly isOwnerless: boolean;
   readonly substituteLocale: boolean;
   /** Left out with everything that needs them. */
   readonly skippedExtensions: readonly string[];
@@ -99,6 +108,9 @@ export function planDatabaseRestore({ contents, request, facts }: PlanInput): Re
     roles: { choice, missing: missing.map(({ name }) => name) },
     jobs: request.jobs,
     acceptNotVerified: request.acceptNotVerified === true,
+    isAtomic: request.isAtomic === true,
+    accept: request.accept ?? [],
+    isOwnerless: request.isOwnerless === true,
     substituteLocale: request.substituteLocale === true,
     skippedExtensions: mode.kind === "tables" ? [] : extensionsMissing(database, facts),
     destroys: whatIsReplaced(request),
@@ -237,7 +249,7 @@ function whatIsReplaced({ mode, target }: RestoreRequest): readonly string[] {
 
 function whatIsLost(
   database: DatabaseContents,
-  { mode }: RestoreRequest,
+  { mode, isOwnerless }: RestoreRequest,
   facts: TargetFacts,
 ): readonly string[] {
   const lost = database.tables
@@ -249,8 +261,12 @@ function whatIsLost(
   for (const name of extensionsMissing(database, facts)) {
     lost.push(`The extension ${name}, which the server does not have, and everything that needs it.`);
   }
-  if (!facts.user.isSuperuser) {
-    lost.push("Objects whose owner the restoring role cannot become: the restore stops at the first.");
+  if (isOwnerless === true) {
+    lost.push("The owners of all objects: everything belongs to the restoring role.");
+  } else if (!facts.user.isSuperuser) {
+    lost.push(
+      "Owners that the restoring role cannot become: these objects belong to the restoring role (no-owner does so for all).",
+    );
   }
   if (mode.kind === "in-place" && (facts.existing?.replicationSlots ?? 0) > 0) {
     lost.push("Logical replication slots stay with the replaced database and must be made anew.");
@@ -261,7 +277,10 @@ function whatIsLost(
   return lost;
 }
 
-function stepsOf({ mode, target, roles, jobs }: RestoreRequest, missingRoles: number): readonly string[] {
+function stepsOf(
+  { mode, target, roles, jobs, isAtomic }: RestoreRequest,
+  missingRoles: number,
+): readonly string[] {
   const name = quoteIdentifier(target.database);
   if (mode.kind === "tables") {
     return [
@@ -275,7 +294,13 @@ function stepsOf({ mode, target, roles, jobs }: RestoreRequest, missingRoles: nu
   return [
     ...(missingRoles === 0 ? [] : [`Create ${missingRoles} missing roles ${login}; alter no existing one.`]),
     `Create a new database beside ${name} and load the snapshot with ${jobs} connections.`,
+    isAtomic === true
+      ? "Stop and drop it if the server refuses a single object (atomic)."
+      : "Retry what the server refuses; name what is missing in the end, and what creates it.",
     "Compare it with the backup.",
+    ...(mode.kind === "in-place" && isAtomic !== true
+      ? ["Stop and drop it if rows or rights are missing that were not accepted by name."]
+      : []),
     mode.kind === "in-place"
       ? `Swap it with ${name} in one transaction; keep what stood before, closed to connections.`
       : `Give it the name ${name}.`,

@@ -96,7 +96,7 @@ export async function applyProperties(
   for (const statement of statements) {
     await sql.query(statement).catch((error: unknown) => findings.push(propertyRefused(statement, error)));
   }
-  for (const { role, setting } of properties.settings) {
+  for (const { role, setting } of properties.settings.filter((one) => !isPreload(one))) {
     if (role !== "" && !roles.has(role)) {
       findings.push(grantLeftOut(role));
       continue;
@@ -108,6 +108,52 @@ export async function applyProperties(
     });
   }
   return findings;
+}
+
+/** Libraries that every session loads: a session on a server that lacks one is refused. */
+export function isPreload({ setting }: { readonly setting: string }): boolean {
+  return /^(?:local|session|shared)_preload_libraries=/i.test(setting);
+}
+
+/**
+ * Such settings come last of all, one by one, and stay only if a session can be opened with them. `database` is the new
+ * one's connection.
+ */
+export async function applyPreloads(
+  sql: Sql,
+  database: Connection,
+  { settings }: DatabaseProperties,
+  roles: ReadonlySet<string>,
+): Promise<readonly Finding[]> {
+  const findings: Finding[] = [];
+  const name = database.database;
+  for (const { role, setting } of settings.filter(isPreload)) {
+    if (role !== "" && !roles.has(role)) continue;
+    const parameter = quoteIdentifier(setting.slice(0, setting.indexOf("=")));
+    try {
+      // For everybody first: as that role nobody can log in here.
+      await sql.query(settingStatement(name, "", setting));
+      await withClient(database, (session) => session.query("select 1"));
+      if (role !== "") await sql.query(settingStatement(name, role, setting));
+    } catch (cause) {
+      findings.push(libraryMissing(settingStatement(name, role, setting), (cause as Error).message));
+      await sql.query(`alter database ${quoteIdentifier(name)} reset ${parameter}`);
+    }
+    if (role !== "") await sql.query(`alter database ${quoteIdentifier(name)} reset ${parameter}`);
+  }
+  return findings;
+}
+
+function libraryMissing(statement: string, reason: string): Finding {
+  return {
+    level: "warning",
+    code: "library-left-out",
+    fault: "target",
+    sentence: `A setting that loads libraries was left out, because no session can be opened with it here: ${reason.replace(/\.$/, "")}.`,
+    publicSentence:
+      "A setting that loads libraries was left out, because no session can be opened with it here.",
+    remedy: `Install the library, then run: ${statement};`,
+  };
 }
 
 /** Every new database has a schema public; where the source had dropped it, pg_dump says nothing of it. */

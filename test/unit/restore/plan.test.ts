@@ -113,7 +113,9 @@ Missing roles:
 Steps:
   - Create 1 missing roles without login; alter no existing one.
   - Create a new database beside "shop" and load the snapshot with 2 connections.
+  - Retry what the server refuses; name what is missing in the end, and what creates it.
   - Compare it with the backup.
+  - Stop and drop it if rows or rights are missing that were not accepted by name.
   - Swap it with "shop" in one transaction; keep what stood before, closed to connections.
 
 Plan ${planHash(inPlace)}
