@@ -139,8 +139,13 @@ async function restoreWhole(
         ? []
         : await applyPreloads(
             lock,
-            withDatabase(means.target, copy.name),
-            properties,
+            { database: withDatabase(means.target, copy.name), name: database },
+            {
+              settings: properties.settings,
+              ofRoles: (databaseOf(means.contents).shared?.roleSettings ?? []).filter(({ role }) =>
+                roles.created.includes(role),
+              ),
+            },
             new Set((await readTargetRoles(lock)).keys()),
           );
     const started = means.clock.elapsedMs();
