@@ -457,6 +457,13 @@ export const errorCatalogue = {
       "A file or folder that stands in the target is not what would be written there. It was left as it is.",
     cure: "Choose an empty folder, or have existing files replaced.",
   },
+  "restore-incomplete": {
+    family: "ours",
+    exitCode: 3,
+    meaning:
+      "The server refused rows or rights of the backup, so the copy did not replace the existing database, which is unchanged.",
+    cure: "Read the findings. If you can do without these rows or rights, name them in `accept` and run again.",
+  },
   "restore-impossible": {
     family: "user",
     exitCode: 2,
@@ -469,6 +476,13 @@ export const errorCatalogue = {
     meaning:
       "A name in the backup, or a link in the target folder, would have a file written outside of that folder. It was not.",
     cure: "Remove the link; if it is the name, somebody else has sealed this backup: look at who can write the store.",
+  },
+  "restored-in-part": {
+    family: "ours",
+    exitCode: 3,
+    meaning:
+      "The database is restored and compared, but the server refused some objects: they are missing, or weaker than in the backup.",
+    cure: "Run the command in each finding. If you can do without, name the objects in `accept` beforehand; with `atomic`, nothing is restored in such a case.",
   },
   "restore-not-verified": {
     family: "ours",

@@ -3,6 +3,7 @@ import { bucketTarget } from "../actions/project.ts";
 import { onlySource } from "../operations/list-snapshots.ts";
 import { renderStoragePlan } from "../operations/render-storage-plan.ts";
 import { type BucketRestoreReport, restoreBuckets } from "../operations/restore-buckets.ts";
+import { lossError } from "../operations/restore-losses.ts";
 import { renderPlan } from "../operations/render-restore-plan.ts";
 import { restoreSnapshot, type SnapshotRestoreReport } from "../operations/restore-snapshot.ts";
 import { runnerHook } from "../runner/hook.ts";
@@ -51,6 +52,9 @@ export const restoreCommand: CliCommand = {
           )
           .option("--sign-ins", "into a project: sessions and refresh tokens too")
           .option("--accept-not-verified", "go on where the content could not be compared")
+          .option("--accept <list>", "what may be missing: index:public.cities_name_key, or a kind: index")
+          .option("--atomic", "all or nothing: stop at the first object that the server refuses")
+          .option("--no-owner", "everything belongs to the restoring role")
           .option(
             "--skip-missing-extensions",
             "do without extensions that the server lacks, and what needs them",
@@ -65,7 +69,13 @@ export const restoreCommand: CliCommand = {
       "only the tables of this schema; may be repeated",
     ),
   async run(cli, flags) {
-    const named = { ...identityFromFile(flags), tables: flags["table"], schemas: flags["schema"] };
+    const named = {
+      ...identityFromFile(flags),
+      tables: flags["table"],
+      schemas: flags["schema"],
+      // `--no-owner` is to commander the absence of `--owner`.
+      "no-owner": flags["owner"] === false,
+    };
     const chosen = await choosePolicySource("postgres", terminalPolicy(cli, named));
     const inputs = cli.readInputs(
       named,
@@ -79,7 +89,8 @@ export const restoreCommand: CliCommand = {
       const means = { ...surroundings, beforeRestore: surroundings, runHook };
       const report = await restoreSnapshot({ ...inputs, source, trust }, means);
       const { plan, restored } = report;
-      const result = { document: report, text: describe(report) };
+      const error = lossError(restored?.missing ?? [], restored?.findings ?? []);
+      const result = { document: report, text: describe(report), ...(error === undefined ? {} : { error }) };
       return { result, snapshot: plan.snapshot.id, findings: restored?.findings ?? [] };
     });
   },

@@ -6,6 +6,7 @@ import { type Sql, withClient } from "../postgres/client.ts";
 import { type Connection, withDatabase } from "../postgres/connection.ts";
 import { dropDatabase, silenceEventTriggers } from "../postgres/drop-database.ts";
 import { quoteIdentifier } from "../postgres/identifiers.ts";
+import type { Refusal } from "../postgres/refusal.ts";
 import { readTargetFacts } from "../postgres/restore-target.ts";
 import type { SkippedEntry } from "../postgres/missing-extensions.ts";
 import { newDatabaseName } from "../postgres/restore-names.ts";
@@ -18,7 +19,7 @@ import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
 import { judge } from "../verification/compare-database.ts";
-import type { ComponentVerdict } from "../verification/findings.ts";
+import type { ComponentVerdict, Finding } from "../verification/findings.ts";
 import { checkAnswers } from "./check-answers.ts";
 import { checkIndexes } from "./check-indexes.ts";
 import { startCheckServer } from "./check-server.ts";
@@ -136,7 +137,7 @@ async function restoreAndCompare(
       },
     });
     rolesMade = plan.roles.missing;
-    await restoreDatabase(plan, {
+    const report = await restoreDatabase(plan, {
       target,
       contents,
       source: partSource(store, snapshot, identities),
@@ -148,9 +149,9 @@ async function restoreAndCompare(
       signal: AbortSignal.any([signal]),
       runHook: () => Promise.resolve(),
       confined,
-      verifyRestored: async (connection, skipped, superuser) => {
+      verifyRestored: async (connection, skipped, superuser, refusals = []) => {
         components = await watch.time("verify", () =>
-          prove({ connection, superuser }, snapshot, contents, request, skipped),
+          prove({ connection, superuser }, snapshot, contents, request, { skipped, refusals }),
         );
         components = [...components, ...unloadableNotes(plan)];
         await watch.aside(async () => request.drill?.whileRestored?.(connection));
@@ -159,6 +160,7 @@ async function restoreAndCompare(
       },
       verifyTables: () => Promise.resolve([]),
     });
+    components = [...components, ...placedOtherwise(report.findings)];
   } catch (cause) {
     signal.throwIfAborted();
     const error = asLifeboatError(cause);
@@ -190,16 +192,23 @@ function unloadableNotes({ unloadable }: RestorePlan): readonly ComponentVerdict
   ];
 }
 
+interface Incomplete {
+  readonly skipped: readonly SkippedEntry[];
+  readonly refusals: readonly Refusal[];
+}
+
 /** What the checks leave in the database (an extension, a role's rights) comes after the comparison. */
 async function prove(
   { connection, superuser }: { readonly connection: Connection; readonly superuser: Sql | undefined },
   { source }: SnapshotJson,
   contents: Contents,
   { checks = [], drill }: RestoreCheckRequest,
-  skipped: readonly SkippedEntry[],
+  { skipped, refusals }: Incomplete,
 ): Promise<readonly ComponentVerdict[]> {
   const compared = await compareRestored(connection, databaseOf(contents), skipped, {
     substituteLocale: true,
+    refusals,
+    of: "check",
   });
   if (superuser !== undefined) await silenceEventTriggers(superuser);
   return [
@@ -207,6 +216,14 @@ async function prove(
     ...(await checkAnswers(connection, source, checks, superuser)),
     ...(drill === undefined ? [] : [await checkIndexes(connection, superuser)]),
   ];
+}
+
+/** Nothing is lost where only this machine differs. */
+function placedOtherwise(findings: readonly Finding[]): readonly ComponentVerdict[] {
+  const notes = findings
+    .filter(({ code }) => code === "tablespace-left-out" || code === "library-left-out")
+    .map((finding): Finding => ({ ...finding, level: "info" }));
+  return notes.length === 0 ? [] : [judge("restore", 1, notes)];
 }
 
 /** What an ordinary role may not do says nothing about the backup. */

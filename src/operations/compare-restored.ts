@@ -5,30 +5,46 @@ import type { Connection } from "../postgres/connection.ts";
 import { quoteQualified } from "../postgres/identifiers.ts";
 import { measureTables } from "../postgres/measure-tables.ts";
 import type { SkippedEntry } from "../postgres/missing-extensions.ts";
+import type { Refusal } from "../postgres/refusal.ts";
 import { listTables } from "../postgres/table-listing.ts";
 import type { DatabaseContents, TableContents } from "../snapshot/contents.ts";
 import { absentMembers } from "../verification/absent-members.ts";
 import { compareDatabases, judge, rowFindings } from "../verification/compare-database.ts";
 import type { ComponentVerdict, Finding } from "../verification/findings.ts";
 import { compareExtensionRows } from "../verification/not-backed-up.ts";
-import { withOwnersInstead } from "../verification/owners-instead.ts";
+import { withoutOwners, withoutRefusedIdentity, withOwnersInstead } from "../verification/owners-instead.ts";
+import { componentOf, refusalFinding } from "../verification/refusal-findings.ts";
 import { totalsByRoot } from "../verification/row-totals.ts";
-import { leftOutFindings, withoutSkipped } from "../verification/skipped-objects.ts";
+import { leftOutFindings, refusedMark, withoutSkipped } from "../verification/skipped-objects.ts";
+import { withoutVanished } from "../verification/vanished-roles.ts";
 import { describeRestored } from "./describe-database.ts";
 import type { RestoreVerdict } from "./restore-means.ts";
+
+export interface Comparing {
+  readonly substituteLocale?: boolean;
+  /** Everything belongs to the restoring role, as was asked for. */
+  readonly isOwnerless?: boolean;
+  /** Told as what they are, and not as differences of what they are about. */
+  readonly refusals?: readonly Refusal[];
+  readonly of?: "check" | "restore";
+}
 
 /** Component by component, over a whole restored database; what `skipped` stands for is not-verified. */
 export async function compareRestored(
   connection: Connection,
   backup: DatabaseContents,
   skipped: readonly SkippedEntry[] = [],
-  { substituteLocale = false } = {},
+  { substituteLocale = false, isOwnerless = false, refusals = [], of = "restore" }: Comparing = {},
 ): Promise<readonly ComponentVerdict[]> {
-  const described = await describeRestored(connection, backup);
-  const possible = withoutSkipped(backup, skipped).expected;
-  const absent = absentMembers(possible, described);
-  const { expected, left, comparable } = withoutSkipped(backup, [...skipped, ...absent]);
-  const found = comparable(described);
+  const restored = await describeRestored(connection, backup);
+  const left = [...skipped, ...refusedEntries(refusals)];
+  const possible = withoutSkipped(backup, left).expected;
+  const reduced = withoutSkipped(backup, [...left, ...absentMembers(possible, restored)]);
+  const described = reduced.comparable(restored);
+  const whole = withoutVanished(withoutRefusedIdentity(reduced.expected, described, refusals), described);
+  const [expected, found] = isOwnerless
+    ? [withoutOwners(whole), withoutOwners(described)]
+    : [whole, described];
   const ordinary = await withClient(connection, ordinaryRoles);
   const owned = withOwnersInstead(expected, found, { ordinary, restoring: connection.user });
   const components = compareDatabases(owned, found, {
@@ -38,9 +54,17 @@ export async function compareRestored(
   const compared = new Set(components.map(({ component }) => component));
   // A component of which nothing is left still has to say so.
   const rows = compareExtensionRows(possible.tables, found.tables);
-  const emptied = [...left.keys()].filter((component) => !compared.has(component));
-  const all = [...components, ...emptied.map((component) => judge(component, 0, []))].map((verdict) => {
-    const more = leftOutFindings(verdict.component, left);
+  const emptied = [...reduced.left.keys()].filter((component) => !compared.has(component));
+  const told = Map.groupBy(refusals, componentOf);
+  const view = { of, sourceMajor: backup.server.major, targetMajor: described.server.major };
+  const others = [...told.keys()].filter(
+    (component) => !compared.has(component) && !reduced.left.has(component),
+  );
+  const all = [...components, ...[...emptied, ...others].map((one) => judge(one, 0, []))].map((verdict) => {
+    const more = [
+      ...leftOutFindings(verdict.component, reduced.left),
+      ...(told.get(verdict.component) ?? []).map((refusal) => refusalFinding(refusal, view)),
+    ];
     if (more.length === 0) return verdict;
     return judge(verdict.component, verdict.checked, [...verdict.findings, ...more]);
   });
@@ -54,6 +78,13 @@ async function ordinaryRoles(sql: Sql): Promise<ReadonlySet<string>> {
   return new Set(rows.map(({ name }) => name));
 }
 
+function refusedEntries(refusals: readonly Refusal[]): readonly SkippedEntry[] {
+  return refusals
+    .filter(({ outcome, ownerOnly }) => outcome !== "otherwise" && ownerOnly !== true)
+    .flatMap(({ entry, dependents }) => [entry, ...dependents])
+    .map((entry) => ({ entry, extension: refusedMark }));
+}
+
 /** What a restored database must not lack before it may take anything's place. */
 const dataComponents = ["tables", "sequences", "large-objects"];
 
@@ -64,7 +95,9 @@ const dataComponents = ["tables", "sequences", "large-objects"];
 export function asRestoreVerdict(components: readonly ComponentVerdict[]): RestoreVerdict {
   const data = components.filter(({ component }) => dataComponents.includes(component));
   const findings = components.flatMap((component) => component.findings);
-  if (data.some(({ verdict }) => verdict === "failed")) return { verdict: "failed", findings };
+  // What was refused is weighed by itself.
+  if (data.some((one) => one.findings.some(({ level, about }) => level === "error" && about === undefined)))
+    return { verdict: "failed", findings };
   const unhashable = findings.some(({ code }) => code === "content-not-hashable");
   return { verdict: unhashable ? "not-verified" : "passed", findings };
 }

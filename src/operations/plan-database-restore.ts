@@ -27,6 +27,12 @@ export interface RestoreRequest {
   readonly jobs: number;
   /** Go on where the comparison could not be made (`not-verified`); a comparison that failed always stops. */
   readonly acceptNotVerified?: boolean;
+  /** All or nothing: the first object that the server refuses ends it. Default: everything else is restored. */
+  readonly isAtomic?: boolean;
+  /** What may be missing: `index:public.cities_name_key`, or all of a kind: `index`. */
+  readonly accept?: readonly string[];
+  /** Everything belongs to the restoring role. */
+  readonly isOwnerless?: boolean;
   /** For throwaway servers: use C where the machine lacks the backup's locale, and say so. */
   readonly substituteLocale?: boolean;
   /** Extensions that the server lacks, and what needs them: the restore is refused (default), or goes without. */
@@ -50,6 +56,9 @@ export interface RestorePlan {
   readonly roles: { readonly choice: RoleChoice; readonly missing: readonly string[] };
   readonly jobs: number;
   readonly acceptNotVerified: boolean;
+  readonly isAtomic: boolean;
+  readonly accept: readonly string[];
+  readonly isOwnerless: boolean;
   readonly substituteLocale: boolean;
   /** Left out with everything that needs them. */
   readonly skippedExtensions: readonly string[];
@@ -106,6 +115,9 @@ export function planDatabaseRestore({ contents, request, facts }: PlanInput): Re
     roles: { choice, missing: missing.map(({ name }) => name) },
     jobs: request.jobs,
     acceptNotVerified: request.acceptNotVerified === true,
+    isAtomic: request.isAtomic === true,
+    accept: request.accept ?? [],
+    isOwnerless: request.isOwnerless === true,
     substituteLocale: request.substituteLocale === true,
     skippedExtensions: extensions.skipped,
     lateExtensions: extensions.late,
@@ -259,7 +271,7 @@ function whatIsLost(
   request: RestoreRequest,
   facts: TargetFacts,
 ): readonly string[] {
-  const { mode } = request;
+  const { mode, isOwnerless } = request;
   const lost = database.tables
     .filter(({ notBackedUp }) => notBackedUp !== undefined)
     .map(({ schema, name, notBackedUp }) => `Rows of ${quoteQualified(schema, name)}: ${notBackedUp ?? ""}.`);
@@ -275,8 +287,12 @@ function whatIsLost(
       `The extension ${name}${lacks} everything that needs it${why === undefined ? "" : `: ${why}`}.`,
     );
   }
-  if (!facts.user.isSuperuser) {
-    lost.push("Objects whose owner the restoring role cannot become: the restore stops at the first.");
+  if (isOwnerless === true) {
+    lost.push("The owners of all objects: everything belongs to the restoring role.");
+  } else if (!facts.user.isSuperuser) {
+    lost.push(
+      "Owners that the restoring role cannot become: these objects belong to the restoring role (no-owner does so for all).",
+    );
   }
   if (mode.kind === "in-place" && (facts.existing?.replicationSlots ?? 0) > 0) {
     lost.push("Logical replication slots stay with the replaced database and must be made anew.");
@@ -289,7 +305,7 @@ function whatIsLost(
 }
 
 function stepsOf(
-  { mode, target, roles, jobs }: RestoreRequest,
+  { mode, target, roles, jobs, isAtomic }: RestoreRequest,
   missingRoles: number,
   subscriptions: number,
 ): readonly string[] {
@@ -306,11 +322,17 @@ function stepsOf(
   return [
     ...(missingRoles === 0 ? [] : [`Create ${missingRoles} missing roles ${login}; alter no existing one.`]),
     `Create a new database beside ${name} and load the snapshot with ${jobs} connections.`,
+    isAtomic === true
+      ? "Stop and drop it if the server refuses a single object (atomic)."
+      : "Retry what the server refuses; name what is missing in the end, and what creates it.",
     "Compare it with the backup.",
     ...(mode.kind === "in-place" && subscriptions > 0
       ? [
           `Disable the ${subscriptions} enabled subscriptions of ${name}; their slots at the publisher stay, and hold back WAL there until you use or drop them.`,
         ]
+      : []),
+    ...(mode.kind === "in-place" && isAtomic !== true
+      ? ["Stop and drop it if rows or rights are missing that were not accepted by name."]
       : []),
     mode.kind === "in-place"
       ? `Swap it with ${name} in one transaction; keep what stood before, closed to connections.`

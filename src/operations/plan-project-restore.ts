@@ -46,6 +46,9 @@ export function planProjectRestore(input: ProjectPlanInput): RestorePlan {
     // One transaction is one connection.
     jobs: 1,
     acceptNotVerified: request.acceptNotVerified === true,
+    isAtomic: request.isAtomic === true,
+    accept: request.accept ?? [],
+    isOwnerless: request.isOwnerless === true,
     substituteLocale: false,
     skippedExtensions: missingExtensions(archive),
     lateExtensions: [],

@@ -17,10 +17,12 @@ import { createLoader } from "../postgres/ordinary-loader.ts";
 import { newDatabaseName, type RestoreMark } from "../postgres/restore-names.ts";
 import { advanceSequences } from "../postgres/restore-sequences.ts";
 import { readPartToc } from "../postgres/restore-rows.ts";
+import { nameOf, type Refusal } from "../postgres/refusal.ts";
 import { readPart } from "../postgres/restore-stream.ts";
 import { giveToOwners } from "../postgres/superuser-owners.ts";
 import type { ArchiveToc, TocEntry } from "../postgres/restore-toc.ts";
 import { findLeftovers, markDatabase } from "../postgres/swap.ts";
+import { moveToTablespaces, type TablespaceChoice, tablespaceFindings } from "../postgres/tablespaces.ts";
 import { entriesInUntrustedLanguages } from "../postgres/untrusted-languages.ts";
 import {
   type ContentsFile,
@@ -32,6 +34,7 @@ import { unlessAborted } from "../system/concurrency.ts";
 import type { Finding } from "../verification/findings.ts";
 import { withoutSkipped } from "../verification/skipped-objects.ts";
 import type { RestorePlan } from "./plan-database-restore.ts";
+import { lossesOf, requireWhole, withAccepted } from "./restore-losses.ts";
 import type { RestoreMeans, RestoreVerdict } from "./restore-means.ts";
 
 export async function createRoles(
@@ -101,6 +104,7 @@ interface Copy {
   readonly resumed: boolean;
   readonly findings: readonly Finding[];
   readonly seconds: Readonly<Record<string, number>>;
+  readonly refusals: readonly Refusal[];
   /** Of a confined restore: who reads it, and the superuser's session. */
   readonly loader?: Connection;
   readonly superuser?: Sql;
@@ -116,7 +120,7 @@ export async function takeUpLeftover(
   for (const { name, mark } of await findLeftovers(lock, plan.target.database)) {
     signal.throwIfAborted();
     if (copy === undefined && mark?.state === "verified" && mark.snapshot === plan.snapshot.id) {
-      copy = { name, resumed: true, findings: [], seconds: {} };
+      copy = { name, resumed: true, findings: [], seconds: {}, refusals: [] };
       logger.info("A copy that an earlier run had verified is used.");
     } else {
       await dropDatabase(lock, withDatabase(target, name));
@@ -129,6 +133,8 @@ export async function takeUpLeftover(
 export interface LoadChoice {
   readonly properties: DatabaseProperties;
   readonly skipped: readonly SkippedEntry[];
+  /** Tablespaces of the archive that the server lacks. */
+  readonly tablespaces: TablespaceChoice;
   /** What only a superuser may own, of owners that are none here. */
   readonly ownerless: readonly TocEntry[];
   readonly rolesCreated: ReadonlySet<string>;
@@ -156,7 +162,7 @@ async function load(
   lock: Sql,
   plan: RestorePlan,
   means: RestoreMeans,
-  { properties, skipped, ownerless, rolesCreated }: LoadChoice,
+  { properties, skipped, ownerless, rolesCreated, tablespaces }: LoadChoice,
 ): Promise<Copy> {
   const { contents, clock, logger, source, tools } = means;
   const database = databaseOf(contents);
@@ -185,6 +191,10 @@ async function load(
       jobs,
       clock,
       logger,
+      isAtomic: plan.isAtomic,
+      isOwnerless: plan.isOwnerless,
+      isUnplaced: tablespaces.missing.length > 0,
+      searchPath: searchPathOf(properties),
       ...(missing.length + skipped.length === 0 ? {} : { without: { missing, skipped, database } }),
       ...(ownerless.length === 0 ? {} : { withoutOwner: new Set(ownerless.map(({ dumpId }) => dumpId)) }),
     };
@@ -196,13 +206,15 @@ async function load(
       ownerless.filter(({ dumpId }) => !left.has(dumpId)),
       rolesCreated,
     );
+    if (superuser === undefined) await moveToTablespaces(connection, tablespaces);
     const started = clock.elapsedMs();
     await settleSequences(connection, withoutSkipped(database, skipped).expected);
     await analyzeDatabase(connection, jobs);
     return {
       name,
       resumed: false,
-      findings: [...created, ...applied, ...given],
+      findings: [...created, ...applied, ...given, ...tablespaceFindings(tablespaces)],
+      refusals: load.refusals,
       seconds: { ...load.seconds, analyze: (clock.elapsedMs() - started) / 1000 },
       ...(superuser === undefined ? {} : { superuser, loader: connection }),
     };
@@ -210,6 +222,12 @@ async function load(
     await superuser?.end().catch(() => {});
     throw error;
   }
+}
+
+/** As `pg_db_role_setting` holds it, which is as SET takes it; what everybody starts with where nothing is set. */
+function searchPathOf({ settings }: DatabaseProperties): string {
+  const own = settings.find(({ role, setting }) => role === "" && setting.startsWith("search_path="));
+  return own === undefined ? '"$user", public' : own.setting.slice("search_path=".length) || "''";
 }
 
 /** The source's superusers, and who is called as hosted servers call the next best. */
@@ -231,21 +249,32 @@ export async function prove(
   lock: Sql,
   plan: RestorePlan,
   means: RestoreMeans,
-  { name, loader, superuser }: Copy,
+  { name, loader, superuser, refusals }: Copy,
   skipped: readonly SkippedEntry[],
-): Promise<{ readonly verdict: RestoreVerdict; readonly seconds: number }> {
+): Promise<{
+  readonly verdict: RestoreVerdict;
+  readonly missing: readonly string[];
+  readonly seconds: number;
+}> {
   const { target, verifyRestored, clock, signal } = means;
   const started = clock.elapsedMs();
   try {
     const verdict = await unlessAborted(
-      verifyRestored(loader ?? withDatabase(target, name), skipped, superuser),
+      verifyRestored(loader ?? withDatabase(target, name), skipped, superuser, refusals),
       signal,
     );
     const accepted =
       verdict.verdict === "passed" || (verdict.verdict === "not-verified" && plan.acceptNotVerified);
     if (!accepted) throw notProven(verdict);
-    await markDatabase(lock, name, markOf(plan, "verified"));
-    return { verdict, seconds: (clock.elapsedMs() - started) / 1000 };
+    const losses = lossesOf(refusals, plan);
+    requireWhole(losses, plan, verdict.findings);
+    // What is missing would be forgotten by a run that takes this copy up.
+    if (refusals.length === 0) await markDatabase(lock, name, markOf(plan, "verified"));
+    return {
+      verdict: { ...verdict, findings: withAccepted(verdict.findings, losses) },
+      missing: losses.map(nameOf),
+      seconds: (clock.elapsedMs() - started) / 1000,
+    };
   } catch (error) {
     await dropQuietly(lock, name, means);
     throw error;

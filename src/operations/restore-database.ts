@@ -1,12 +1,15 @@
 /** Restores a database snapshot as its plan says: beside, proven, and only then in the place of anything else. */
 import { asLifeboatError, LifeboatError } from "../errors.ts";
 import type { Sql } from "../postgres/client.ts";
-import { describeServer } from "../postgres/connection.ts";
+import { describeServer, withDatabase } from "../postgres/connection.ts";
 import { quoteIdentifier } from "../postgres/identifiers.ts";
+import { readTargetRoles } from "../postgres/missing-roles.ts";
+import { applyPreloads } from "../postgres/new-database.ts";
 import { databaseOid } from "../postgres/restore-target.ts";
 import { ownedByOrdinary, superuserOwned } from "../postgres/superuser-owners.ts";
 import { subscriptionFindings, withoutReplication } from "../postgres/subscriptions.ts";
 import { howToSee, lockRestore, maintenanceConnection, swapDatabases, takeName } from "../postgres/swap.ts";
+import { chooseTablespaces } from "../postgres/tablespaces.ts";
 import { restoreTables } from "../postgres/table-replace.ts";
 import { databaseOf } from "../snapshot/contents.ts";
 import type { ProjectReport } from "../supabase/project-report.ts";
@@ -32,6 +35,8 @@ export interface RestoreReport {
   readonly database: string;
   readonly findings: readonly Finding[];
   readonly rolesCreated: readonly string[];
+  /** Names of what is missing or weaker than in the backup and was not accepted. */
+  readonly missing?: readonly string[];
   /** Where what stood before is kept. */
   readonly keptDatabase?: string;
   readonly tables?: { readonly created: readonly string[]; readonly replaced: readonly string[] };
@@ -116,7 +121,8 @@ async function restoreWhole(
     const roles = await createRoles(lock, plan, means);
     state.madeRoles(roles.created.length);
     // A confined restore gives such objects away by itself, while nothing of the backup can run.
-    const ownerless = means.confined === true ? [] : await ownedByOrdinary(lock, superuserOwned(toc));
+    const ownerless =
+      means.confined === true || plan.isOwnerless ? [] : await ownedByOrdinary(lock, superuserOwned(toc));
     const properties = await propertiesFor(lock, plan, means);
     if (plan.mode.kind === "new-database") await hooks.before(signal);
     const copy =
@@ -125,10 +131,25 @@ async function restoreWhole(
         properties,
         skipped,
         ownerless,
+        tablespaces: await chooseTablespaces(lock, toc),
         rolesCreated: new Set(roles.created),
       }));
     const proof = await prove(lock, plan, means, copy, skipped);
-    const { verdict, seconds: verifySeconds } = proof;
+    const { verdict, missing, seconds: verifySeconds } = proof;
+    const preloads =
+      means.confined === true
+        ? []
+        : await applyPreloads(
+            lock,
+            { database: withDatabase(means.target, copy.name), name: database },
+            {
+              settings: properties.settings,
+              ofRoles: (databaseOf(means.contents).shared?.roleSettings ?? []).filter(({ role }) =>
+                roles.created.includes(role),
+              ),
+            },
+            new Set((await readTargetRoles(lock)).keys()),
+          );
     const started = means.clock.elapsedMs();
     const { connectionLimit, comment } = properties;
     const naming = { server, database, newName: copy.name, connectionLimit, comment, signal };
@@ -154,8 +175,10 @@ async function restoreWhole(
         ...copy.findings,
         ...verdict.findings.filter((one) => !isAboutLate(one, plan.lateExtensions)),
         ...brought,
+        ...preloads,
         ...(await subscriptionFindings(lock, means.target, keptDatabase).catch(() => [])),
       ],
+      ...(missing.length === 0 ? {} : { missing }),
       rolesCreated: roles.created,
       ...(keptDatabase === undefined ? {} : { keptDatabase }),
       resumed: copy.resumed,

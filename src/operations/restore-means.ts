@@ -2,6 +2,7 @@
 import type { Sql } from "../postgres/client.ts";
 import type { Connection } from "../postgres/connection.ts";
 import type { SkippedEntry } from "../postgres/missing-extensions.ts";
+import type { Refusal } from "../postgres/refusal.ts";
 import type { PartSource, RestoreTools } from "../postgres/restore-stream.ts";
 import type { Contents, TableContents } from "../snapshot/contents.ts";
 import type { Clock } from "../system/clock.ts";
@@ -34,6 +35,8 @@ export interface RestoreMeans {
     skipped: readonly SkippedEntry[],
     /** Of a confined restore, whose `connection` is no superuser's: opened before anything of the backup was there. */
     superuser?: Sql,
+    /** What the server did not take. */
+    refusals?: readonly Refusal[],
   ) => Promise<RestoreVerdict>;
   /** The same for chosen tables, inside the open transaction. */
   readonly verifyTables: (sql: Sql, tables: readonly TableContents[]) => Promise<readonly Finding[]>;

@@ -86,8 +86,8 @@ async function restoreLocated(
     signal: surroundings.signal,
     hooks: wanted.hooks,
     runHook,
-    verifyRestored: async (connection, skipped) =>
-      asRestoreVerdict(await compareRestored(connection, backup, skipped, plan)),
+    verifyRestored: async (connection, skipped, _superuser, refusals = []) =>
+      asRestoreVerdict(await compareRestored(connection, backup, skipped, { ...plan, refusals })),
     verifyTables: compareTables,
   });
   return { plan, planHash: hash, restored };

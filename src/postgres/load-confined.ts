@@ -8,24 +8,30 @@ import { LifeboatError } from "../errors.ts";
 import type { Sql } from "./client.ts";
 import { quoteIdentifier } from "./identifiers.ts";
 import {
-  alwaysGiven,
   holdInMemory,
   keptToc,
+  type Loading,
+  loadingOf,
   loadParts,
   type LoadOptions,
   type LoadReport,
   onlySchema,
+  partsOf,
   restoreListed,
   restoreStreamed,
   skippedOf,
 } from "./load.ts";
 import { openSchemas, openWrappers, ownExtensionRelations, withdrawLoader } from "./ordinary-loader.ts";
 import { dependents, entriesOf, stagesOf } from "./post-data-stages.ts";
+import type { Refusal } from "./refusal.ts";
 import { readPartToc } from "./restore-rows.ts";
 import { feedPart } from "./restore-stream.ts";
 import type { ArchiveToc, TocEntry } from "./restore-toc.ts";
-import { grantStatements, runStatement } from "./sql-statements.ts";
+import { eachGrant } from "./retry-grants.ts";
+import { SecondTry } from "./second-try.ts";
+import { grantStatements } from "./sql-statements.ts";
 import { createAsSuperuser, needsSuperuser, refusedEntry, reservedSettings } from "./superuser-entries.ts";
+import { refusalOf } from "./try-statement.ts";
 import { closeFile } from "./unnamed-file.ts";
 
 export interface ConfinedOptions extends LoadOptions {
@@ -33,40 +39,51 @@ export interface ConfinedOptions extends LoadOptions {
   readonly superuser: Sql;
 }
 
-export async function loadConfined(options: ConfinedOptions): Promise<LoadReport> {
-  const { clock, superuser, connection } = options;
-  const parts = options.files
-    .filter((file) => file.role === "rest" || file.role === "data")
-    .toSorted((a, b) => b.rawBytes - a.rawBytes);
+interface ConfinedLoading extends ConfinedOptions, Loading {
+  readonly second: SecondTry;
+}
+
+export async function loadConfined(given: ConfinedOptions): Promise<LoadReport> {
+  const { clock, superuser, connection } = given;
+  const parts = partsOf(given);
+  const loading = loadingOf(given);
+  const second = new SecondTry(loading, onlySchema(given.files).name);
+  const options = { ...loading, superuser, second };
   const times = [clock.elapsedMs()];
   const archive = await openArchive(options);
+  let refusals: readonly Refusal[];
   try {
     await superuser.query("set default_transaction_read_only = off; set check_function_bodies = off");
     const post = entriesOf(archive.toc, "post-data");
     const pre = archive.toc.entries.filter((entry) => entry.section !== "data" && !post.includes(entry));
     await createSchemas(options, pre);
-    await createExtensions(superuser, pre);
+    await createExtensions(options, pre);
     const giveBack = await ownExtensionRelations(superuser, connection.user);
     const closeWrappers = await openWrappers(superuser);
     const closeSchemas = await openSchemas(superuser, connection.user);
     const reserved = await reservedSettings(superuser);
     await restorePreData(archive, options, pre, reserved);
+    await second.afterDefinitions();
     await closeSchemas();
     await closeWrappers();
     await grantRights(archive, options, pre);
     times.push(clock.elapsedMs());
     await loadParts(options, parts);
+    await second.afterRows();
     times.push(clock.elapsedMs());
     await restorePostData(archive, options, post);
+    await second.afterDefinitions();
+    await second.lookAgain();
     await giveBack();
     await withdrawLoader(superuser, connection);
-    for (const entry of post.filter(isAboutEvents)) await createAsSuperuser(superuser, entry);
+    for (const entry of post.filter(isAboutEvents)) await makeAsSuperuser(options, entry);
+    refusals = await second.refusals();
     times.push(clock.elapsedMs());
   } finally {
     if (archive.fd !== undefined) await closeFile(archive.fd);
   }
   const seconds = (phase: number): number => ((times[phase + 1] ?? 0) - (times[phase] ?? 0)) / 1000;
-  return { seconds: { preData: seconds(0), data: seconds(1), postData: seconds(2) } };
+  return { seconds: { preData: seconds(0), data: seconds(1), postData: seconds(2) }, refusals };
 }
 
 interface Archive {
@@ -76,7 +93,7 @@ interface Archive {
   readonly toc: ArchiveToc;
 }
 
-async function openArchive(options: ConfinedOptions): Promise<Archive> {
+async function openArchive(options: ConfinedLoading): Promise<Archive> {
   const { name } = onlySchema(options.files);
   const fd = await holdInMemory(options, name);
   if (fd !== undefined) return { name, fd, toc: await keptToc(options, fd) };
@@ -88,7 +105,7 @@ async function openArchive(options: ConfinedOptions): Promise<Archive> {
 /** By pg_restore, as the loader. */
 async function restoreEntries(
   { name, fd }: Archive,
-  options: ConfinedOptions,
+  options: ConfinedLoading,
   entries: readonly TocEntry[],
   args: readonly string[] = [],
 ): Promise<void> {
@@ -98,7 +115,7 @@ async function restoreEntries(
     return;
   }
   const { source, tools } = options;
-  await restoreStreamed(options, alwaysGiven, entries, (restore) =>
+  await restoreStreamed(options, [], entries, (restore) =>
     feedPart({ source, name, zstd: tools.zstd }, restore, { stopsEarly: true }),
   );
 }
@@ -125,15 +142,39 @@ const extensionShape = new RegExp(
   `^CREATE EXTENSION IF NOT EXISTS ${identifier} WITH SCHEMA ${identifier};\n$`,
 );
 
-async function createExtensions(superuser: Sql, pre: readonly TocEntry[]): Promise<void> {
+async function createExtensions(options: ConfinedLoading, pre: readonly TocEntry[]): Promise<void> {
   for (const entry of pre.filter(({ kind }) => kind === "EXTENSION")) {
     const [statement] = extensionShape.exec(entry.definition) ?? [];
     if (statement === undefined)
       throw new LifeboatError("snapshot-damaged", "An extension's entry of the archive cannot be read.");
-    await superuser.query(statement).catch((cause: unknown) => {
-      throw refusedEntry(entry, cause);
-    });
+    await unlessRefused(options, entry, () => options.superuser.query(statement));
   }
+}
+
+/** A refusal is told at the end, unless one ends it all. */
+async function unlessRefused(
+  { isAtomic, second }: ConfinedLoading,
+  entry: TocEntry,
+  work: () => Promise<unknown>,
+): Promise<void> {
+  try {
+    const refused = await refusalOf(work);
+    if (refused === undefined) return;
+    if (isAtomic === true) throw new Error(refused.message);
+    second.leave({ entry, refused });
+  } catch (cause) {
+    throw cause instanceof LifeboatError ? cause : refusedEntry(entry, cause);
+  }
+}
+
+async function makeAsSuperuser(options: ConfinedLoading, entry: TocEntry): Promise<void> {
+  await unlessRefused(options, entry, async () => {
+    await createAsSuperuser(options.superuser, entry).catch((error: unknown) => {
+      // What the server said, where it was the server.
+      const { cause } = error as LifeboatError;
+      throw cause !== undefined && "severity" in (cause as object) ? cause : error;
+    });
+  });
 }
 
 /** Made in other steps, or (comments on extensions come with them) not at all. */
@@ -153,7 +194,7 @@ function isAboutEvents({ kind, tag }: TocEntry): boolean {
 /** In the archive's order, with as few runs of pg_restore as that allows. */
 async function restorePreData(
   archive: Archive,
-  options: ConfinedOptions,
+  options: ConfinedLoading,
   pre: readonly TocEntry[],
   reserved: ReadonlySet<string>,
 ): Promise<void> {
@@ -165,7 +206,7 @@ async function restorePreData(
     }
     await restoreEntries(archive, options, run);
     run = [];
-    await createAsSuperuser(options.superuser, entry);
+    await makeAsSuperuser(options, entry);
   }
   await restoreEntries(archive, options, run);
 }
@@ -176,18 +217,14 @@ async function restorePreData(
  */
 async function grantRights(
   archive: Archive,
-  options: ConfinedOptions,
+  options: ConfinedLoading,
   entries: readonly TocEntry[],
 ): Promise<void> {
   const left: TocEntry[] = [];
   for (const entry of entries.filter(isRightOnOwn)) {
     const statements = grantStatements(entry.definition);
     if (statements === undefined) left.push(entry);
-    for (const text of statements ?? []) {
-      await runStatement(options.superuser, text).catch((cause: unknown) => {
-        throw refusedEntry(entry, cause);
-      });
-    }
+    else options.second.take(await eachGrant(options.superuser, entry, statements));
   }
   await restoreEntries(archive, options, left);
 }
@@ -200,7 +237,7 @@ function isRightOnOwn({ kind, schema, tag }: TocEntry): boolean {
 
 async function restorePostData(
   archive: Archive,
-  options: ConfinedOptions,
+  options: ConfinedLoading,
   post: readonly TocEntry[],
 ): Promise<void> {
   const rest = post.filter((entry) => !isSetApart(entry) && !isAboutEvents(entry));
@@ -215,7 +252,7 @@ async function restorePostData(
     await restoreEntries(archive, options, entries, atOnce ? [jobs] : []);
   }
   for (const entry of late) {
-    if (needsSuperuser(entry, none)) await createAsSuperuser(options.superuser, entry);
+    if (needsSuperuser(entry, none)) await makeAsSuperuser(options, entry);
     else await restoreEntries(archive, options, [entry]);
   }
   await grantRights(archive, options, post);

@@ -1,6 +1,6 @@
 /** Extensions that can only be in a database of a certain name, with their rows, once the restored one has it. */
 import { entriesOf } from "./post-data-stages.ts";
-import { alwaysGiven, type LoadOptions, onlySchema, restoreStreamed } from "./load.ts";
+import { type Loading, loadingOf, type LoadOptions, onlySchema, restoreStreamed } from "./load.ts";
 import { rowsWithout, type SkippedEntry } from "./missing-extensions.ts";
 import { readPartToc } from "./restore-rows.ts";
 import type { ArchiveToc, TocEntry } from "./restore-toc.ts";
@@ -15,7 +15,8 @@ export interface Late {
 }
 
 /** As pg_restore would have brought it: definitions, rows, and what needs them. */
-export async function loadLate(options: LoadOptions, late: Late): Promise<void> {
+export async function loadLate(given: LoadOptions, late: Late): Promise<void> {
+  const options = loadingOf({ ...given, isAtomic: true });
   const { toc, skipped, extensions, database } = late;
   const wanted = new Set(skipped.map(({ entry }) => entry));
   const before = entriesOf(toc, "pre-data").filter((entry) => wanted.has(entry));
@@ -30,10 +31,10 @@ export async function loadLate(options: LoadOptions, late: Late): Promise<void> 
   await restoreOf(options, schema, after);
 }
 
-async function restoreOf(options: LoadOptions, name: string, entries: readonly TocEntry[]): Promise<void> {
+async function restoreOf(options: Loading, name: string, entries: readonly TocEntry[]): Promise<void> {
   if (entries.length === 0) return;
   const { source, tools } = options;
-  await restoreStreamed(options, alwaysGiven, entries, (restore) =>
+  await restoreStreamed(options, [], entries, (restore) =>
     feedPart({ source, name, zstd: tools.zstd }, restore, { stopsEarly: true }),
   );
 }

@@ -13,8 +13,11 @@ import type { Connection } from "./connection.ts";
 import { libpqEnvironment } from "./libpq.ts";
 import { rowsWithout, type SkippedEntry } from "./missing-extensions.ts";
 import { ownerStages } from "./owner-stages.ts";
-import { programFailed } from "./program-failures.ts";
 import { entriesOf, postDataStages } from "./post-data-stages.ts";
+import { programFailed } from "./program-failures.ts";
+import type { Refusal } from "./refusal.ts";
+import { SecondTry } from "./second-try.ts";
+import { tolerant, tolerantArguments } from "./tolerant-restore.ts";
 import { readPartToc } from "./restore-rows.ts";
 import { type ArchiveToc, readArchiveToc, type TocEntry } from "./restore-toc.ts";
 import { feedPart, type PartSource, type RestoreTools, writePart } from "./restore-stream.ts";
@@ -37,6 +40,22 @@ export interface LoadOptions {
   readonly without?: Without;
   /** Dump ids of entries that come without their owner; `giveToOwners` has the reason. */
   readonly withoutOwner?: ReadonlySet<number>;
+  /** The first refusal ends it. Default: everything else is loaded, and what was refused is tried again. */
+  readonly isAtomic?: boolean;
+  /** Everything belongs to the restoring role. */
+  readonly isOwnerless?: boolean;
+  /** Everything is in the database's own tablespace. */
+  readonly isUnplaced?: boolean;
+  /** The database's own, as in `SET search_path`, for what needs one. */
+  readonly searchPath?: string;
+}
+
+/** While it is under way. */
+export interface Loading extends LoadOptions {
+  /** Entries of the schema archive that the server refused. */
+  readonly refused: Set<number>;
+  /** The same of parts with rows. */
+  readonly refusedRows: ReadonlyMap<string, Set<number>>;
 }
 
 export interface Without {
@@ -47,32 +66,51 @@ export interface Without {
 
 export interface LoadReport {
   readonly seconds: { readonly preData: number; readonly data: number; readonly postData: number };
+  /** What is missing or otherwise than in the backup, because the server would not have it. */
+  readonly refusals: readonly Refusal[];
+}
+
+export function partsOf({ files }: LoadOptions): readonly ContentsFile[] {
+  return files
+    .filter((file) => file.role === "rest" || file.role === "data")
+    .toSorted((a, b) => b.rawBytes - a.rawBytes);
 }
 
 /** Throws the first cause of a failure, after every child has ended; the database is then worth nothing. */
-export async function loadArchives(options: LoadOptions): Promise<LoadReport> {
-  const { clock, logger } = options;
-  const schemaName = onlySchema(options.files).name;
-  const parts = options.files
-    .filter((file) => file.role === "rest" || file.role === "data")
-    .toSorted((a, b) => b.rawBytes - a.rawBytes);
+export async function loadArchives(given: LoadOptions): Promise<LoadReport> {
+  const { clock, logger } = given;
+  const schemaName = onlySchema(given.files).name;
+  const parts = partsOf(given);
+  const options = loadingOf(given);
+  const second = new SecondTry(options, schemaName);
   const times = [clock.elapsedMs()];
   const fd = await holdInMemory(options, schemaName);
   try {
     if (fd === undefined) await streamSchema(options, schemaName, "pre-data");
     else await restorePreData(options, fd);
+    await second.afterDefinitions();
     times.push(clock.elapsedMs());
     await loadParts(options, parts);
+    await second.afterRows();
     times.push(clock.elapsedMs());
     logger.info(`The rows of ${parts.length} parts are loaded.`);
     if (fd === undefined) await streamSchema(options, schemaName, "post-data");
     else await restorePostData(options, fd);
+    await second.afterDefinitions();
     times.push(clock.elapsedMs());
   } finally {
     if (fd !== undefined) await closeFile(fd);
   }
   const seconds = (phase: number): number => ((times[phase + 1] ?? 0) - (times[phase] ?? 0)) / 1000;
-  return { seconds: { preData: seconds(0), data: seconds(1), postData: seconds(2) } };
+  return {
+    seconds: { preData: seconds(0), data: seconds(1), postData: seconds(2) },
+    refusals: await second.refusals(),
+  };
+}
+
+export function loadingOf(options: LoadOptions): Loading {
+  const refusedRows = new Map(partsOf(options).map(({ name }) => [name, new Set<number>()]));
+  return { ...options, refused: new Set(), refusedRows };
 }
 
 export function onlySchema(files: readonly ContentsFile[]): ContentsFile {
@@ -81,11 +119,18 @@ export function onlySchema(files: readonly ContentsFile[]): ContentsFile {
   throw new LifeboatError("snapshot-damaged", "The snapshot does not have exactly one schema archive.");
 }
 
-// `--dbname=` without a name takes PGDATABASE: argv is public, a database's name need not be.
-export const alwaysGiven = ["--dbname=", "--no-password", "--exit-on-error"];
+function alwaysGiven({ isAtomic, isOwnerless, isUnplaced }: LoadOptions): readonly string[] {
+  return [
+    // Without a name it takes PGDATABASE: argv is public, a database's name need not be.
+    ...["--dbname=", "--no-password"],
+    ...(isAtomic === true ? ["--exit-on-error"] : tolerantArguments),
+    ...(isOwnerless === true ? ["--no-owner"] : []),
+    ...(isUnplaced === true ? ["--no-tablespaces"] : []),
+  ];
+}
 
 async function streamSchema(
-  options: LoadOptions,
+  options: Loading,
   name: string,
   section: "pre-data" | "post-data",
 ): Promise<void> {
@@ -95,11 +140,11 @@ async function streamSchema(
   if (withoutOwner !== undefined) {
     const toc = withoutSkipped(options, await readPartToc(source, tools, name));
     for (const { entries, withOwner } of ownerStages(entriesOf(toc, section), withoutOwner)) {
-      await restoreStreamed(options, [...alwaysGiven, ...ownerArguments(withOwner)], entries, feed);
+      await restoreStreamed(options, ownerArguments(withOwner), entries, feed);
     }
     return;
   }
-  const args = [...alwaysGiven, `--section=${section}`];
+  const args = [`--section=${section}`];
   const kept = await keptOfPart(options, name, (toc) => skippedOf(options, toc));
   await restoreStreamed(options, args, kept, feed);
 }
@@ -110,23 +155,25 @@ function ownerArguments(withOwner: boolean): readonly string[] {
 
 /** pg_restore fed by a stream; `kept` names the only entries to restore. */
 export async function restoreStreamed(
-  { connection, tools }: LoadOptions,
+  options: Loading,
   args: readonly string[],
   kept: readonly TocEntry[] | undefined,
   feed: (restore: RunningTool) => Promise<void>,
+  refused: Set<number> = options.refused,
 ): Promise<void> {
+  const { connection, tools } = options;
   const list = kept === undefined ? undefined : await tocListFile(kept);
   try {
     const env = libpqEnvironment(connection);
     const restore = await startTool(
       {
         program: tools.pgRestore,
-        args: [...args, ...(list === undefined ? [] : ["--use-list=/dev/fd/3"])],
+        args: [...alwaysGiven(options), ...args, ...(list === undefined ? [] : ["--use-list=/dev/fd/3"])],
         env,
       },
       ["pipe", "ignore", "pipe", ...(list === undefined ? [] : [list])],
     );
-    await feed(restore);
+    await feed(options.isAtomic === true ? restore : tolerant(restore, refused));
   } finally {
     if (list !== undefined) await closeFile(list);
   }
@@ -149,7 +196,7 @@ export function skippedOf({ without }: LoadOptions, toc: ArchiveToc): readonly T
   return toc.entries.filter(({ dumpId }) => ids.has(dumpId));
 }
 
-async function restorePreData(options: LoadOptions, fd: number): Promise<void> {
+async function restorePreData(options: Loading, fd: number): Promise<void> {
   const section = ["--section=pre-data"];
   if (options.withoutOwner !== undefined) {
     await restoreStages(options, fd, entriesOf(await keptToc(options, fd), "pre-data"), []);
@@ -157,7 +204,7 @@ async function restorePreData(options: LoadOptions, fd: number): Promise<void> {
   else await restoreListed(options, fd, (await keptToc(options, fd)).entries, section);
 }
 
-async function restorePostData(options: LoadOptions, fd: number): Promise<void> {
+async function restorePostData(options: Loading, fd: number): Promise<void> {
   const jobs = `--jobs=${options.jobs}`;
   const toc = await keptToc(options, fd);
   const stages = postDataStages(toc);
@@ -170,7 +217,7 @@ async function restorePostData(options: LoadOptions, fd: number): Promise<void> 
 }
 
 async function restoreStages(
-  options: LoadOptions,
+  options: Loading,
   fd: number,
   chosen: readonly TocEntry[],
   args: readonly string[],
@@ -195,7 +242,7 @@ function withoutSkipped(options: LoadOptions, toc: ArchiveToc): ArchiveToc {
 }
 
 export async function restoreListed(
-  options: LoadOptions,
+  options: Loading,
   fd: number,
   entries: readonly TocEntry[],
   args: readonly string[],
@@ -210,25 +257,26 @@ export async function restoreListed(
 
 /** pg_restore with the archive as descriptor 3, and `more` from 4 on. */
 async function restoreSchema(
-  { connection, tools }: LoadOptions,
+  options: Loading,
   fd: number,
   args: readonly string[],
   more: readonly number[] = [],
 ): Promise<void> {
+  const { connection, tools, isAtomic, refused } = options;
   const restore = await startTool(
     {
       program: tools.pgRestore,
-      args: [...alwaysGiven, ...args, "/dev/fd/3"],
+      args: [...alwaysGiven(options), ...args, "/dev/fd/3"],
       env: libpqEnvironment(connection),
     },
     ["ignore", "ignore", "pipe", fd, ...more],
   );
-  const exit = await restore.exited;
+  const exit = await (isAtomic === true ? restore : tolerant(restore, refused)).exited;
   if (!exitedWell(exit)) throw programFailed(restore.name, exit, "tool-failed");
 }
 
 /** At most `jobs` at once, largest first; the first failure ends the others, and is the one reported. */
-export async function loadParts(options: LoadOptions, parts: readonly ContentsFile[]): Promise<void> {
+export async function loadParts(options: Loading, parts: readonly ContentsFile[]): Promise<void> {
   const abort = new AbortController();
   const waiting = [...parts];
   let failure: { readonly cause: unknown } | undefined;
@@ -246,13 +294,17 @@ export async function loadParts(options: LoadOptions, parts: readonly ContentsFi
   if (failure !== undefined) throw failure.cause;
 }
 
-async function loadPart(options: LoadOptions, part: ContentsFile, signal: AbortSignal): Promise<void> {
+async function loadPart(options: Loading, part: ContentsFile, signal: AbortSignal): Promise<void> {
   const { source, tools, without } = options;
   const kept = await keptOfPart(options, part.name, (toc) =>
     without === undefined ? [] : rowsWithout(toc, without.database, without.missing, without.skipped),
   );
-  await restoreStreamed(options, [...alwaysGiven, "--section=data"], kept, (restore) =>
-    feedPart({ source, name: part.name, zstd: tools.zstd, signal }, restore),
+  await restoreStreamed(
+    options,
+    ["--section=data"],
+    kept,
+    (restore) => feedPart({ source, name: part.name, zstd: tools.zstd, signal }, restore),
+    options.refusedRows.get(part.name),
   );
 }
 

@@ -5,8 +5,10 @@
 import { LifeboatError } from "../errors.ts";
 import type { DatabaseProperties } from "../snapshot/contents.ts";
 import type { Finding } from "../verification/findings.ts";
-import type { Sql } from "./client.ts";
+import { type Sql, withClient } from "./client.ts";
+import type { Connection } from "./connection.ts";
 import { quoteIdentifier, quoteLiteral } from "./identifiers.ts";
+import { sessionFacts, withoutFacts } from "./session-facts.ts";
 import { aclStatements, settingStatement } from "./restore-properties.ts";
 
 export interface NewDatabase {
@@ -95,7 +97,7 @@ export async function applyProperties(
   for (const statement of statements) {
     await sql.query(statement).catch((error: unknown) => findings.push(propertyRefused(statement, error)));
   }
-  for (const { role, setting } of properties.settings) {
+  for (const { role, setting } of properties.settings.filter((one) => !isPreload(one))) {
     if (role !== "" && !roles.has(role)) {
       findings.push(grantLeftOut(role));
       continue;
@@ -107,6 +109,77 @@ export async function applyProperties(
     });
   }
   return findings;
+}
+
+/** Libraries that every session loads: a session on a server that lacks one is refused. */
+export function isPreload({ setting }: { readonly setting: string }): boolean {
+  return /^(?:local|session|shared)_preload_libraries=/i.test(setting);
+}
+
+interface SettingOf {
+  readonly role: string;
+  readonly setting: string;
+}
+
+/**
+ * Such settings come last of all, one by one, and stay only if a session can be opened with them. `database` is the new
+ * one's connection, `name` what it will be called.
+ */
+export async function applyPreloads(
+  sql: Sql,
+  { database, name }: { readonly database: Connection; readonly name: string },
+  {
+    settings,
+    ofRoles,
+  }: {
+    readonly settings: readonly SettingOf[];
+    /** In all databases, set already. */ readonly ofRoles: readonly SettingOf[];
+  },
+  roles: ReadonlySet<string>,
+): Promise<readonly Finding[]> {
+  const findings: Finding[] = [];
+  const everywhere = new Set(ofRoles);
+  for (const one of [...settings, ...ofRoles].filter(isPreload)) {
+    const { role, setting } = one;
+    if (role !== "" && !roles.has(role)) continue;
+    const parameter = quoteIdentifier(setting.slice(0, setting.indexOf("=")));
+    const reset = `alter database ${quoteIdentifier(database.database)} reset ${parameter}`;
+    try {
+      // For everybody first: as that role nobody can log in here.
+      await sql.query(settingStatement(database.database, "", setting));
+      await openWithLibraries(database);
+      if (role !== "" && !everywhere.has(one))
+        await sql.query(settingStatement(database.database, role, setting));
+    } catch (cause) {
+      const statement = settingStatement(everywhere.has(one) ? undefined : name, role, setting);
+      findings.push(libraryMissing(statement, (cause as Error).message));
+      await sql.query(reset);
+      if (everywhere.has(one)) await sql.query(`alter role ${quoteIdentifier(role)} reset ${parameter}`);
+    }
+    if (role !== "") await sql.query(reset);
+  }
+  return findings;
+}
+
+/** Our own sessions may get in without the libraries; nobody else's do. */
+async function openWithLibraries(database: Connection): Promise<void> {
+  const skips = await withoutFacts(database, async () => {
+    await withClient(database, () => Promise.resolve());
+    return sessionFacts(database)?.skipsLibraries === true;
+  });
+  if (skips) throw new Error("the server cannot load one of its libraries");
+}
+
+function libraryMissing(statement: string, reason: string): Finding {
+  return {
+    level: "warning",
+    code: "library-left-out",
+    fault: "target",
+    sentence: `A setting that loads libraries was left out, because no session can be opened with it here: ${reason.replace(/\.$/, "")}.`,
+    publicSentence:
+      "A setting that loads libraries was left out, because no session can be opened with it here.",
+    remedy: `Install the library, then run: ${statement};`,
+  };
 }
 
 /** What must not be in force before the restore is proven: a limit of 0 would lock out the check itself. */

@@ -113,9 +113,10 @@ export async function scriptOf(
   tools: RestoreTools,
   archive: Buffer,
   entries: readonly TocEntry[],
+  more: readonly string[] = [],
 ): Promise<string> {
   if (entries.length === 0) return "";
-  const listed = await startListed(tools, entries);
+  const listed = await startListed(tools, entries, more);
   const chunks: Buffer[] = [];
   listed.child.stdout?.on("data", (chunk: Buffer) => chunks.push(chunk));
   listed.child.stdin?.on("error", () => {});
@@ -133,10 +134,14 @@ export async function scriptOf(
 }
 
 /** `pg_restore --file=-` for the listed entries alone; the list travels in a file without a name. */
-export async function startListed(tools: RestoreTools, entries: readonly TocEntry[]): Promise<RunningTool> {
+export async function startListed(
+  tools: RestoreTools,
+  entries: readonly TocEntry[],
+  more: readonly string[] = [],
+): Promise<RunningTool> {
   const fd = await tocListFile(entries);
   try {
-    const args = ["--file=-", "--use-list=/dev/fd/3"];
+    const args = ["--file=-", "--use-list=/dev/fd/3", ...more];
     return await startTool({ program: tools.pgRestore, args }, ["pipe", "pipe", "pipe", fd]);
   } finally {
     await closeFile(fd);

@@ -19,6 +19,8 @@ export interface TocEntry {
   readonly copyStatement: string;
   /** Schema; "" where the object is in none. */
   readonly schema: string;
+  /** "" is the database's own. */
+  readonly tablespace?: string;
   /** The role that owns it; "" where nobody does. */
   readonly owner: string;
   readonly dependencies: readonly number[];
@@ -87,7 +89,7 @@ function readEntry(reader: Reader, minor: number, offsetSize: number): TocEntry 
   const dropStatement = reader.text() ?? "";
   const copyStatement = reader.text() ?? "";
   const schema = reader.text() ?? "";
-  reader.text();
+  const tablespace = reader.text() ?? "";
   reader.text();
   if (minor >= 16) reader.int();
   const owner = reader.text() ?? "";
@@ -96,7 +98,7 @@ function readEntry(reader: Reader, minor: number, offsetSize: number): TocEntry 
   for (let next = reader.text(); next !== undefined; next = reader.text()) dependencies.push(Number(next));
   reader.bytes(1 + offsetSize);
   const statements = { definition, dropStatement, copyStatement };
-  return { dumpId, oid, tag, kind, section, ...statements, schema, owner, dependencies };
+  return { dumpId, oid, tag, kind, section, ...statements, schema, tablespace, owner, dependencies };
 }
 
 class EndOfHead extends Error {}

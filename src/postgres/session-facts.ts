@@ -27,6 +27,20 @@ export function noteSession(connection: Connection, found: SessionFacts): void {
   facts.set(ofRole(connection), found);
 }
 
+/** For a session that shall find out by itself; afterwards everything is known as before. */
+export async function withoutFacts<T>(connection: Connection, work: () => Promise<T>): Promise<T> {
+  const known = [ofDatabase(connection), ofRole(connection)].map((key) => [key, facts.get(key)] as const);
+  for (const [key] of known) facts.delete(key);
+  try {
+    return await work();
+  } finally {
+    for (const [key, before] of known) {
+      if (before === undefined) facts.delete(key);
+      else facts.set(key, before);
+    }
+  }
+}
+
 /** Whether this server's `options` were refused before. */
 export function refusesOptions(connection: Connection): boolean {
   return refusing.has(ofServer(connection));

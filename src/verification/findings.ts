@@ -10,7 +10,13 @@ export interface Finding {
   /** The same without any name from inside, for public places. */
   readonly publicSentence: string;
   readonly remedy: string;
+  /** Whom it speaks against: another backup differs only where the backup is at fault. */
+  readonly fault?: Fault;
+  /** What it is about, as it is accepted or waived: `index:public.cities_name_key`. */
+  readonly about?: string;
 }
+
+export type Fault = "source" | "backup" | "target";
 
 export interface ComponentVerdict {
   /** `tables`, `sequences`, `policies`, … */

@@ -17,6 +17,9 @@ export interface Reduced {
   readonly comparable: (found: DatabaseContents) => DatabaseContents;
 }
 
+/** Instead of an extension: the server refused the entry itself. */
+export const refusedMark = "refused:";
+
 /** `expected` without what `skipped` stands for. */
 export function withoutSkipped(expected: DatabaseContents, skipped: readonly SkippedEntry[]): Reduced {
   if (skipped.length === 0) return { expected, left: new Map(), comparable: (found) => found };
@@ -42,12 +45,18 @@ export function withoutSkipped(expected: DatabaseContents, skipped: readonly Ski
     ),
     objects: expected.objects.filter(keep(({ kind }) => kind, reasons.ofObject)),
   };
-  const isPartial = (object: CatalogObject): boolean =>
-    object.kind.startsWith("publication") && reasons.ofObject(object) !== undefined;
+  const isPartial = (object: CatalogObject): boolean => {
+    const reason = reasons.ofObject(object);
+    return reason === refusedMark || (object.kind.startsWith("publication") && reason !== undefined);
+  };
   return {
     expected: reduced,
     left,
-    comparable: (found) => ({ ...found, objects: found.objects.filter((object) => !isPartial(object)) }),
+    comparable: (found) => ({
+      ...found,
+      tables: found.tables.filter((table) => reasons.ofTable(table) !== refusedMark),
+      objects: found.objects.filter((object) => !isPartial(object)),
+    }),
   };
 }
 
@@ -57,7 +66,8 @@ export function leftOutFindings(
   left: Reduced["left"],
 ): readonly Finding[] {
   return [...(left.get(component) ?? [])].flatMap(([extension, count]) => {
-    if (extension === absentMark) return [];
+    // Each is told by itself: with the server's reason, or by its rows.
+    if (extension === refusedMark || extension === absentMark) return [];
     if (extension.startsWith(languageMark))
       return [untrusted(component, extension.slice(languageMark.length), count)];
     return [lacking(component, extension, count)];
@@ -100,6 +110,9 @@ class Reasons {
   readonly #defaults = new Map<string, string>();
   readonly #missing: ReadonlySet<string>;
   readonly #rootOf: ReadonlyMap<number, TableContents>;
+  /** Of tables whose rows alone were refused, and of rights. */
+  readonly #rows = new Set<string>();
+  readonly #rights = new Set<string>();
 
   constructor(expected: DatabaseContents, skipped: readonly SkippedEntry[]) {
     this.#missing = new Set(skipped.map(({ extension }) => extension));
@@ -118,8 +131,23 @@ class Reasons {
       } else if (!isAbout(entry.kind)) {
         const schema = entry.schema === "" ? "" : `${entry.schema}.`;
         this.#names.set(plain(`${schema}${entry.tag}`), extension);
-      }
+        // A view whose query comes late, for want of a key.
+        if (/ _RETURN$/.test(entry.tag))
+          this.#names.set(plain(`${schema}${entry.tag.replace(/ _RETURN$/, "")}`), extension);
+        // A key's index.
+        const key = / ADD CONSTRAINT ("(?:[^"]|"")+"|\S+) (?:UNIQUE|PRIMARY KEY|EXCLUDE)/.exec(
+          entry.definition,
+        )?.[1];
+        if (key !== undefined) this.#names.set(plain(`${schema}${key}`), extension);
+      } else if (extension === refusedMark) this.#addRefused(entry);
     }
+  }
+
+  #addRefused({ kind, schema, tag }: SkippedEntry["entry"]): void {
+    const prefix = schema === "" ? "" : `${schema}.`;
+    if (kind === "TABLE DATA") this.#rows.add(plain(`${prefix}${tag}`));
+    if (kind === "ACL")
+      this.#rights.add(plain(`${prefix}${tag.replace(/^(?:[A-Z]+ )+/, "").replace(/\(.*$/s, "")}`));
   }
 
   readonly ofName = (name: string): string | undefined => this.#names.get(plain(name));
@@ -127,6 +155,7 @@ class Reasons {
   readonly ofTable = ({ schema, name, extension, root }: TableContents): string | undefined => {
     if (extension !== undefined && this.#missing.has(extension)) return extension;
     const top = root === undefined ? undefined : this.#rootOf.get(root);
+    if (this.#rows.has(plain(quoteQualified(schema, name)))) return refusedMark;
     return (
       this.ofName(quoteQualified(schema, name)) ??
       (top === undefined ? undefined : this.ofName(quoteQualified(top.schema, top.name)))
@@ -140,6 +169,8 @@ class Reasons {
     if (kind === "index") return this.ofName(/ ON (?:ONLY )?(.+?) USING /s.exec(definition)?.[1] ?? "");
     if (kind === "default-privileges") return this.#defaults.get(plain(identity));
     if (kind === "cron-job") return this.#missing.has("pg_cron") ? "pg_cron" : undefined;
+    const right = identity.replace(/^(?:[a-z]+ )+/, "").replace(/\(.*$/s, "");
+    if (kind === "acl" && this.#rights.has(plain(right))) return refusedMark;
     if (kind === "acl" || kind === "comment") return this.#ofWhatItIsAbout(identity);
     return undefined;
   };
@@ -148,7 +179,10 @@ class Reasons {
   #ofWhatItIsAbout(identity: string): string | undefined {
     const about = identity.replace(/^(?:[a-z]+ )+/, "");
     const onRelation = / on (.+)$/s.exec(about)?.[1];
-    if (onRelation !== undefined) return this.ofName(onRelation);
+    if (onRelation !== undefined) {
+      const part = about.slice(0, about.length - onRelation.length - " on ".length);
+      return this.ofName(onRelation) ?? this.ofName(`${onRelation} ${part}`);
+    }
     const whole = this.ofName(about);
     if (whole !== undefined) return whole;
     return this.ofName(about.replace(/\.(?:"(?:[^"]|"")*"|[^".]+)$/s, ""));

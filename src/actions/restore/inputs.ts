@@ -166,6 +166,9 @@ function databaseInputs(read: InputReader, common: CommonInputs, isMeant: boolea
       roles: read.enum("roles", ["without-login", "as-backed-up"], "without-login"),
       jobs: chosenJobs ?? Math.min(4, availableParallelism()),
       acceptNotVerified: read.boolean("accept-not-verified", false),
+      accept: read.optional.parsed("accept", parseAccepted) ?? [],
+      isAtomic: read.boolean("atomic", false),
+      isOwnerless: read.boolean("no-owner", false),
       missingExtensions: read.boolean("skip-missing-extensions", false) ? "skip" : "refuse",
       ...(confirm === undefined ? {} : { confirm }),
     },
@@ -234,6 +237,16 @@ function hooks(read: InputReader, commands: CommonInputs["commands"]): RestoreHo
     ...(after === undefined ? {} : { after }),
     afterAlways: read.boolean("after-always", false),
   };
+}
+
+/** As findings name it, so commas within the arguments of a function separate nothing. */
+function parseAccepted(text: string): readonly string[] {
+  const names = text.match(/(?:\([^)\n]*\)|[^,\n(])+/g)?.map((name) => name.trim()) ?? [];
+  const odd = names.find((name) => name !== "" && !/^[a-z-]+(?::.+)?$/s.test(name));
+  if (odd === undefined) return names.filter((name) => name !== "");
+  throw new LifeboatError("input-invalid", `${JSON.stringify(odd)} is not a kind, or a kind and a name.`, {
+    hint: "Write what the finding says, like index:public.cities_name_key, or a kind: index.",
+  });
 }
 
 /** One name a line, or separated by commas outside of double quotes. */

@@ -1,5 +1,6 @@
 /** A restore's plan or report as outputs, summary and record; pure. */
 import { renderPlan } from "../../operations/render-restore-plan.ts";
+import { lossError } from "../../operations/restore-losses.ts";
 import type { RestoreReport } from "../../operations/restore-database.ts";
 import type { SnapshotRestoreReport } from "../../operations/restore-snapshot.ts";
 import type { Disclosure } from "../../runner/environment.ts";
@@ -22,15 +23,17 @@ export function reportRestore(
     };
   }
   const phases = Object.entries(restored.seconds);
+  const error = lossError(restored.missing ?? [], restored.findings);
   return {
     outputs: {
-      outcome: restored.outcome,
+      outcome: error === undefined ? restored.outcome : error.code,
       snapshot: id,
       "plan-hash": planHash,
       ...(restored.keptDatabase === undefined ? {} : { "kept-database": restored.keptDatabase }),
     },
     summary: [
-      `## ✅ Restored "${source}"`,
+      error === undefined ? `## ✅ Restored "${source}"` : `## ⚠️ Restored "${source}" in part`,
+      ...(error === undefined ? [] : [error.publicly.sentence]),
       table([
         ["Snapshot", `\`${id}\``],
         ["Moment", plan.snapshot.moment],
@@ -48,6 +51,7 @@ export function reportRestore(
       "Counts and content were compared with the backup before anything took the target's place.",
     ].join("\n\n"),
     record: { ...common, numbers: { rows: plan.estimates.rows, seconds } },
+    ...(error === undefined ? {} : { error }),
   };
 }
 

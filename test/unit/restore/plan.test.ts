@@ -121,8 +121,10 @@ Missing roles:
 Steps:
   - Create 1 missing roles without login; alter no existing one.
   - Create a new database beside "shop" and load the snapshot with 2 connections.
+  - Retry what the server refuses; name what is missing in the end, and what creates it.
   - Compare it with the backup.
   - Disable the 2 enabled subscriptions of "shop"; their slots at the publisher stay, and hold back WAL there until you use or drop them.
+  - Stop and drop it if rows or rights are missing that were not accepted by name.
   - Swap it with "shop" in one transaction; keep what stood before, closed to connections.
 
 Plan ${planHash(inPlace)}
