@@ -139,6 +139,8 @@ export async function namingOthers<T>(newestWhole: string, work: Promise<T>): Pr
     return await work;
   } catch (cause) {
     if (!(cause instanceof LifeboatError) || cause.exitCode !== 3) throw cause;
+    // Another snapshot of the same source holds the same.
+    if (cause.code === "source-bytes-invalid") throw cause;
     const { code, message, publicSentence } = cause;
     const shown = publicSentence === undefined ? {} : { publicSentence };
     throw new LifeboatError(code, message, { hint: newestWhole, cause, ...shown });
