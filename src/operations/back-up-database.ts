@@ -1,7 +1,12 @@
 /** Backs up one PostgreSQL database: one moment, in parallel sealed parts, visible only when all of it is stored. */
 import { tableDataOids } from "../postgres/archive-toc.ts";
 import { withClient } from "../postgres/client.ts";
-import { belowSecurityFloor, type ClientTools, securityFloorReason } from "../postgres/client-tools.ts";
+import {
+  belowSecurityFloor,
+  type ClientTools,
+  olderThanServer,
+  securityFloorReason,
+} from "../postgres/client-tools.ts";
 import type { Connection } from "../postgres/connection.ts";
 import { type DumpPart, inWaves, planParts, proveCoverage } from "../postgres/dump-parts.ts";
 import { warningFindings } from "../postgres/dump-warnings.ts";
@@ -80,7 +85,8 @@ export interface BackupSurroundings {
   readonly zstd: string | undefined;
   /** Ends all children: the run was cancelled. */
   readonly signal: AbortSignal;
-  clientTools(major: number): Promise<ClientTools>;
+  /** Not older than the server's version, where they can be updated. */
+  clientTools(major: number, serverVersion?: string): Promise<ClientTools>;
 }
 
 export interface DatabaseBackupReport {
@@ -117,7 +123,7 @@ export async function backUpDatabase(
   });
   const started = time.now;
   const clocks = recordedClocks(time, clock);
-  const tools = await surroundings.clientTools(server.major);
+  const tools = await surroundings.clientTools(server.major, server.version);
   const history = await newestHeads(store, request.source);
 
   await using snapshot = await openSnapshotSession(request.connection).catch((cause: unknown) => {
@@ -200,7 +206,7 @@ export async function backUpDatabase(
       findings: [
         ...(time.findings.length > 0 ? time.findings : end.findings),
         ...history.findings,
-        ...clientFindings(tools),
+        ...clientFindings(tools, server.version),
         ...tlsFindings(connection),
         ...beside.findings,
         ...sizeFindings(made, history.newestWhole(started)),
@@ -244,17 +250,26 @@ function publicFile({ name, header, payload }: ContentsFile): SnapshotJson["file
   return { name, header, payload };
 }
 
-function clientFindings(tools: ClientTools): readonly Finding[] {
-  if (!belowSecurityFloor(tools.version)) return [];
-  const sentence = `The PostgreSQL client tools ${tools.version} are outdated: ${securityFloorReason}.`;
+function clientFindings(tools: ClientTools, serverVersion: string): readonly Finding[] {
+  const { major, version } = tools;
+  const outdated = (code: string, sentence: string): Finding => ({
+    level: "warning",
+    code,
+    sentence,
+    publicSentence: sentence,
+    remedy: `Update the package postgresql-client-${major}.`,
+  });
+  const older = `The PostgreSQL client tools ${version} are older than the server (${serverVersion}): a server as old as they are may refuse what they wrote.`;
   return [
-    {
-      level: "warning",
-      code: "client-below-security-floor",
-      sentence,
-      publicSentence: sentence,
-      remedy: `Update the package postgresql-client-${tools.major}.`,
-    },
+    ...(belowSecurityFloor(version)
+      ? [
+          outdated(
+            "client-below-security-floor",
+            `The PostgreSQL client tools ${version} are outdated: ${securityFloorReason}.`,
+          ),
+        ]
+      : []),
+    ...(olderThanServer(tools, serverVersion) ? [outdated("client-older-than-server", older)] : []),
   ];
 }
 
