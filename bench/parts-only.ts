@@ -39,6 +39,7 @@ const source = {
   tools,
   zstd,
   isStandby: false,
+  encoding: "UTF8",
   snapshotName: snapshot.name,
   signal,
 };

@@ -671,6 +671,13 @@ export const errorCatalogue = {
     meaning: "The snapshot was written by a later Lifeboat, in a format that this one does not know.",
     cure: "Use the version of Lifeboat that wrote it, or a later one.",
   },
+  "source-bytes-invalid": {
+    family: "user",
+    exitCode: 3,
+    meaning:
+      "The source held bytes that are not valid in its database's encoding (a label changed in pg_database, an old fault). The backup has them byte for byte, and no server takes them back under this label.",
+    cure: "The message names the table: correct these rows in the source, then take a new backup.",
+  },
   "startup-options-refused": {
     family: "user",
     exitCode: 2,

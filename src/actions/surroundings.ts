@@ -64,7 +64,7 @@ export interface Surroundings {
   readonly signal: AbortSignal;
   /** A folder on a real disk for throwaway servers; theirs alone, mode 0700. */
   readonly temporaryFolder: string;
-  clientTools(major: number): Promise<ClientTools>;
+  clientTools(major: number, serverVersion?: string): Promise<ClientTools>;
   /** Server programs beside the client tools, for a throwaway server. */
   serverPrograms(tools: ClientTools): Promise<void>;
   extensionPackages(major: number, extensions: readonly string[]): Promise<void>;
@@ -121,7 +121,7 @@ export function postgresPrograms(
   let isolation: Promise<Isolation | NoIsolation> | undefined;
   return {
     isolation: () => (isolation ??= ensureIsolation(temporaryFolder, choices)),
-    clientTools: (major) => ensureClientTools(major, choices),
+    clientTools: (major, serverVersion) => ensureClientTools(major, choices, serverVersion),
     serverPrograms: (tools) => ensureServerPrograms(tools, choices),
     extensionPackages: (major, extensions) => installExtensions(major, extensions, choices),
   };

@@ -1,7 +1,12 @@
 /** Backs up one PostgreSQL database: one moment, in parallel sealed parts, visible only when all of it is stored. */
 import { tableDataOids } from "../postgres/archive-toc.ts";
 import { withClient } from "../postgres/client.ts";
-import { belowSecurityFloor, type ClientTools, securityFloorReason } from "../postgres/client-tools.ts";
+import {
+  belowSecurityFloor,
+  type ClientTools,
+  olderThanServer,
+  securityFloorReason,
+} from "../postgres/client-tools.ts";
 import type { Connection } from "../postgres/connection.ts";
 import { type DumpPart, inWaves, planParts, proveCoverage } from "../postgres/dump-parts.ts";
 import { warningFindings } from "../postgres/dump-warnings.ts";
@@ -12,7 +17,7 @@ import { databaseFingerprint } from "../postgres/left-out.ts";
 import { readLockTable, withEnoughLocks } from "../postgres/lock-table.ts";
 import { openSnapshotSession } from "../postgres/snapshot-session.ts";
 import type { Recipients } from "../seal/recipients.ts";
-import { sealDocument, sealStream } from "../seal/seal.ts";
+import { sealDocument } from "../seal/seal.ts";
 import {
   type Contents,
   type ContentsFile,
@@ -29,7 +34,7 @@ import {
   writeSnapshotJson,
 } from "../snapshot/snapshot-json.ts";
 import type { SigningKey } from "../snapshot/signature.ts";
-import type { Draft, Store } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
 import { allOrFirstError, unlessAborted } from "../system/concurrency.ts";
 import type { Logger } from "../system/logger.ts";
@@ -42,9 +47,9 @@ import type { Finding } from "../verification/findings.ts";
 import { agreeOnTime, recordedClocks } from "./agree-on-time.ts";
 import { expectationError, sizeFindings } from "./compare-with-previous.ts";
 import { backUpSupabase, refuseUnreadableSecrets } from "./back-up-supabase.ts";
-import { describeDatabase, sealedName } from "./describe-database.ts";
-import { type DumpSource, startGlobalsDump, startPartDump } from "./dump-part.ts";
+import { describeDatabase } from "./describe-database.ts";
 import { newestHeads } from "./history.ts";
+import { storeGlobals, storeParts } from "./store-parts.ts";
 
 export interface DatabaseBackupRequest {
   readonly connection: Connection;
@@ -80,7 +85,8 @@ export interface BackupSurroundings {
   readonly zstd: string | undefined;
   /** Ends all children: the run was cancelled. */
   readonly signal: AbortSignal;
-  clientTools(major: number): Promise<ClientTools>;
+  /** Not older than the server's version, where they can be updated. */
+  clientTools(major: number, serverVersion?: string): Promise<ClientTools>;
 }
 
 export interface DatabaseBackupReport {
@@ -117,13 +123,13 @@ export async function backUpDatabase(
   });
   const started = time.now;
   const clocks = recordedClocks(time, clock);
-  const tools = await surroundings.clientTools(server.major);
+  const tools = await surroundings.clientTools(server.major, server.version);
   const history = await newestHeads(store, request.source);
 
   await using snapshot = await openSnapshotSession(request.connection).catch((cause: unknown) => {
     throw withEnoughLocks(cause, locks);
   });
-  const planned = (jobs: number): readonly DumpPart[] => planParts(snapshot.tables, jobs);
+  const planned = (jobs: number): readonly DumpPart[] => planParts(snapshot.tables, jobs, server.encoding);
   const jobs = await fittingJobs(snapshot.sql, request.jobs, (count) => planned(count).length);
   if (jobs < request.jobs)
     logger.warning(`Only ${jobs} of ${request.jobs} jobs: there are too few connections.`);
@@ -140,8 +146,17 @@ export async function backUpDatabase(
     const signal = AbortSignal.any([stopped.signal, surroundings.signal]);
     // Counting and hashing may take hours, or for ever on a dead connection: no reason to wait once all is lost.
     signal.addEventListener("abort", () => snapshot.interrupt(), { once: true });
-    const { isStandby } = server;
-    const dumping = { isStandby, connection, cores, tools, zstd, snapshotName: snapshot.name, signal };
+    const { isStandby, encoding } = server;
+    const dumping = {
+      isStandby,
+      encoding,
+      connection,
+      cores,
+      tools,
+      zstd,
+      snapshotName: snapshot.name,
+      signal,
+    };
     const [stored, globals, described, beside] = await allOrFirstError(
       [
         storeParts(inWaves(parts, locks), dumping, draft, recipients),
@@ -191,7 +206,7 @@ export async function backUpDatabase(
       findings: [
         ...(time.findings.length > 0 ? time.findings : end.findings),
         ...history.findings,
-        ...clientFindings(tools),
+        ...clientFindings(tools, server.version),
         ...tlsFindings(connection),
         ...beside.findings,
         ...sizeFindings(made, history.newestWhole(started)),
@@ -205,59 +220,6 @@ export async function backUpDatabase(
     await draft.abandon();
     throw withEnoughLocks(cause, locks);
   }
-}
-
-interface StoredPart {
-  readonly part: DumpPart;
-  readonly file: ContentsFile;
-  readonly listing: string;
-  readonly warnings: readonly string[];
-}
-
-/** One wave after the other, the parts of each at once. */
-async function storeParts(
-  waves: readonly (readonly DumpPart[])[],
-  source: DumpSource,
-  draft: Draft,
-  recipients: Recipients,
-): Promise<readonly StoredPart[]> {
-  const stored: StoredPart[] = [];
-  for (const wave of waves) {
-    source.signal.throwIfAborted();
-    stored.push(...(await allOrFirstError(wave.map((part) => storePart(part, source, draft, recipients)))));
-  }
-  return stored;
-}
-
-async function storePart(
-  part: DumpPart,
-  source: DumpSource,
-  draft: Draft,
-  recipients: Recipients,
-): Promise<StoredPart> {
-  const dump = await startPartDump(part, source);
-  const sealing = sealStream(dump.compressed, recipients);
-  await draft.put(sealedName(part.name), sealing.bytes);
-  const { rawBytes, listing, warnings } = dump.result();
-  return {
-    part,
-    file: { name: sealedName(part.name), role: part.role, ...sealing.extents(), rawBytes },
-    listing,
-    warnings,
-  };
-}
-
-async function storeGlobals(
-  source: DumpSource,
-  draft: Draft,
-  recipients: Recipients,
-): Promise<Pick<StoredPart, "file" | "warnings">> {
-  const dump = await startGlobalsDump(source);
-  const sealing = sealStream(dump.compressed, recipients);
-  const name = sealedName("globals.sql");
-  await draft.put(name, sealing.bytes);
-  const { rawBytes, warnings } = dump.result();
-  return { file: { name, role: "globals", ...sealing.extents(), rawBytes }, warnings };
 }
 
 function publicFields(
@@ -288,17 +250,26 @@ function publicFile({ name, header, payload }: ContentsFile): SnapshotJson["file
   return { name, header, payload };
 }
 
-function clientFindings(tools: ClientTools): readonly Finding[] {
-  if (!belowSecurityFloor(tools.version)) return [];
-  const sentence = `The PostgreSQL client tools ${tools.version} are outdated: ${securityFloorReason}.`;
+function clientFindings(tools: ClientTools, serverVersion: string): readonly Finding[] {
+  const { major, version } = tools;
+  const outdated = (code: string, sentence: string): Finding => ({
+    level: "warning",
+    code,
+    sentence,
+    publicSentence: sentence,
+    remedy: `Update the package postgresql-client-${major}.`,
+  });
+  const older = `The PostgreSQL client tools ${version} are older than the server (${serverVersion}): a server as old as they are may refuse what they wrote.`;
   return [
-    {
-      level: "warning",
-      code: "client-below-security-floor",
-      sentence,
-      publicSentence: sentence,
-      remedy: `Update the package postgresql-client-${tools.major}.`,
-    },
+    ...(belowSecurityFloor(version)
+      ? [
+          outdated(
+            "client-below-security-floor",
+            `The PostgreSQL client tools ${version} are outdated: ${securityFloorReason}.`,
+          ),
+        ]
+      : []),
+    ...(olderThanServer(tools, serverVersion) ? [outdated("client-older-than-server", older)] : []),
   ];
 }
 

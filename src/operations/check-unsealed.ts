@@ -28,12 +28,13 @@ export async function checkUnsealed(
   surroundings: UnsealingSurroundings,
 ): Promise<readonly ComponentVerdict[]> {
   const damage: Finding[] = [];
+  const { encoding } = databaseOf(contents).properties;
   const rows = new Map<string, RowTotals>();
   for (const file of contents.files) {
     try {
       const raw = plaintext(snapshot, file, identities, surroundings);
       if (!archiveRoles.has(file.role)) await drain(raw);
-      else addRows(rows, await hashArchive(readArchive(surroundings.tools, raw)));
+      else addRows(rows, await hashArchive(readArchive(surroundings.tools, raw)), encoding);
     } catch (cause) {
       damage.push(damageFinding(cause, fileNamed(snapshot, file.name)));
     }
@@ -55,8 +56,16 @@ function plaintext(
   return decompressStream(sealed, { maxBytes: file.rawBytes, zstd });
 }
 
-function addRows(sum: Map<string, RowTotals>, archive: ReadonlyMap<string, ArchivedTable>): void {
-  for (const [key, { rows, hash }] of archive) sum.set(key, addTotals(sum.get(key), { rows, hash }));
+/** Backups of before 2026-12 hold UTF-8, whatever their database was in: such lines do not hash like its values. */
+function addRows(
+  sum: Map<string, RowTotals>,
+  archive: ReadonlyMap<string, ArchivedTable>,
+  encoding: string,
+): void {
+  for (const [key, table] of archive) {
+    const hash = table.encoding === encoding ? table.hash : undefined;
+    sum.set(key, addTotals(sum.get(key), { rows: table.rows, hash }));
+  }
 }
 
 /** The archive names leaves, or the root where pg_dump loads through it; both are added up at the root. */
@@ -74,7 +83,7 @@ function compareRows(database: DatabaseContents, archived: ReadonlyMap<string, R
     found.set(root, addTotals(found.get(root), totals));
   }
   const expected = totalsByRoot(database.tables);
-  const comparable = database.properties.encoding === "UTF8";
+  const comparable = [...archived.values()].every(({ hash }) => hash !== undefined);
   const findings = [...expected].flatMap(([name, totals]) => {
     const rows = found.get(name) ?? { rows: 0, hash: emptyHash };
     return rowFindings(name, comparable ? totals : { ...totals, hash: undefined }, rows);
@@ -97,7 +106,9 @@ function notInBackup(table: string): Finding {
 }
 
 function notHashed(tables: number, comparable: boolean): Finding {
-  const why = comparable ? "the backup recorded row counts only" : "the database is not encoded in UTF-8";
+  const why = comparable
+    ? "the backup recorded row counts only"
+    : "the archives are not in the database's own encoding";
   const sentence = `Rows of ${tables} tables were counted, but their content was not compared: ${why}.`;
   const remedy = "Take backups with content hashes, or verify at level `restored`.";
   return { level: "warning", code: "content-not-hashed", sentence, publicSentence: sentence, remedy };

@@ -15,6 +15,8 @@ export interface DumpSource {
   readonly zstd: string | undefined;
   readonly snapshotName: string;
   readonly isStandby: boolean;
+  /** The database's own. */
+  readonly encoding: string;
   readonly cores: number;
   readonly signal: AbortSignal;
 }
@@ -27,7 +29,8 @@ export function startPartDump(part: DumpPart, source: DumpSource): Promise<DumpS
     args: [
       "--format=custom",
       "--compress=0",
-      "--encoding=UTF8",
+      // Byte for byte as it is stored: not everything has an equivalent elsewhere, or is what it is said to be.
+      `--encoding=${source.encoding}`,
       `--snapshot=${source.snapshotName}`,
       `--lock-wait-timeout=${lockWaitMs}`,
       "--no-password",
@@ -50,7 +53,8 @@ export function startGlobalsDump(source: DumpSource): Promise<DumpStream> {
     args: [
       "--globals-only",
       "--no-role-passwords",
-      "--encoding=UTF8",
+      // Without an encoding there is nothing that could be turned into UTF-8.
+      `--encoding=${source.encoding === "SQL_ASCII" ? "SQL_ASCII" : "UTF8"}`,
       "--no-password",
       `--database=${source.connection.database}`,
     ],

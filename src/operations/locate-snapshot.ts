@@ -139,8 +139,8 @@ export async function namingOthers<T>(newestWhole: string, work: Promise<T>): Pr
     return await work;
   } catch (cause) {
     if (!(cause instanceof LifeboatError) || cause.exitCode !== 3) throw cause;
-    // Another snapshot of the same source lacks the same.
-    if (cause.code === "restore-incomplete") throw cause;
+    // Another snapshot of the same source holds, and lacks, the same.
+    if (cause.code === "restore-incomplete" || cause.code === "source-bytes-invalid") throw cause;
     const { code, message, publicSentence } = cause;
     const shown = publicSentence === undefined ? {} : { publicSentence };
     throw new LifeboatError(code, message, { hint: newestWhole, cause, ...shown });

@@ -6,6 +6,8 @@ import { createRowHasher, type RowHasher } from "./copy-row-hash.ts";
 export interface ArchivedTable extends TableHash {
   /** Length of the rows in COPY's text format, newlines included. */
   readonly bytes: number;
+  /** As the archive declares it; in the database's own, lines hash like its values. */
+  readonly encoding?: string;
 }
 
 /** Key of a table in `hashArchive`'s answer; no name holds a NUL. */
@@ -14,8 +16,8 @@ export function tableKey(schema: string, name: string): string {
 }
 
 /**
- * The hash `lifeboat-1` of every table in the text that `pg_restore -f -` writes. The database must be in UTF-8
- * (`linesAreHashable`) and the dump made with `libpqEnvironment`'s settings. Rows stand under the table that their
+ * The hash `lifeboat-1` of every table in the text that `pg_restore -f -` writes. The dump must have been made in the
+ * database's own encoding, with `libpqEnvironment`'s settings. Rows stand under the table that their
  * COPY names: compare at the root of partitions. Throws `snapshot-damaged` if the text breaks off.
  */
 export async function hashArchive(text: AsyncIterable<Uint8Array>): Promise<Map<string, ArchivedTable>> {
@@ -27,7 +29,9 @@ export async function hashArchive(text: AsyncIterable<Uint8Array>): Promise<Map<
     let bytes = 0;
     finish = () => {
       const key = tableKey(statement.schema, statement.name);
-      tables.set(key, addTable(tables.get(key), hasher, bytes));
+      const { encoding } = statement;
+      const added = addTable(tables.get(key), hasher, bytes);
+      tables.set(key, encoding === undefined ? added : { ...added, encoding });
       finish = () => {};
     };
     return (line, start, end) => {

@@ -68,6 +68,12 @@ export function belowSecurityFloor(version: string): boolean {
   return minor === undefined || Number(minor) < floor;
 }
 
+/** Whether the client is of an earlier minor release than a server of its major. */
+export function olderThanServer({ major, version }: ClientTools, serverVersion: string): boolean {
+  const minorOf = (text: string): number => Number(/^\d+\.(\d+)/.exec(text)?.[1] ?? Number.NaN);
+  return majorOf(serverVersion) === major && minorOf(version) < minorOf(serverVersion);
+}
+
 /** `pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)` → `15.18` */
 export function parseClientVersion(output: string): string | undefined {
   return /\(PostgreSQL\) (\d+(?:\.\d+|beta\d+|rc\d+|devel)?)/.exec(output)?.[1];

@@ -5,6 +5,9 @@ import { type CopyStatement, createSqlScanner } from "./copy-statement.ts";
 /** Takes one line, `bytes[start, end)` without its newline. The bytes are reused after the call. */
 export type LineTaker = (bytes: Uint8Array, start: number, end: number) => void;
 
+/** PostgreSQL makes no longer text. */
+const longestLine = 1024 * 1024 * 1024;
+const longestCopied = 32 * 1024 * 1024;
 const newline = 0x0a;
 const backslash = 0x5c;
 const dot = 0x2e;
@@ -54,7 +57,9 @@ export function createLineSplitter(take: LineTaker): LineSplitter {
   const hold = (chunk: Uint8Array, start: number, end: number): void => {
     const needed = held + end - start;
     if (needed > pending.length) {
-      const larger = Buffer.allocUnsafe(Math.max(needed, pending.length * 2));
+      // Memory that is never written to is never taken: a long line grows in one place, without copies of itself.
+      const doubled = Math.max(needed, pending.length * 2);
+      const larger = Buffer.allocUnsafe(doubled > longestCopied ? Math.max(needed, longestLine) : doubled);
       pending.copy(larger, 0, 0, held);
       pending = larger;
     }
@@ -77,6 +82,7 @@ export function createLineSplitter(take: LineTaker): LineSplitter {
         start = end + 1;
       }
       hold(chunk, start, chunk.length);
+      if (held === 0 && pending.length > longestCopied) pending = Buffer.allocUnsafe(64 * 1024);
     },
     end() {
       if (held > 0) take(pending, 0, held);

@@ -10,6 +10,7 @@ export interface RowHasher {
   result(): TableHash;
 }
 
+const longestCopied = 1024 * 1024;
 const tab = 0x09;
 const backslash = 0x5c;
 const letterN = 0x4e;
@@ -57,9 +58,13 @@ export function createRowHasher(columns: readonly string[]): RowHasher {
         hashHalves[0] = nullHigh[column] ?? 0;
         hashHalves[1] = nullLow[column] ?? 0;
       } else {
-        if (unescaped.length < at - cell) unescaped = new Uint8Array(2 * (at - cell));
-        const length = unescapeCell(bytes, cell, at, unescaped);
-        hashBytes(unescaped, 0, length, seedHigh[column] ?? 0, seedLow[column] ?? 0);
+        // A long cell is undone where it lies: the line is not needed again.
+        const long = at - cell > longestCopied;
+        if (!long && unescaped.length < at - cell) unescaped = new Uint8Array(2 * (at - cell));
+        const target = long ? bytes : unescaped;
+        const begin = long ? cell : 0;
+        const length = unescapeCell(bytes, cell, at, target, begin);
+        hashBytes(target, begin, begin + length, seedHigh[column] ?? 0, seedLow[column] ?? 0);
       }
       high ^= hashHalves[0] ?? 0;
       low ^= hashHalves[1] ?? 0;
@@ -101,8 +106,17 @@ function writeHex(target: Uint8Array, high: number, low: number, digits = 1): nu
   return first;
 }
 
-/** Undoes COPY's escapes as COPY FROM does; returns the length written to `target`, which must be long enough. */
-export function unescapeCell(bytes: Uint8Array, start: number, end: number, target: Uint8Array): number {
+/**
+ * Undoes COPY's escapes as COPY FROM does; returns the length written to `target` from `begin` on, which must be long
+ * enough. It may be `bytes` itself: what is written is never longer than what was read.
+ */
+export function unescapeCell(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  target: Uint8Array,
+  begin = 0,
+): number {
   let length = 0;
   for (let at = start; at < end; at++) {
     let byte = bytes[at] ?? 0;
@@ -122,7 +136,7 @@ export function unescapeCell(bytes: Uint8Array, start: number, end: number, targ
         if (at + 1 < end && isDigit(bytes[at + 1] ?? 0, 16)) byte = byte * 16 + digit(bytes[++at] ?? 0);
       }
     }
-    target[length++] = byte;
+    target[begin + length++] = byte;
   }
   return length;
 }

@@ -1,5 +1,6 @@
 /** Finds `COPY … FROM stdin;` in the SQL that pg_restore writes, and in nothing that only looks like it. */
 import { LifeboatError } from "../errors.ts";
+import { declaredEncoding, textIn } from "./archive-encoding.ts";
 
 export interface CopyStatement {
   /** Empty where the statement names none; pg_dump always does. */
@@ -7,6 +8,8 @@ export interface CopyStatement {
   readonly name: string;
   /** In the order of the lines' cells; empty for a table without stored columns. */
   readonly columns: readonly string[];
+  /** Of the lines, as the text has declared it so far. */
+  readonly encoding?: string;
 }
 
 export interface SqlScanner {
@@ -29,6 +32,7 @@ export function createSqlScanner(): SqlScanner {
   let begun = false;
   /** The text of a statement that begins with COPY. */
   let copy: string | undefined;
+  let encoding: string | undefined;
 
   const closeFrom = (text: string, from: number): number => {
     if (open === undefined) return from;
@@ -56,6 +60,7 @@ export function createSqlScanner(): SqlScanner {
   const line = (text: string): CopyStatement | undefined => {
     // psql's own commands (\restrict, \connect) take their whole line.
     if (!begun && open === undefined && text.startsWith("\\")) return undefined;
+    if (!begun && open === undefined) encoding = declaredEncoding(text) ?? encoding;
     let statement: CopyStatement | undefined;
     let kept = 0;
     let at = closeFrom(text, 0);
@@ -66,7 +71,7 @@ export function createSqlScanner(): SqlScanner {
       const [word] = match;
       at = token.lastIndex;
       if (word === ";") {
-        if (copy !== undefined) statement = parseCopy(copy + text.slice(kept, at));
+        if (copy !== undefined) statement = parseCopy(copy + text.slice(kept, at), encoding);
         copy = undefined;
         begun = false;
         continue;
@@ -107,7 +112,8 @@ const copyFromStdin = new RegExp(
   "i",
 );
 
-function parseCopy(text: string): CopyStatement | undefined {
+function parseCopy(text: string, encoding: string | undefined): CopyStatement | undefined {
+  const unquote = (written: string): string => nameOf(written, encoding);
   const match = copyFromStdin.exec(text);
   if (match === null) {
     if (!/\sFROM\s+stdin\b[^'"]*;$/i.test(text)) return undefined;
@@ -121,11 +127,12 @@ function parseCopy(text: string): CopyStatement | undefined {
     schema: unquote(schema),
     name: unquote(name),
     columns: (list.match(new RegExp(identifier, "gi")) ?? []).map(unquote),
+    ...(encoding === undefined ? {} : { encoding }),
   };
 }
 
-/** The name that an identifier means; the scanner's text holds UTF-8 bytes as latin1. */
-function unquote(written: string): string {
+/** The name that an identifier means; the scanner's text holds bytes as latin1. */
+function nameOf(written: string, encoding: string | undefined): string {
   const name = written.startsWith('"') ? written.slice(1, -1).replaceAll('""', '"') : written;
-  return Buffer.from(name, "latin1").toString("utf8");
+  return textIn(encoding, Buffer.from(name, "latin1"));
 }

@@ -18,8 +18,13 @@ const worthNamingBytes = 8 * 1024 * 1024;
 const maxPatternBytes = 400_000;
 
 /** One schema archive, one archive of everything small, and at most `jobs` archives of large tables. */
-export function planParts(tables: readonly SourceTable[], jobs: number): readonly DumpPart[] {
-  const large = largestThatFit(tables);
+export function planParts(
+  tables: readonly SourceTable[],
+  jobs: number,
+  encoding = "UTF8",
+): readonly DumpPart[] {
+  // Patterns reach pg_dump in UTF-8, and it reads them in the archive's encoding.
+  const large = largestThatFit(tables.filter((table) => encoding === "UTF8" || isAscii(table)));
   const groups = balance(large, jobs);
   const named = new Set(large.map(({ oid }) => oid));
   return [
@@ -65,6 +70,10 @@ function largestThatFit(tables: readonly SourceTable[]): readonly SourceTable[] 
   });
 }
 
+function isAscii({ schema, name }: SourceTable): boolean {
+  return !/[^\0-\x7f]/.test(schema + name);
+}
+
 /** Largest first into the emptiest group: a very big table ends up alone. */
 function balance(tables: readonly SourceTable[], jobs: number): readonly (readonly SourceTable[])[] {
   const groups = Array.from({ length: Math.min(jobs, tables.length) }, () => ({
@@ -80,10 +89,10 @@ function balance(tables: readonly SourceTable[], jobs: number): readonly (readon
 }
 
 /**
- * A pg_dump pattern that matches exactly this table, in every version from 13 and every server encoding.
+ * A pg_dump pattern that matches exactly this table, in every version from 13; beyond ASCII in UTF-8 only.
  * ASCII characters are written as regular-expression escapes: argv is readable by every process of the machine, and
  * names of tables must not stand there. Others stand in double quotes, because an escape would mean a code point of
- * the server's encoding; pg_dump converts them itself (it must run with --encoding=UTF8).
+ * the server's encoding.
  */
 export function exactPattern(table: Pick<SourceTable, "schema" | "name">): string {
   return `${exactName(table.schema)}.${exactName(table.name)}`;

@@ -9,7 +9,7 @@ import { LifeboatError } from "../errors.ts";
 import type { Logger } from "../system/logger.ts";
 import { bubblewrapPath, findIsolation } from "../system/sandbox/isolation.ts";
 import type { Isolation, NoIsolation } from "../system/sandbox/way.ts";
-import { type ClientTools, findClientTools } from "./client-tools.ts";
+import { type ClientTools, findClientTools, olderThanServer } from "./client-tools.ts";
 import { packageOf } from "./extension-packages.ts";
 
 const pgdgScript = "/usr/share/postgresql-common/pgdg/apt.postgresql.org.sh";
@@ -36,10 +36,18 @@ export interface InstallChoices {
   readonly logger: Logger;
 }
 
-/** The tools of the server's major, installed if missing; says aloud what it installs. */
-export async function ensureClientTools(major: number, choices: InstallChoices): Promise<ClientTools> {
+/** The tools of the server's major, installed if missing and updated if older; says aloud what it installs. */
+export async function ensureClientTools(
+  major: number,
+  choices: InstallChoices,
+  serverVersion = "",
+): Promise<ClientTools> {
   const found = await findClientTools(major, choices.chosenFolder);
-  if (found !== undefined) return found;
+  if (found !== undefined) {
+    const outdated = choices.chosenFolder === undefined && olderThanServer(found, serverVersion);
+    if (!outdated || !(await install(`postgresql-client-${major}`, choices))) return found;
+    return (await findClientTools(major)) ?? found;
+  }
   if (await install(`postgresql-client-${major}`, choices)) {
     const installed = await findClientTools(major);
     if (installed !== undefined) return installed;
@@ -92,7 +100,7 @@ export async function ensureIsolation(
 async function install(packageName: string, { installer, logger }: InstallChoices): Promise<boolean> {
   if (installer === undefined || !existsSync("/usr/bin/apt-get") || !(await installer.mayInstall()))
     return false;
-  logger.info(`Installing the package ${packageName}, which is missing.`);
+  logger.info(`Installing the package ${packageName}, which is missing or outdated.`);
   const aptInstall = (name: string): Promise<boolean> =>
     installer.runAsRoot("apt-get", [...signedOnly, "install", "-y", "--no-install-recommends", name]);
   // What lies in apt's archives is used if it has the right size: it is fetched anew, and then compared with the index.

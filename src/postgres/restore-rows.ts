@@ -13,6 +13,7 @@ import {
   writeHead,
 } from "./restore-stream.ts";
 import { type ArchiveToc, readArchiveToc, type TocEntry } from "./restore-toc.ts";
+import { textIn } from "./archive-encoding.ts";
 import { createSqlScanner } from "./copy-statement.ts";
 import { quoteIdentifier } from "./identifiers.ts";
 import { closeFile, tocListFile } from "./unnamed-file.ts";
@@ -56,7 +57,10 @@ export async function copyRows(
     const { table, columns } = targetOf(entry);
     const list = columns === undefined ? columnsOf(entry) : `(${columns.map(quoteIdentifier).join(", ")})`;
     const kept = columns === undefined ? rows : cellsOf(rows, columnNames(entry), columns);
-    await pipeline(Readable.from(kept), sql.query(copyFrom(`COPY ${table} ${list} FROM STDIN`)));
+    await pipeline(
+      Readable.from(kept),
+      sql.query(copyFrom(`COPY ${table} ${list} FROM STDIN${encodingOf(entry)}`)),
+    );
   });
 }
 
@@ -82,8 +86,8 @@ export async function eachEntrysRows(
     // Several partitions may share one statement: pg_dump loads some through their root.
     const waiting = [...entries];
     while (waiting.length > 0) {
-      const statement = await reader.skipToStatement(waiting.map(({ copyStatement }) => copyStatement));
-      const index = waiting.findIndex(({ copyStatement }) => copyStatement === statement);
+      const statement = await reader.skipToStatement(waiting.map(statementBytes));
+      const index = waiting.findIndex((entry) => statement?.equals(statementBytes(entry)));
       const entry = waiting[index];
       if (entry === undefined)
         throw new LifeboatError("snapshot-damaged", `The part ${part.name} lacks rows it lists.`);
@@ -116,6 +120,7 @@ export async function scriptOf(
   more: readonly string[] = [],
 ): Promise<string> {
   if (entries.length === 0) return "";
+  const encoding = readArchiveToc(archive)?.encoding;
   const listed = await startListed(tools, entries, more);
   const chunks: Buffer[] = [];
   listed.child.stdout?.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -123,14 +128,24 @@ export async function scriptOf(
   listed.child.stdin?.end(archive);
   const exit = await listed.exited;
   if (exit.code !== 0) throw toolFailed("pg_restore", exit);
-  const script = Buffer.concat(chunks).toString("utf8");
+  const script = textIn(encoding, Buffer.concat(chunks));
   const token = /^\\restrict ([A-Za-z0-9]+)$/m.exec(script)?.[1];
   const withoutFences =
     token === undefined
       ? script
       : script.replace(`\\restrict ${token}\n`, "").replace(`\\unrestrict ${token}\n`, "");
   // Servers before 17 do not know this setting; our session has no such limit anyway.
-  return withoutFences.replace(/^SET transaction_timeout = 0;\n/m, "");
+  return withoutFences
+    .replace(/^SET transaction_timeout = 0;\n/m, "")
+    .replace(/^SET client_encoding = '\w+';\n/m, "SET client_encoding = 'UTF8';\n");
+}
+
+function encodingOf({ stored }: TocEntry): string {
+  return stored === undefined ? "" : ` WITH (ENCODING '${stored.encoding}')`;
+}
+
+function statementBytes({ stored, copyStatement }: TocEntry): Buffer {
+  return Buffer.from(stored?.copyStatement ?? copyStatement);
 }
 
 /** `pg_restore --file=-` for the listed entries alone; the list travels in a file without a name. */
@@ -216,8 +231,8 @@ class ScriptReader {
   }
 
   /** Skips to behind the first of these statements that stands at the beginning of a line. */
-  async skipToStatement(statements: readonly string[]): Promise<string | undefined> {
-    const wanted = statements.map((statement) => ({ statement, bytes: Buffer.from(`\n${statement}`) }));
+  async skipToStatement(statements: readonly Buffer[]): Promise<Buffer | undefined> {
+    const wanted = statements.map((statement) => ({ statement, bytes: Buffer.concat([lineEnd, statement]) }));
     const longest = Math.max(...wanted.map(({ bytes }) => bytes.length));
     for (;;) {
       const found = wanted

@@ -3,6 +3,7 @@
  * no quoting: with odd names it cannot be taken apart, and it says neither dependencies nor COPY statements.
  */
 import { LifeboatError } from "../errors.ts";
+import { declaredEncoding, textIn } from "./archive-encoding.ts";
 
 export interface TocEntry {
   /** What a list for `pg_restore --use-list` names. */
@@ -24,11 +25,15 @@ export interface TocEntry {
   /** The role that owns it; "" where nobody does. */
   readonly owner: string;
   readonly dependencies: readonly number[];
+  /** Of the rows, where it is not UTF-8; the statement's own bytes stand beside it. */
+  readonly stored?: { readonly encoding: string; readonly copyStatement: Uint8Array };
 }
 
 export interface ArchiveToc {
   /** Of the server that was dumped, as it calls itself. */
   readonly serverVersion: string;
+  /** Of its texts and rows. */
+  readonly encoding?: string;
   readonly entries: readonly TocEntry[];
 }
 
@@ -73,8 +78,13 @@ function readToc(reader: Reader): ArchiveToc {
   const count = reader.int();
   if (count < 0 || count > maxEntries) throw damaged("says it has an impossible number of entries");
   const entries: TocEntry[] = [];
-  for (let index = 0; index < count; index += 1) entries.push(readEntry(reader, minor, offsetSize));
-  return { serverVersion, entries };
+  for (let index = 0; index < count; index += 1) {
+    const entry = readEntry(reader, minor, offsetSize);
+    if (entry.kind === "ENCODING") reader.encoding = declaredEncoding(entry.definition);
+    entries.push(entry);
+  }
+  const { encoding } = reader;
+  return { serverVersion, entries, ...(encoding === undefined ? {} : { encoding }) };
 }
 
 function readEntry(reader: Reader, minor: number, offsetSize: number): TocEntry {
@@ -87,7 +97,8 @@ function readEntry(reader: Reader, minor: number, offsetSize: number): TocEntry 
   const section = sections[reader.int()] ?? "none";
   const definition = reader.text() ?? "";
   const dropStatement = reader.text() ?? "";
-  const copyStatement = reader.text() ?? "";
+  const copyBytes = reader.textBytes();
+  const copyStatement = reader.read(copyBytes) ?? "";
   const schema = reader.text() ?? "";
   const tablespace = reader.text() ?? "";
   reader.text();
@@ -98,7 +109,10 @@ function readEntry(reader: Reader, minor: number, offsetSize: number): TocEntry 
   for (let next = reader.text(); next !== undefined; next = reader.text()) dependencies.push(Number(next));
   reader.bytes(1 + offsetSize);
   const statements = { definition, dropStatement, copyStatement };
-  return { dumpId, oid, tag, kind, section, ...statements, schema, tablespace, owner, dependencies };
+  const { encoding = "UTF8" } = reader;
+  const stored =
+    copyBytes === undefined || encoding === "UTF8" ? {} : { stored: { encoding, copyStatement: copyBytes } };
+  return { ...stored, dumpId, oid, tag, kind, section, ...statements, schema, tablespace, owner, dependencies };
 }
 
 class EndOfHead extends Error {}
@@ -106,6 +120,8 @@ class EndOfHead extends Error {}
 /** pg_dump's integers (a sign byte, then little-endian) and strings (a length, -1 for none). */
 class Reader {
   intSize = 4;
+  /** Of the texts; its entry stands before all others. */
+  encoding: string | undefined;
   readonly #head: Buffer;
   #at = 0;
 
@@ -132,8 +148,16 @@ class Reader {
   }
 
   text(): string | undefined {
+    return this.read(this.textBytes());
+  }
+
+  textBytes(): Buffer | undefined {
     const length = this.int();
-    return length < 0 ? undefined : this.bytes(length).toString("utf8");
+    return length < 0 ? undefined : this.bytes(length);
+  }
+
+  read(text: Buffer | undefined): string | undefined {
+    return text === undefined ? undefined : textIn(this.encoding, text);
   }
 }
 

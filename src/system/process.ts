@@ -97,6 +97,11 @@ export function toolFailed(name: string, exit: ToolExit, code: ErrorCode = "tool
     const sentence = `${name} found no more room for locks on the server (max_locks_per_transaction).`;
     return new LifeboatError("locks-exhausted", sentence, { inside: exit.stderr });
   }
+  const [, encoding] = /invalid byte sequence for encoding "(\w+)"/.exec(exit.stderr) ?? [];
+  if (encoding !== undefined && name === "pg_restore") {
+    const sentence = `The source held bytes that are not valid in the encoding ${encoding}, and so does its backup.`;
+    return new LifeboatError("source-bytes-invalid", sentence, { inside: exit.stderr });
+  }
   return new LifeboatError(code, `${describeExit(name, exit)}.`, { inside: exit.stderr });
 }
 

@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { LifeboatError } from "../../../src/errors.ts";
-import { findClientTools } from "../../../src/postgres/client-tools.ts";
+import { type ClientTools, findClientTools } from "../../../src/postgres/client-tools.ts";
 import { type Connection, parseConnection } from "../../../src/postgres/connection.ts";
 import { ensureClientTools } from "../../../src/postgres/install-programs.ts";
 import { silentLogger } from "../../../src/system/logger.ts";
@@ -54,6 +54,27 @@ afterAll(async () => {
   // None of these reached pg_dump, nor the store.
   expect((await watched.calls()).filter((args) => !args.includes("--version"))).toEqual([]);
   expect(await safe.store.files("snapshots/refused/")).toEqual([]);
+});
+
+test("client tools older than the server are updated where that may be, and told where not", async () => {
+  const commands: string[] = [];
+  const choices = {
+    installer: {
+      mayInstall: () => Promise.resolve(true),
+      runAsRoot: (program: string, args: readonly string[]) => {
+        commands.push([program, ...args].join(" "));
+        return Promise.resolve(true);
+      },
+    },
+    logger: silentLogger,
+  };
+  const { version } = await ensureClientTools(15, choices, "15.1");
+  expect(commands).toEqual([]);
+  expect((await ensureClientTools(15, choices, "15.999")).version).toBe(version);
+  expect(commands.at(-1)).toMatch(/^apt-get .* install .* postgresql-client-15$/);
+  const clientTools = async (): Promise<ClientTools> => ({ ...(await toolsOf(15)), version: "15.1" });
+  const { findings } = await backUp(safe, connectionTo(server, "shop"), { clientTools });
+  expect(findings.map(({ code }) => code)).toContain("client-older-than-server");
 });
 
 test("a role that may not read everything is told what to grant, in public by numbers and not by names", async () => {

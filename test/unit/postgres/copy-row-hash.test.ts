@@ -189,6 +189,16 @@ describe("createRowHasher", () => {
     expect(addHashes(halves[0] ?? "", halves[1] ?? "")).toBe(definition(["n"], rows));
   });
 
+  test("undoes escapes of a cell that is too long to copy, and goes on behind it", () => {
+    const long = "back\\slash\n".repeat(200_000);
+    const rows = [
+      ["1", long, "after"],
+      ["2", "short\t", "after"],
+      ["3", `${long}x`, "\\"],
+    ];
+    expect(fromLines(["a", "b", "c"], rows)).toBe(definition(["a", "b", "c"], rows));
+  });
+
   test.each([
     [["a", "b"], "1"],
     [["a", "b"], "1\t2\t3"],
