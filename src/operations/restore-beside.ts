@@ -7,6 +7,7 @@ import { type Connection, withDatabase } from "../postgres/connection.ts";
 import { dropDatabase } from "../postgres/drop-database.ts";
 import { readProperties } from "../postgres/database-properties.ts";
 import { foreignRefreshes } from "../postgres/foreign-refreshes.ts";
+import { whileHypertablesRest } from "../postgres/hypertables.ts";
 import { loadArchives } from "../postgres/load.ts";
 import { loadConfined } from "../postgres/load-confined.ts";
 import { entriesWithout, type SkippedEntry } from "../postgres/missing-extensions.ts";
@@ -201,8 +202,10 @@ async function load(
       ...(missing.length + skipped.length === 0 ? {} : { without: { missing, skipped, database } }),
       ...(ownerless.length === 0 ? {} : { withoutOwner: new Set(ownerless.map(({ dumpId }) => dumpId)) }),
     };
-    const load =
-      superuser === undefined ? await loadArchives(options) : await loadConfined({ ...options, superuser });
+    const present = database.extensions.filter((extension) => !missing.includes(extension.name));
+    const load = await whileHypertablesRest(owned, present, () =>
+      superuser === undefined ? loadArchives(options) : loadConfined({ ...options, superuser }),
+    );
     const left = new Set(skipped.map(({ entry }) => entry.dumpId));
     const given = await giveToOwners(
       connection,
