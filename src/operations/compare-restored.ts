@@ -10,7 +10,7 @@ import { listTables } from "../postgres/table-listing.ts";
 import type { DatabaseContents, TableContents } from "../snapshot/contents.ts";
 import { foreignMark } from "../postgres/foreign-refreshes.ts";
 import { asRefreshed } from "../verification/foreign-views.ts";
-import { absentMembers } from "../verification/absent-members.ts";
+import { absentMembers, withoutMemberTypes } from "../verification/absent-members.ts";
 import { compareDatabases, judge, rowFindings } from "../verification/compare-database.ts";
 import type { ComponentVerdict, Finding } from "../verification/findings.ts";
 import { compareExtensionRows } from "../verification/not-backed-up.ts";
@@ -49,7 +49,10 @@ export async function compareRestored(
     ? [withoutOwners(whole), withoutOwners(described)]
     : [whole, described];
   const ordinary = await withClient(connection, ordinaryRoles);
-  const owned = withOwnersInstead(expected, found, { ordinary, restoring: connection.user });
+  const owned = withOwnersInstead(withoutMemberTypes(expected, found), found, {
+    ordinary,
+    restoring: connection.user,
+  });
   const components = compareDatabases(owned, found, {
     deparsedKinds,
     localeSubstituted: substituteLocale && found.properties.collate === "C",

@@ -94,7 +94,8 @@ describe("foreign tables", { timeout: 120_000 }, () => {
     await server.createDatabase("read");
     await server.sql(
       "read",
-      `create extension postgres_fdw; create server far foreign data wrapper postgres_fdw options (port '1');
+      `create extension tablefunc; create type own as (a int);
+       create extension postgres_fdw; create server far foreign data wrapper postgres_fdw options (port '1');
        create user mapping for current_user server far options (password 'x');
        create table root (at int) partition by range (at);
        create table branch partition of root for values from (0) to (100) partition by range (at);
