@@ -23,7 +23,10 @@ export async function bringExtensions(
     const tables = database.tables.filter(
       ({ extension, part }) => part !== undefined && extension !== undefined && names.includes(extension),
     );
-    const differences = await withClient(target, async (sql) => await compareTables(sql, tables));
+    const differences = await withClient(target, async (sql) => {
+      await sql.query("begin read only");
+      return await compareTables(sql, tables);
+    });
     return [...findings, ...differences, ...names.map(brought)];
   } catch (cause) {
     const { message, inside = "" } = asLifeboatError(cause);

@@ -149,6 +149,7 @@ async function restoreAndCompare(
       signal: AbortSignal.any([signal]),
       runHook: () => Promise.resolve(),
       confined,
+      isCheck: true,
       verifyRestored: async (connection, skipped, superuser, refusals = []) => {
         components = await watch.time("verify", () =>
           prove({ connection, superuser }, snapshot, contents, request, { skipped, refusals }),

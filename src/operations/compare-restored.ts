@@ -8,7 +8,9 @@ import type { SkippedEntry } from "../postgres/missing-extensions.ts";
 import type { Refusal } from "../postgres/refusal.ts";
 import { listTables } from "../postgres/table-listing.ts";
 import type { DatabaseContents, TableContents } from "../snapshot/contents.ts";
-import { absentMembers } from "../verification/absent-members.ts";
+import { foreignMark } from "../postgres/foreign-refreshes.ts";
+import { asRefreshed } from "../verification/foreign-views.ts";
+import { absentMembers, withoutMemberTypes } from "../verification/absent-members.ts";
 import { compareDatabases, judge, rowFindings } from "../verification/compare-database.ts";
 import type { ComponentVerdict, Finding } from "../verification/findings.ts";
 import { compareExtensionRows } from "../verification/not-backed-up.ts";
@@ -33,10 +35,11 @@ export interface Comparing {
 export async function compareRestored(
   connection: Connection,
   backup: DatabaseContents,
-  skipped: readonly SkippedEntry[] = [],
+  leftOut: readonly SkippedEntry[] = [],
   { substituteLocale = false, isOwnerless = false, refusals = [], of = "restore" }: Comparing = {},
 ): Promise<readonly ComponentVerdict[]> {
-  const restored = await describeRestored(connection, backup);
+  const skipped = leftOut.filter(({ extension }) => extension !== foreignMark);
+  const { found: restored, notes } = asRefreshed(await describeRestored(connection, backup), leftOut);
   const left = [...skipped, ...refusedEntries(refusals)];
   const possible = withoutSkipped(backup, left).expected;
   const reduced = withoutSkipped(backup, [...left, ...absentMembers(possible, restored)]);
@@ -46,7 +49,10 @@ export async function compareRestored(
     ? [withoutOwners(whole), withoutOwners(described)]
     : [whole, described];
   const ordinary = await withClient(connection, ordinaryRoles);
-  const owned = withOwnersInstead(expected, found, { ordinary, restoring: connection.user });
+  const owned = withOwnersInstead(withoutMemberTypes(expected, found), found, {
+    ordinary,
+    restoring: connection.user,
+  });
   const components = compareDatabases(owned, found, {
     deparsedKinds,
     localeSubstituted: substituteLocale && found.properties.collate === "C",
@@ -64,6 +70,7 @@ export async function compareRestored(
     const more = [
       ...leftOutFindings(verdict.component, reduced.left),
       ...(told.get(verdict.component) ?? []).map((refusal) => refusalFinding(refusal, view)),
+      ...(verdict.component === "view" ? notes : []),
     ];
     if (more.length === 0) return verdict;
     return judge(verdict.component, verdict.checked, [...verdict.findings, ...more]);

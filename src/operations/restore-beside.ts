@@ -6,6 +6,8 @@ import { openClient, type Sql, withClient } from "../postgres/client.ts";
 import { type Connection, withDatabase } from "../postgres/connection.ts";
 import { dropDatabase } from "../postgres/drop-database.ts";
 import { readProperties } from "../postgres/database-properties.ts";
+import { foreignRefreshes } from "../postgres/foreign-refreshes.ts";
+import { whileHypertablesRest } from "../postgres/hypertables.ts";
 import { loadArchives } from "../postgres/load.ts";
 import { loadConfined } from "../postgres/load-confined.ts";
 import { entriesWithout, type SkippedEntry } from "../postgres/missing-extensions.ts";
@@ -84,16 +86,18 @@ export async function propertiesFor(
 /** The table of contents of the schema archive, and what of it this server cannot have. */
 export async function readSchemaToc(
   plan: RestorePlan,
-  { contents, source, tools, confined = false }: RestoreMeans,
+  { contents, source, tools, confined = false, isCheck = false }: RestoreMeans,
 ): Promise<{ readonly toc: ArchiveToc; readonly skipped: readonly SkippedEntry[] }> {
   const file = contents.files.find(({ role }) => role === "schema");
   if (file === undefined) throw new LifeboatError("snapshot-damaged", "The snapshot has no schema archive.");
   const toc = await readPartToc(source, tools, file.name);
-  const skipped = entriesWithout(toc, databaseOf(contents), plan.skippedExtensions);
-  if (!confined) return { toc, skipped };
-  const known = new Set(skipped.map(({ entry }) => entry));
-  const untrusted = entriesInUntrustedLanguages(toc).filter(({ entry }) => !known.has(entry));
-  return { toc, skipped: [...skipped, ...untrusted] };
+  const skipped = [...entriesWithout(toc, databaseOf(contents), plan.skippedExtensions)];
+  const more = [
+    ...(confined ? entriesInUntrustedLanguages(toc) : []),
+    ...(isCheck ? foreignRefreshes(toc) : []),
+  ];
+  for (const one of more) if (!skipped.some(({ entry }) => entry === one.entry)) skipped.push(one);
+  return { toc, skipped };
 }
 
 /** A run that was asked to stop waits no longer for the server to drop what it had loaded. */
@@ -198,8 +202,10 @@ async function load(
       ...(missing.length + skipped.length === 0 ? {} : { without: { missing, skipped, database } }),
       ...(ownerless.length === 0 ? {} : { withoutOwner: new Set(ownerless.map(({ dumpId }) => dumpId)) }),
     };
-    const load =
-      superuser === undefined ? await loadArchives(options) : await loadConfined({ ...options, superuser });
+    const present = database.extensions.filter((extension) => !missing.includes(extension.name));
+    const load = await whileHypertablesRest(owned, present, () =>
+      superuser === undefined ? loadArchives(options) : loadConfined({ ...options, superuser }),
+    );
     const left = new Set(skipped.map(({ entry }) => entry.dumpId));
     const given = await giveToOwners(
       connection,

@@ -29,6 +29,8 @@ export interface RestoreMeans {
    * out of the database is left out.
    */
   readonly confined?: boolean;
+  /** For checks: nothing of the backup may ask another server for anything. */
+  readonly isCheck?: boolean;
   /** Compares the loaded database with the backup, but for what was skipped, before anything else sees it. */
   readonly verifyRestored: (
     connection: Connection,

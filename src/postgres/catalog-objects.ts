@@ -77,7 +77,10 @@ const queries: Readonly<Record<string, string>> = {
          left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
          where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped))
     from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    where c.relkind in ('r', 'p', 'f', 'c') and c.relpersistence <> 't' and ${userSchema} and ${own("pg_class", "c")}`,
+    where c.relkind in ('r', 'p', 'f', 'c') and c.relpersistence <> 't' and ${userSchema} and ${own("pg_class", "c")}
+      -- A composite type is a member as a type.
+      and not exists (select from pg_catalog.pg_depend x where c.relkind = 'c' and x.objid = c.reltype
+        and x.classid = 'pg_catalog.pg_type'::pg_catalog.regclass and x.deptype = 'e')`,
 
   view: `select ${relation}, pg_catalog.concat_ws(' ', c.relkind, 'owner', pg_catalog.pg_get_userbyid(c.relowner),
       (select pg_catalog.string_agg(o, ',' order by o collate "C") from pg_catalog.unnest(c.reloptions) o),

@@ -3,7 +3,7 @@
  * belongs to them is missing with them; the rows tell it, once.
  */
 import type { SkippedEntry } from "../postgres/missing-extensions.ts";
-import type { DatabaseContents } from "../snapshot/contents.ts";
+import type { CatalogObject, DatabaseContents } from "../snapshot/contents.ts";
 
 export const absentMark = "member:";
 
@@ -34,6 +34,19 @@ export function absentMembers(
       ...{ copyStatement: "", owner: "", dependencies: [], schema, tag: name },
     },
   }));
+}
+
+/** Backups of before 2026-12 list extensions' composite types among the tables; they come with the extension. */
+export function withoutMemberTypes(
+  backup: DatabaseContents,
+  { objects: found }: Pick<DatabaseContents, "objects">,
+): DatabaseContents {
+  const all = backup.extensions.flatMap(({ members = [] }) => members);
+  const members = new Set(all.map(({ schema, name }) => named(schema, name)));
+  const here = new Set(found.filter(({ kind }) => kind === "table").map(({ identity }) => identity));
+  const isMember = ({ kind, identity, definition }: CatalogObject): boolean =>
+    kind === "table" && definition.startsWith("c ") && members.has(plain(identity)) && !here.has(identity);
+  return { ...backup, objects: backup.objects.filter((object) => !isMember(object)) };
 }
 
 /** Catalogs quote where they must, and we always. */

@@ -1,11 +1,13 @@
 /** Rows that extensions keep without declaring them as configuration: pg_dump leaves them out. */
 import { rm } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { whileHypertablesRest } from "../../src/postgres/hypertables.ts";
 import type { VerifyReport } from "../../src/operations/verify-snapshot.ts";
 import {
   backUp,
   complaints,
   connectionTo,
+  databaseContentsOf,
   newSafe,
   type Safe,
   verify,
@@ -35,6 +37,17 @@ const lookup: TestExtension = {
     select pg_catalog.pg_extension_config_dump('lb_lookup.systems', 'WHERE NOT (id BETWEEN 1 AND 100)');`,
 };
 
+/** As TimescaleDB wants to be asked before and after a restore; what it was asked stands in its table. */
+const resting: TestExtension = {
+  name: "timescaledb",
+  control: "",
+  sql: `create table asked (at int generated always as identity, what text, rows bigint);
+    create function timescaledb_pre_restore() returns bool language sql as $f$
+      insert into public.asked (what, rows) values ('before', 0) returning true $f$;
+    create function timescaledb_post_restore() returns bool language sql as $f$
+      insert into public.asked (what, rows) select 'after', (xpath('/row/n/text()', query_to_xml('select count(*) as n from public.metrics', false, true, '')))[1]::text::bigint returning true $f$;`,
+};
+
 let programs: Awaited<ReturnType<typeof serverWithExtensions>>;
 let server: TestServer;
 let safe: Safe;
@@ -48,7 +61,7 @@ const verifyHere = (id: string, waive: readonly string[] = []): Promise<VerifyRe
   });
 
 beforeAll(async () => {
-  programs = await serverWithExtensions(15, [queue, lookup]);
+  programs = await serverWithExtensions(15, [queue, lookup, resting]);
   [server, safe] = await Promise.all([startServer(15, { binDir: programs.binDir }), newSafe()]);
   await server.createDatabase("untouched");
   await server.sql(
@@ -78,6 +91,31 @@ describe("rows of extensions", { timeout: 120_000 }, () => {
     const { snapshot } = await backUp(safe, connectionTo(server, "untouched"));
     const report = await verifyHere(snapshot.id);
     expect([report.verdict, ...complaints(report)]).toEqual(["passed"]);
+  });
+
+  test("of TimescaleDB are restored between its own two functions", async () => {
+    await server.createDatabase("series");
+    await server.sql(
+      "series",
+      "create extension timescaledb; create table metrics (at int); insert into metrics select generate_series(1, 7)",
+    );
+    const { snapshot } = await backUp(safe, connectionTo(server, "series"));
+    // A server that does not preload it can only be told to go without: here it needs no library.
+    const connection = connectionTo(server, "series again");
+    await server.createDatabase("series again");
+    const extensions = (await databaseContentsOf(safe, snapshot)).extensions;
+    await whileHypertablesRest(connection, extensions, () =>
+      server.sql("series again", "create table metrics (at int); insert into metrics values (1), (2)"),
+    );
+    expect(await server.sql("series again", "select what, rows from asked order by at")).toEqual([
+      { what: "before", rows: "0" },
+      { what: "after", rows: "2" },
+    ]);
+    const { verdict, components } = await verifyHere(snapshot.id);
+    expect(verdict).toBe("not-verified");
+    expect(components.flatMap(({ findings }) => findings.map(({ sentence }) => sentence)).join()).toContain(
+      "shared_preload_libraries lacks timescaledb",
+    );
   });
 
   test("that are lost are counted by the backup, table by table, and never verified", async () => {

@@ -90,6 +90,29 @@ describe("foreign tables", { timeout: 120_000 }, () => {
     ]);
   });
 
+  test("are not read by a check, not even for a materialized view over their root", async () => {
+    await server.createDatabase("read");
+    await server.sql(
+      "read",
+      `create extension tablefunc; create type own as (a int);
+       create extension postgres_fdw; create server far foreign data wrapper postgres_fdw options (port '1');
+       create user mapping for current_user server far options (password 'x');
+       create table root (at int) partition by range (at);
+       create table branch partition of root for values from (0) to (100) partition by range (at);
+       create foreign table leaf partition of branch for values from (0) to (100) server far;
+       create view through as select * from root;
+       create materialized view kept as select * from through with no data; create index on kept (at);
+       create materialized view near as select 1 as one;
+       -- As if it had been filled when the other server was there.
+       update pg_class set relispopulated = true where relname = 'kept'`,
+    );
+    const { snapshot } = await backUp(safe, connectionTo(server, "read"));
+    const report = await verifyThrownAway(safe, snapshot.id, { waive: ["not-backed-up"] });
+    expect([report.verdict, ...complaints(report)]).toEqual(["passed"]);
+    const told = report.components.flatMap(({ findings }) => findings.map(({ code }) => code));
+    expect(told).toContain("foreign-view-not-refreshed");
+  });
+
   test("have user mappings: what the backup role cannot see is named, and a superuser's comes back", async () => {
     await server.sql(
       "outward",
