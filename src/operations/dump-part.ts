@@ -3,7 +3,7 @@ import type { ClientTools } from "../postgres/client-tools.ts";
 import type { Connection } from "../postgres/connection.ts";
 import type { DumpPart } from "../postgres/dump-parts.ts";
 import { type Compressor, type DumpStream, startDump } from "../postgres/dump-stream.ts";
-import { libpqEnvironment } from "../postgres/libpq.ts";
+import { keptAlive, libpqEnvironment } from "../postgres/libpq.ts";
 import { lockWaitMs } from "../postgres/snapshot-session.ts";
 import { compressStream } from "../seal/node-zstd.ts";
 import { compressArguments, readZstdReport } from "../seal/zstd.ts";
@@ -31,6 +31,7 @@ export function startPartDump(part: DumpPart, source: DumpSource): Promise<DumpS
       `--snapshot=${source.snapshotName}`,
       `--lock-wait-timeout=${lockWaitMs}`,
       "--no-password",
+      keptAlive,
       // A standby has no rows of unlogged tables and no values of unlogged sequences, and refuses to look for them.
       ...(source.isStandby ? ["--no-unlogged-table-data"] : []),
       ...part.selection,
@@ -52,6 +53,7 @@ export function startGlobalsDump(source: DumpSource): Promise<DumpStream> {
       "--no-role-passwords",
       "--encoding=UTF8",
       "--no-password",
+      keptAlive,
       `--database=${source.connection.database}`,
     ],
     listArchive: false,
@@ -60,8 +62,9 @@ export function startGlobalsDump(source: DumpSource): Promise<DumpStream> {
 
 function common(
   source: DumpSource,
-): Pick<Parameters<typeof startDump>[0], "tools" | "env" | "compressor" | "signal"> {
+): Pick<Parameters<typeof startDump>[0], "tools" | "env" | "compressor" | "signal" | "connection"> {
   return {
+    connection: source.connection,
     tools: source.tools,
     env: libpqEnvironment(source.connection),
     compressor: compressor(source),

@@ -2,6 +2,7 @@
  * A snapshot's archives into an empty database: what tables need, then all rows side by side, then what needs the
  * rows (indexes, constraints, triggers: so none of them acts while rows load). No plaintext touches a disk.
  */
+import type { StdioOptions } from "node:child_process";
 import { fstat, read } from "node:fs";
 import { promisify } from "node:util";
 import { LifeboatError } from "../errors.ts";
@@ -10,14 +11,15 @@ import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
 import { exitedWell, type RunningTool, startTool } from "../system/process.ts";
 import type { Connection } from "./connection.ts";
-import { libpqEnvironment } from "./libpq.ts";
 import { rowsWithout, type SkippedEntry } from "./missing-extensions.ts";
+import { keptAlive } from "./libpq.ts";
 import { ownerStages } from "./owner-stages.ts";
 import { programFailed } from "./program-failures.ts";
 import { entriesOf, postDataStages } from "./post-data-stages.ts";
 import { readPartToc } from "./restore-rows.ts";
 import { type ArchiveToc, readArchiveToc, type TocEntry } from "./restore-toc.ts";
 import { feedPart, type PartSource, type RestoreTools, writePart } from "./restore-stream.ts";
+import { runWatched } from "./watched-program.ts";
 import { closeFile, memoryFolder, openUnnamed, tocListFile } from "./unnamed-file.ts";
 
 export interface LoadOptions {
@@ -81,8 +83,7 @@ export function onlySchema(files: readonly ContentsFile[]): ContentsFile {
   throw new LifeboatError("snapshot-damaged", "The snapshot does not have exactly one schema archive.");
 }
 
-// `--dbname=` without a name takes PGDATABASE: argv is public, a database's name need not be.
-export const alwaysGiven = ["--dbname=", "--no-password", "--exit-on-error"];
+export const alwaysGiven = [keptAlive, "--no-password", "--exit-on-error"];
 
 async function streamSchema(
   options: LoadOptions,
@@ -110,23 +111,19 @@ function ownerArguments(withOwner: boolean): readonly string[] {
 
 /** pg_restore fed by a stream; `kept` names the only entries to restore. */
 export async function restoreStreamed(
-  { connection, tools }: LoadOptions,
+  options: LoadOptions,
   args: readonly string[],
   kept: readonly TocEntry[] | undefined,
   feed: (restore: RunningTool) => Promise<void>,
 ): Promise<void> {
   const list = kept === undefined ? undefined : await tocListFile(kept);
   try {
-    const env = libpqEnvironment(connection);
-    const restore = await startTool(
-      {
-        program: tools.pgRestore,
-        args: [...args, ...(list === undefined ? [] : ["--use-list=/dev/fd/3"])],
-        env,
-      },
-      ["pipe", "ignore", "pipe", ...(list === undefined ? [] : [list])],
-    );
-    await feed(restore);
+    const command = {
+      program: options.tools.pgRestore,
+      args: [...args, ...(list === undefined ? [] : ["--use-list=/dev/fd/3"])],
+    };
+    const stdio: StdioOptions = ["pipe", "ignore", "pipe", ...(list === undefined ? [] : [list])];
+    await runWatched(options.connection, (env) => startTool({ ...command, env }, stdio), feed);
   } finally {
     if (list !== undefined) await closeFile(list);
   }
@@ -210,21 +207,18 @@ export async function restoreListed(
 
 /** pg_restore with the archive as descriptor 3, and `more` from 4 on. */
 async function restoreSchema(
-  { connection, tools }: LoadOptions,
+  options: LoadOptions,
   fd: number,
   args: readonly string[],
   more: readonly number[] = [],
 ): Promise<void> {
-  const restore = await startTool(
-    {
-      program: tools.pgRestore,
-      args: [...alwaysGiven, ...args, "/dev/fd/3"],
-      env: libpqEnvironment(connection),
-    },
-    ["ignore", "ignore", "pipe", fd, ...more],
-  );
-  const exit = await restore.exited;
-  if (!exitedWell(exit)) throw programFailed(restore.name, exit, "tool-failed");
+  const command = { program: options.tools.pgRestore, args: [...alwaysGiven, ...args, "/dev/fd/3"] };
+  const stdio: StdioOptions = ["ignore", "ignore", "pipe", fd, ...more];
+  const untilEnded = async (restore: RunningTool): Promise<void> => {
+    const exit = await restore.exited;
+    if (!exitedWell(exit)) throw programFailed(restore.name, exit, "tool-failed");
+  };
+  await runWatched(options.connection, (env) => startTool({ ...command, env }, stdio), untilEnded);
 }
 
 /** At most `jobs` at once, largest first; the first failure ends the others, and is the one reported. */
