@@ -132,6 +132,13 @@ export const errorCatalogue = {
       "A connection to the database or to another server was cut in the middle of the work. Nothing incomplete counts.",
     cure: "Run again; if it repeats, look for a proxy, a firewall or a server setting that ends long or idle connections, and at the server's own log.",
   },
+  "connection-stalled": {
+    family: "ours",
+    exitCode: 1,
+    meaning:
+      "A connection to the database fell silent: it is open, nothing passes, and the server is not at work for it. Nothing became visible, or the target is unchanged.",
+    cure: "Run again; if it repeats, look for a router, NAT gateway or VPN that drops long or quiet connections.",
+  },
   "copy-incomplete": {
     family: "ours",
     exitCode: 1,
@@ -873,7 +880,7 @@ export const errorCatalogue = {
     family: "user",
     exitCode: 2,
     meaning: "The server, a limit of the role or database, or a pooler has no connection left.",
-    cure: "A backup needs up to five connections more than `jobs`, a restore two more: lower `jobs`, raise max_connections, the pool's size or the CONNECTION LIMIT that the message names, or end idle sessions.",
+    cure: "A backup needs up to six connections more than `jobs`, a restore two more: lower `jobs`, raise max_connections, the pool's size or the CONNECTION LIMIT that the message names, or end idle sessions.",
   },
   "transaction-pooler": {
     family: "user",

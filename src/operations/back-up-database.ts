@@ -15,6 +15,7 @@ import { inspectServer, refuseHopelessConnection, serverTime } from "../postgres
 import { refuseHarmfulSettings } from "../postgres/libpq.ts";
 import { databaseFingerprint } from "../postgres/left-out.ts";
 import { readLockTable, withEnoughLocks } from "../postgres/lock-table.ts";
+import { namingRefusedRight } from "../postgres/program-failures.ts";
 import { openSnapshotSession } from "../postgres/snapshot-session.ts";
 import type { Recipients } from "../seal/recipients.ts";
 import { sealDocument } from "../seal/seal.ts";
@@ -127,7 +128,7 @@ export async function backUpDatabase(
   const history = await newestHeads(store, request.source);
 
   await using snapshot = await openSnapshotSession(request.connection).catch((cause: unknown) => {
-    throw withEnoughLocks(cause, locks);
+    throw namingRefusedRight(withEnoughLocks(cause, locks));
   });
   const planned = (jobs: number): readonly DumpPart[] => planParts(snapshot.tables, jobs, server.encoding);
   const jobs = await fittingJobs(snapshot.sql, request.jobs, (count) => planned(count).length);
@@ -218,7 +219,7 @@ export async function backUpDatabase(
     };
   } catch (cause) {
     await draft.abandon();
-    throw withEnoughLocks(cause, locks);
+    throw namingRefusedRight(withEnoughLocks(cause, locks));
   }
 }
 

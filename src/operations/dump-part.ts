@@ -3,7 +3,7 @@ import type { ClientTools } from "../postgres/client-tools.ts";
 import type { Connection } from "../postgres/connection.ts";
 import type { DumpPart } from "../postgres/dump-parts.ts";
 import { type Compressor, type DumpStream, startDump } from "../postgres/dump-stream.ts";
-import { libpqEnvironment } from "../postgres/libpq.ts";
+import { keptAlive, libpqEnvironment } from "../postgres/libpq.ts";
 import { lockWaitMs } from "../postgres/snapshot-session.ts";
 import { compressStream } from "../seal/node-zstd.ts";
 import { compressArguments, readZstdReport } from "../seal/zstd.ts";
@@ -34,6 +34,7 @@ export function startPartDump(part: DumpPart, source: DumpSource): Promise<DumpS
       `--snapshot=${source.snapshotName}`,
       `--lock-wait-timeout=${lockWaitMs}`,
       "--no-password",
+      keptAlive,
       // A standby has no rows of unlogged tables and no values of unlogged sequences, and refuses to look for them.
       ...(source.isStandby ? ["--no-unlogged-table-data"] : []),
       ...part.selection,
@@ -56,6 +57,7 @@ export function startGlobalsDump(source: DumpSource): Promise<DumpStream> {
       // Without an encoding there is nothing that could be turned into UTF-8.
       `--encoding=${source.encoding === "SQL_ASCII" ? "SQL_ASCII" : "UTF8"}`,
       "--no-password",
+      keptAlive,
       `--database=${source.connection.database}`,
     ],
     listArchive: false,
@@ -64,8 +66,9 @@ export function startGlobalsDump(source: DumpSource): Promise<DumpStream> {
 
 function common(
   source: DumpSource,
-): Pick<Parameters<typeof startDump>[0], "tools" | "env" | "compressor" | "signal"> {
+): Pick<Parameters<typeof startDump>[0], "tools" | "env" | "compressor" | "signal" | "connection"> {
   return {
+    connection: source.connection,
     tools: source.tools,
     env: libpqEnvironment(source.connection),
     compressor: compressor(source),

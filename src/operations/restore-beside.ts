@@ -23,7 +23,7 @@ import { nameOf, type Refusal } from "../postgres/refusal.ts";
 import { readPart } from "../postgres/restore-stream.ts";
 import { giveToOwners } from "../postgres/superuser-owners.ts";
 import type { ArchiveToc, TocEntry } from "../postgres/restore-toc.ts";
-import { findLeftovers, markDatabase } from "../postgres/swap.ts";
+import { findLeftovers, maintenanceConnection, markDatabase } from "../postgres/swap.ts";
 import { moveToTablespaces, type TablespaceChoice, tablespaceFindings } from "../postgres/tablespaces.ts";
 import { entriesInUntrustedLanguages } from "../postgres/untrusted-languages.ts";
 import {
@@ -317,7 +317,13 @@ function majorOf(plan: RestorePlan): number {
 /** The error that led here matters more; what cannot be dropped now is dropped by the next run. */
 async function dropQuietly(lock: Sql, name: string, { target, logger, signal }: RestoreMeans): Promise<void> {
   try {
-    const dropping = dropDatabase(lock, withDatabase(target, name));
+    const copy = withDatabase(target, name);
+    const dropping = dropDatabase(lock, copy).catch(async (cause: unknown) => {
+      if (signal.aborted) throw cause;
+      // What went wrong may have taken the lock's session as well; nobody else knows the copy.
+      const server = await maintenanceConnection(target, target.database);
+      await withClient(server, (sql) => dropDatabase(sql, copy));
+    });
     await (signal.aborted ? Promise.race([dropping, tooSlow()]) : dropping);
   } catch (cause) {
     const why = asLifeboatError(cause).message.replace(/\.$/, "");

@@ -1,10 +1,9 @@
 /** Our own SQL connections: errors in plain sentences, time limits off, text output the same on every server. */
+import type { Duplex } from "node:stream";
 import type pg from "pg";
-import { connectError } from "./connect-error.ts";
 import type { Connection } from "./connection.ts";
-import { beginSession } from "./begin-session.ts";
-import { refuseTransactionPooler } from "./pooler.ts";
-import { reach } from "./reach.ts";
+import { openSession } from "./open-session.ts";
+import { watchForStall } from "./stall-watch.ts";
 
 export type Sql = pg.Client;
 
@@ -14,17 +13,35 @@ export type Sql = pg.Client;
  * with the cure.
  */
 export async function openClient(connection: Connection): Promise<Sql> {
-  let client: Sql | undefined;
-  try {
-    const reached = await reach(connection);
-    client = reached.client;
-    await refuseTransactionPooler(client, connection);
-    await beginSession(client, connection, reached.skipsLibraries);
-    return client;
-  } catch (cause) {
-    await client?.end().catch(() => {});
-    throw connectError(connection, cause);
-  }
+  const { client, backend } = await openSession(connection);
+  watchSession(client, backend, connection);
+  return client;
+}
+
+/** What `pg` has and its types do not show. */
+interface Inside {
+  readonly connection: { readonly stream: Duplex };
+  /** What COPY reads from us is a stream. */
+  readonly _activeQuery: { readonly writable?: boolean } | null;
+}
+
+/** A query whose answer never comes fails once the server says that it is not at work on it. */
+function watchSession(client: Sql, backend: string, connection: Connection): void {
+  const inside = client as unknown as Inside;
+  const { stream } = inside.connection;
+  const watch = watchForStall({
+    connection,
+    where: { pid: backend },
+    isWaiting() {
+      const query = inside._activeQuery;
+      if (query === null || stream.isPaused()) return false;
+      return query.writable !== true || stream.writableLength > 0;
+    },
+    stop: (failure) => stream.destroy(failure),
+  });
+  stream.on("data", () => watch.moved()).on("drain", () => watch.moved());
+  client.once("end", () => watch[Symbol.dispose]());
+  stream.once("close", () => watch[Symbol.dispose]());
 }
 
 /** Runs `work` with a connection that is closed afterwards, whatever happens. */

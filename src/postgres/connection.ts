@@ -46,6 +46,17 @@ export interface Connection extends Endpoint {
   readonly applicationName?: string;
   readonly options?: string;
   readonly passFile?: string;
+  /** When silence becomes suspicious; no URL says so. Default: a quarter of an hour. */
+  readonly stallLimits?: StallLimits;
+}
+
+export interface StallLimits {
+  /** How long nothing may come before the server is asked. */
+  readonly quietMs: number;
+  /** How long it must stand still then. */
+  readonly confirmMs: number;
+  /** How long the server has for its answer. */
+  readonly answerMs: number;
 }
 
 /**

@@ -6,6 +6,8 @@ import { type ArchiveListing, startArchiveListing } from "./archive-listing.ts";
 import { type ClientTools, toolPath } from "./client-tools.ts";
 import { programFailed } from "./program-failures.ts";
 import { dumpWarnings } from "./dump-warnings.ts";
+import type { Connection } from "./connection.ts";
+import { type ProgramWatch, watchProgram } from "./watched-program.ts";
 
 /** How a dump is compressed: by a program behind a kernel pipe or, where it is missing, in this process. */
 export type Compressor =
@@ -30,6 +32,8 @@ export interface DumpCommand {
   readonly listArchive: boolean;
   /** Ends the programs: another part has failed. */
   readonly signal: AbortSignal;
+  /** Where the program connects to. */
+  readonly connection: Connection;
 }
 
 export interface DumpStream {
@@ -49,21 +53,41 @@ export interface DumpResult {
 }
 
 /** Starts the programs and resolves once they run. */
-export async function startDump(command: DumpCommand): Promise<DumpStream> {
-  const started =
-    command.compressor.kind === "program" ? await startPiped(command) : await startUnpiped(command);
-  const stop = (): void => started.tools.forEach((tool) => tool.child.kill("SIGKILL"));
-  command.signal.addEventListener("abort", stop, { once: true });
-  if (command.signal.aborted) stop();
+export async function startDump(asked: DumpCommand): Promise<DumpStream> {
+  let started: StartedDump | undefined;
+  const stop = (): void => started?.tools.forEach((tool) => tool.child.kill("SIGKILL"));
+  const stall = watchProgram(asked.connection, { stop, process: () => started?.tools[0]?.child.pid });
+  const command = { ...asked, env: { ...asked.env, ...stall.environment } };
+  try {
+    started = command.compressor.kind === "program" ? await startPiped(command) : await startUnpiped(command);
+  } catch (cause) {
+    stall[Symbol.dispose]();
+    throw cause;
+  }
+  return streamOf(started, stall, stop, command.signal);
+}
+
+function streamOf(
+  started: StartedDump,
+  stall: ProgramWatch,
+  stop: () => void,
+  signal: AbortSignal,
+): DumpStream {
+  signal.addEventListener("abort", stop, { once: true });
+  if (signal.aborted) stop();
   let result: DumpResult | undefined;
   async function* compressed(): AsyncGenerator<Uint8Array> {
     let seenBytes = 0;
     try {
       for await (const chunk of started.compressed) {
         seenBytes += chunk.length;
+        // Whoever stores it may take its time.
+        stall.pause();
         yield chunk;
+        stall.moved();
       }
       const exits = await Promise.all(started.tools.map((tool) => tool.exited));
+      if (stall.failure !== undefined) throw stall.failure;
       // zstd ends well also when pg_dump was killed, so the producer, first in the list, is judged first.
       exits.forEach((exit, index) => refuseBadExit(started.tools[index]?.name ?? "", exit));
       result = {
@@ -75,7 +99,8 @@ export async function startDump(command: DumpCommand): Promise<DumpStream> {
       // Does nothing to programs that have ended; after an error or an early stop nobody may go on writing.
       stop();
       started.listing?.stop();
-      command.signal.removeEventListener("abort", stop);
+      stall[Symbol.dispose]();
+      signal.removeEventListener("abort", stop);
     }
   }
   return {

@@ -9,6 +9,12 @@ import { tlsFiles } from "./tls-files.ts";
 /** No stray file of this name may decide anything: it cannot exist, and libpq passes over it in silence. */
 const none = "/dev/null/none";
 
+/**
+ * The only parameters that no environment variable has: a session whose server is silent for hours keeps its place in
+ * the routers between, and a peer that is gone is noticed. Without a name the database is PGDATABASE: argv is public.
+ */
+export const keptAlive = "--dbname=keepalives_idle=30 keepalives_interval=10 keepalives_count=6";
+
 /** Environment for pg_dump, pg_restore, psql and their like, to reach `connection`. */
 export function libpqEnvironment(connection: Connection): Record<string, string> {
   const { host, port, address } = settledEndpoint(connection) ?? connection;

@@ -2,6 +2,7 @@
  * A snapshot's archives into an empty database: what tables need, then all rows side by side, then what needs the
  * rows (indexes, constraints, triggers: so none of them acts while rows load). No plaintext touches a disk.
  */
+import type { StdioOptions } from "node:child_process";
 import { fstat, read } from "node:fs";
 import { promisify } from "node:util";
 import { LifeboatError } from "../errors.ts";
@@ -10,8 +11,8 @@ import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
 import { exitedWell, type RunningTool, startTool } from "../system/process.ts";
 import type { Connection } from "./connection.ts";
-import { libpqEnvironment } from "./libpq.ts";
 import { rowsWithout, type SkippedEntry } from "./missing-extensions.ts";
+import { keptAlive } from "./libpq.ts";
 import { ownerStages } from "./owner-stages.ts";
 import { entriesOf, postDataStages } from "./post-data-stages.ts";
 import { programFailed } from "./program-failures.ts";
@@ -21,6 +22,7 @@ import { tolerant, tolerantArguments } from "./tolerant-restore.ts";
 import { readPartToc } from "./restore-rows.ts";
 import { type ArchiveToc, readArchiveToc, type TocEntry } from "./restore-toc.ts";
 import { feedPart, type PartSource, type RestoreTools, writePart } from "./restore-stream.ts";
+import { runWatched } from "./watched-program.ts";
 import { closeFile, memoryFolder, openUnnamed, tocListFile } from "./unnamed-file.ts";
 
 export interface LoadOptions {
@@ -121,8 +123,7 @@ export function onlySchema(files: readonly ContentsFile[]): ContentsFile {
 
 function alwaysGiven({ isAtomic, isOwnerless, isUnplaced }: LoadOptions): readonly string[] {
   return [
-    // Without a name it takes PGDATABASE: argv is public, a database's name need not be.
-    ...["--dbname=", "--no-password"],
+    ...[keptAlive, "--no-password"],
     ...(isAtomic === true ? ["--exit-on-error"] : tolerantArguments),
     ...(isOwnerless === true ? ["--no-owner"] : []),
     ...(isUnplaced === true ? ["--no-tablespaces"] : []),
@@ -164,16 +165,16 @@ export async function restoreStreamed(
   const { connection, tools } = options;
   const list = kept === undefined ? undefined : await tocListFile(kept);
   try {
-    const env = libpqEnvironment(connection);
-    const restore = await startTool(
-      {
-        program: tools.pgRestore,
-        args: [...alwaysGiven(options), ...args, ...(list === undefined ? [] : ["--use-list=/dev/fd/3"])],
-        env,
-      },
-      ["pipe", "ignore", "pipe", ...(list === undefined ? [] : [list])],
+    const command = {
+      program: tools.pgRestore,
+      args: [...alwaysGiven(options), ...args, ...(list === undefined ? [] : ["--use-list=/dev/fd/3"])],
+    };
+    const stdio: StdioOptions = ["pipe", "ignore", "pipe", ...(list === undefined ? [] : [list])];
+    await runWatched(
+      connection,
+      (env) => startTool({ ...command, env }, stdio),
+      async (restore) => await feed(options.isAtomic === true ? restore : tolerant(restore, refused)),
     );
-    await feed(options.isAtomic === true ? restore : tolerant(restore, refused));
   } finally {
     if (list !== undefined) await closeFile(list);
   }
@@ -263,16 +264,13 @@ async function restoreSchema(
   more: readonly number[] = [],
 ): Promise<void> {
   const { connection, tools, isAtomic, refused } = options;
-  const restore = await startTool(
-    {
-      program: tools.pgRestore,
-      args: [...alwaysGiven(options), ...args, "/dev/fd/3"],
-      env: libpqEnvironment(connection),
-    },
-    ["ignore", "ignore", "pipe", fd, ...more],
-  );
-  const exit = await (isAtomic === true ? restore : tolerant(restore, refused)).exited;
-  if (!exitedWell(exit)) throw programFailed(restore.name, exit, "tool-failed");
+  const command = { program: tools.pgRestore, args: [...alwaysGiven(options), ...args, "/dev/fd/3"] };
+  const stdio: StdioOptions = ["ignore", "ignore", "pipe", fd, ...more];
+  const untilEnded = async (restore: RunningTool): Promise<void> => {
+    const exit = await (isAtomic === true ? restore : tolerant(restore, refused)).exited;
+    if (!exitedWell(exit)) throw programFailed(restore.name, exit, "tool-failed");
+  };
+  await runWatched(connection, (env) => startTool({ ...command, env }, stdio), untilEnded);
 }
 
 /** At most `jobs` at once, largest first; the first failure ends the others, and is the one reported. */

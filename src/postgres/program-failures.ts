@@ -60,10 +60,52 @@ export function programFailed(
       ? failed
       : new LifeboatError(otherwise, failed.message, { hint: refusal.hint, ...inside });
   }
+  if (found.code === "privilege-missing") return rightRefused(name, exit.stderr, inside);
   const table = /contents of table "?(.+?)"? failed/.exec(exit.stderr)?.[1];
   const sentence = `${name} ${found.sentence}`;
   return new LifeboatError(found.code, `${sentence}${table === undefined ? "" : ` (table ${table})`}.`, {
     ...inside,
     publicSentence: `${sentence}.`,
   });
+}
+
+const grants: Readonly<Record<string, string>> = {
+  table: "SELECT ON TABLE",
+  view: "SELECT ON TABLE",
+  sequence: "SELECT ON SEQUENCE",
+  "large object": "SELECT ON LARGE OBJECT",
+  schema: "USAGE ON SCHEMA",
+  function: "EXECUTE ON FUNCTION",
+  "foreign server": "USAGE ON FOREIGN SERVER",
+};
+
+function rightRefused(
+  name: string,
+  said: string,
+  details: { readonly inside?: string; readonly cause?: unknown },
+): LifeboatError {
+  const [, kind = "", object = ""] =
+    /permission denied for (table|view|sequence|large object|schema|function|foreign server) (\S+)/.exec(
+      said,
+    ) ?? [];
+  const grant = grants[kind];
+  const sentence = `${name} was refused a right`;
+  return new LifeboatError(
+    "privilege-missing",
+    `${sentence}${object === "" ? "" : `: permission denied for ${kind} ${object}`}.`,
+    {
+      ...details,
+      publicSentence: `${sentence}.`,
+      ...(grant === undefined
+        ? {}
+        : { hint: `As an administrator run: GRANT ${grant} ${object} TO <the backup role>;` }),
+    },
+  );
+}
+
+/** A backup's own statement that was refused for want of a right, as pg_dump's would be; anything else as it is. */
+export function namingRefusedRight(thrown: unknown): unknown {
+  const { code, message, severity } = thrown as { code?: string; message?: string; severity?: string };
+  if (code !== "42501" || severity === undefined) return thrown;
+  return rightRefused("The backup", message ?? "", { cause: thrown });
 }

@@ -53,7 +53,7 @@ export async function feedPart(
     throw error;
   }
   sink.destroy();
-  const failure = await pump(part, zstd, () => consumer.child.kill("SIGKILL"));
+  const failure = await pump(part, zstd, () => consumer.child.kill("SIGKILL"), consumer.passage);
   const [consumerExit, zstdExit] = await Promise.all([consumer.exited, zstd.exited]);
   if (failure !== undefined) throw asError(failure.cause);
   const consumerFailed = !exitedWell(consumerExit);
@@ -144,6 +144,7 @@ async function pump(
   part: PartStream,
   zstd: RunningTool,
   killConsumer: () => void,
+  passage?: RunningTool["passage"],
 ): Promise<{ readonly cause: unknown } | undefined> {
   let failure: { readonly cause: unknown } | undefined;
   const kill = (cause: unknown): void => {
@@ -159,10 +160,12 @@ async function pump(
     const chunks = part.source.zstdStream(part.name)[Symbol.asyncIterator]();
     try {
       for (;;) {
+        passage?.pause();
         const next = await chunks.next().catch((cause: unknown) => {
           kill(cause);
           throw cause;
         });
+        passage?.moved();
         if (next.done === true) return;
         yield next.value;
       }

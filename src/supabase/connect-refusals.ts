@@ -34,7 +34,7 @@ const known: readonly KnownRefusal[] = [
     said: /max ?clients? ?(?:connections reached|in ?session ?mode)|remaining connection slots|too many clients/i,
     code: "too-many-connections",
     hint:
-      "All connections are taken. Through the session pooler a backup needs as many as `jobs` and five more: lower " +
+      "All connections are taken. Through the session pooler a backup needs as many as `jobs` and six more: lower " +
       "`jobs`, raise the project's pool size, or use the direct address.",
   },
   {

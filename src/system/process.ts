@@ -31,6 +31,8 @@ export interface RunningTool {
   readonly child: ChildProcess;
   /** Settles when the process has ended and its pipes are closed; never rejects. */
   readonly exited: Promise<ToolExit>;
+  /** Told when whoever feeds the program waits for what to feed it, and when that has come. */
+  readonly passage?: { pause(): void; moved(): void };
 }
 
 const stderrTailBytes = 16 * 1024;

@@ -1,5 +1,6 @@
 /** Roles and databases with settings that change what is read or written, or end the work: none reaches the result. */
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { withClient } from "../../src/postgres/client.ts";
 import {
   connectionTo,
   backUp,
@@ -162,11 +163,42 @@ for (const major of majors) {
     },
   );
 
-  test.runIf(trial).each(known)(
-    `PostgreSQL ${major}: $name = $value alone`,
-    { timeout: 120_000 },
-    async (setting) => {
-      await comesBackUnder(await sharedServer(major), "alone", [setting]);
-    },
-  );
+  if (!trial) continue;
+  test.each(known)(`PostgreSQL ${major}: $name = $value alone`, { timeout: 120_000 }, async (setting) => {
+    const database = `alone_${setting.name.replace(".", "_")}`;
+    await comesBackUnder(await sharedServer(major), database, [setting]);
+  });
 }
+
+test("a library that role or database preload, and the server lacks, keeps nobody of ours out", async () => {
+  const server = await sharedServer(majors[0] ?? 15);
+  await server.createDatabase("preloads");
+  await server.sql("preloads", "create table t as select n from generate_series(1, 20) n");
+  await server.sql("postgres", "alter database preloads set session_preload_libraries = 'no_such_library'");
+  const { snapshot } = await backUp(safe, connectionTo(server, "preloads"));
+  expect(snapshot.totals.rows).toBe(20);
+});
+
+test("options of the caller's own environment reach no session of ours", async () => {
+  vi.stubEnv("PGOPTIONS", "-c geqo=off -c array_nulls=off");
+  try {
+    const server = await sharedServer(majors[0] ?? 15);
+    const asked = await withClient(connectionTo(server, "postgres"), (sql) =>
+      sql.query("select name, setting from pg_settings where name in ('geqo', 'array_nulls') order by 1"),
+    );
+    expect(asked.rows.map(({ setting }: { setting: string }) => setting)).toEqual(["on", "on"]);
+  } finally {
+    vi.unstubAllEnvs();
+  }
+});
+
+test("a setting that hides damage, and that the role may not turn off, is refused", async () => {
+  const server = await sharedServer(majors[0] ?? 15);
+  await server.sql(
+    "postgres",
+    `create role hiding login password '${password}'; grant pg_read_all_data to hiding;
+     alter role hiding set zero_damaged_pages = on`,
+  );
+  const hiding = connectionTo(server, "postgres", { user: "hiding", password });
+  await expect(backUp(safe, hiding)).rejects.toMatchObject({ code: "session-setting-forced", exitCode: 2 });
+});

@@ -86,9 +86,21 @@ test("the connection cut half-way", async () => {
     while ((await run(server.connection, end)).length === 0) await delay(5);
   };
   await expectNothingLeft(atHalf(cut), {
-    message: expect.stringMatching(/^pg_restore ended with exit code 1/) as string,
+    code: "connection-lost",
+    message: expect.stringMatching(/^pg_restore lost its connection to the server/) as string,
     outcome: "unchanged",
   });
+});
+
+test("all connections cut half-way, that which holds the lock too", async () => {
+  const cut = async (): Promise<void> => {
+    const end =
+      "select pg_terminate_backend(pid), datname from pg_stat_activity where pid <> pg_backend_pid() and usename = session_user";
+    while (!(await run(server.connection, end)).some(({ datname }) => datname?.startsWith("half"))) {
+      await delay(5);
+    }
+  };
+  await expectNothingLeft(atHalf(cut), { code: "connection-lost", outcome: "unchanged" });
 });
 
 test("an archive of a format that nobody knows yet", async () => {
