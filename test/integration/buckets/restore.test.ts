@@ -392,6 +392,22 @@ describe.skipIf(major === undefined)("with a database", () => {
     return { server, postgres, database: parseConnection(postgres.url(name), "test's URL") };
   }
 
+  it("an old server's mixed listing does not end a backup by SQL", { timeout }, async () => {
+    const { database, postgres } = await newDatabase("mixed_folders");
+    const server = await startStorageServer({
+      rows: await postgresRows(postgres.url("mixed_folders")),
+      hasListV2: false,
+    });
+    servers.push(server);
+    await server.addBucket("files");
+    for (const name of ["Folder/x", "folder/x", "plain"]) await server.addObject("files", { name, size: 10 });
+    const alone = safe.backUp({ source: "mixed-folders" }, { api: apiOf(server) });
+    await expect(alone).rejects.toMatchObject({ code: "storage-list-failed" });
+    const made = await safe.backUp({ source: "mixed-folders", database }, { api: apiOf(server) });
+    expect([made.snapshot.state, made.account]).toMatchObject(["whole", { stored: 3 }]);
+    expect(made.findings.map(({ code }) => code)).toContain("listing-unchecked");
+  });
+
   it("a bucket's name, owner and AVIF flag come back, or are named", { timeout }, async () => {
     const from = await newDatabase("bucket_from");
     const to = await newDatabase("bucket_to");
