@@ -336,7 +336,7 @@ export const errorCatalogue = {
     family: "ours",
     exitCode: 1,
     meaning:
-      "A bucket or an object has a name that cannot be written into a URL or into a file: it is empty, `.` or `..` alone, no UTF-8, or far too long.",
+      "A bucket or an object has a name that cannot be written into a URL or into a file: it is empty, `.` or `..` alone, no UTF-8, far too long, or of characters that the Storage API neither takes nor serves.",
     cure: "Rename the object in the project, or leave it out (`exclude`); until then every backup says that it is missing.",
   },
   "object-size-wrong": {

@@ -41,6 +41,9 @@ const objectErrors = new Set<string>([
   "storage-temporary",
 ]);
 
+/** Of those, what another look does not change. */
+const refusals = new Set<string>(["object-name-unusable", "storage-request-refused"]);
+
 export async function fetchObject(wanted: InventoryObject, means: FetchMeans): Promise<Outcome> {
   let object = wanted;
   let trustsRow = true;
@@ -53,7 +56,7 @@ export async function fetchObject(wanted: InventoryObject, means: FetchMeans): P
       const error = asLifeboatError(cause);
       if (!objectErrors.has(error.code)) throw cause;
       const failed = { kind: "failed", object: wanted, error } as const;
-      if (error.code === "object-name-unusable" || error.code === "storage-request-refused") return failed;
+      if (refusals.has(error.code)) return failed;
       // A second look: only what the API no longer knows has vanished.
       const now = await secondLook(object, means.api);
       if (now === undefined) return { kind: "vanished", object: wanted };
@@ -81,7 +84,8 @@ async function secondLook(
   try {
     return await api.info(bucket, name);
   } catch (cause) {
-    if (objectErrors.has(asLifeboatError(cause).code)) return "refused";
+    // A service that is gone is gone for all: that ends the backup.
+    if (refusals.has(asLifeboatError(cause).code)) return "refused";
     throw cause;
   }
 }

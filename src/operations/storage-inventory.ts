@@ -1,5 +1,5 @@
 /** What there is to back up: buckets and objects, by SQL where a database URL is given, else by the Storage API. */
-import { LifeboatError } from "../errors.ts";
+import { asLifeboatError, LifeboatError } from "../errors.ts";
 import type { Connection } from "../postgres/connection.ts";
 import type { StorageContents } from "../snapshot/storage-contents.ts";
 import { compareObjects, compareUtf8, type Bucket, type InventoryObject } from "../storage/objects.ts";
@@ -71,6 +71,7 @@ class TakenInventory implements Inventory {
   readonly #request: InventoryRequest;
   readonly #rows: StorageRows | undefined;
   #isWalked = false;
+  #isUnchecked = false;
   #unseen: string | undefined;
 
   constructor(
@@ -94,7 +95,8 @@ class TakenInventory implements Inventory {
 
   findings(): readonly Finding[] {
     const unseen = this.isComplete || this.#unseen === undefined ? [] : [unseenFinding(this.#unseen)];
-    return [...notCoveredFindings(this.notCovered.length), ...unseen];
+    const unchecked = this.#isUnchecked ? [uncheckedFinding()] : [];
+    return [...notCoveredFindings(this.notCovered.length), ...unseen, ...unchecked];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -114,13 +116,26 @@ class TakenInventory implements Inventory {
     listed: AsyncIterable<InventoryObject>,
   ): AsyncGenerator<InventoryObject, void, undefined> {
     const seen = { inBoth: 0, inOne: 0 };
-    for await (const { row, object } of sideBySide(rows, listed)) {
+    for await (const { row, object } of sideBySide(rows, this.#whileReliable(listed))) {
       if (row !== undefined && object !== undefined && row.id === object.id) seen.inBoth += 1;
       else seen.inOne += 1;
       if (row !== undefined) yield row;
       else if (object !== undefined) this.#withoutRow(object);
     }
-    if (seen.inBoth === 0 && seen.inOne > 0) throw notTogether("none of their objects is the same");
+    if (seen.inBoth === 0 && seen.inOne > 0 && !this.#isUnchecked)
+      throw notTogether("none of their objects is the same");
+  }
+
+  /** Where rows are there, a listing only checks them: one that cannot be relied on checks nothing. */
+  async *#whileReliable(
+    listed: AsyncIterable<InventoryObject>,
+  ): AsyncGenerator<InventoryObject, void, undefined> {
+    try {
+      yield* listed;
+    } catch (cause) {
+      if (asLifeboatError(cause).code !== "storage-list-failed") throw cause;
+      this.#isUnchecked = true;
+    }
   }
 
   #withoutRow({ bucket, name, createdAt }: InventoryObject): void {
@@ -210,5 +225,17 @@ function unseenFinding(unseen: string): Finding {
     sentence: unseen,
     publicSentence: unseen,
     remedy: "Give a database URL: rows of storage.objects show every key.",
+  };
+}
+
+function uncheckedFinding(): Finding {
+  const sentence =
+    "The Storage API's own listing cannot be relied on here, so the database's rows were not compared with it.";
+  return {
+    level: "warning",
+    code: "listing-unchecked",
+    sentence,
+    publicSentence: sentence,
+    remedy: "Update the server: old ones mix folders whose names differ in nothing but case.",
   };
 }

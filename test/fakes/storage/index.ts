@@ -11,7 +11,7 @@ import { type Blob, BlobKeeper, seededBlob } from "./blobs.ts";
 import { bucketRoute, notFound } from "./buckets.ts";
 import { Faults } from "./faults.ts";
 import { list, listV2 } from "./listing.ts";
-import { download, info, removeMany, removeOne } from "./objects.ts";
+import { download, info, isProbe, removeMany, removeOne } from "./objects.ts";
 import { Resumables } from "./resumable.ts";
 import { type BucketRow, memoryRows, type ObjectRow, type Rows } from "./rows.ts";
 import { type Keys, makeKeys, roleOf } from "./rules.ts";
@@ -65,6 +65,8 @@ export type Route =
   | "list-v2"
   | "info"
   | "download"
+  /** A download of one byte, which proves that there are any. */
+  | "probe"
   | "upload"
   | "remove"
   | "resumable-create"
@@ -121,7 +123,8 @@ export async function startStorageServer(options: StorageServerOptions = {}): Pr
     const { method, path, request } = exchange;
     const [area, ...rest] = path.split("/");
     const decoded = rest.map(decode);
-    counters.requests[routeOf(method, area, decoded)] += 1;
+    const route = routeOf(method, area, decoded);
+    counters.requests[route === "download" && isProbe(request) ? "probe" : route] += 1;
     const isRead = method === "GET" || method === "HEAD";
     if (exchange.role === "none" && !(isRead && area !== "bucket")) {
       throw errors.invalidRequest("headers must have required property 'authorization'");
@@ -319,7 +322,7 @@ function routeOf(method: string, area: string | undefined, rest: readonly string
 
 function noRequests(): Record<Route, number> {
   return {
-    ...{ bucket: 0, list: 0, "list-v2": 0, info: 0, download: 0, upload: 0, remove: 0 },
+    ...{ bucket: 0, list: 0, "list-v2": 0, info: 0, download: 0, probe: 0, upload: 0, remove: 0 },
     ...{ "resumable-create": 0, "resumable-patch": 0, "resumable-head": 0, other: 0 },
   };
 }

@@ -104,8 +104,13 @@ export async function download(
   await sendBody(exchange, context, blob.read(start, end));
 }
 
+/** Whether a first byte is asked for, to see whether there are any. */
+export function isProbe({ headers }: Pick<Exchange["request"], "headers">): boolean {
+  return headers.range === "bytes=0-0";
+}
+
 async function sendBody(
-  { response, effect }: Exchange,
+  { request, response, effect }: Exchange,
   { counters }: ObjectContext,
   bytes: AsyncIterable<Uint8Array>,
 ): Promise<void> {
@@ -128,7 +133,7 @@ async function sendBody(
     if (response.destroyed) return;
     const part = chunk.subarray(0, cut - sent);
     sent += part.length;
-    counters.bytesServed += part.length;
+    if (!isProbe(request)) counters.bytesServed += part.length;
     if (part.length > 0 && !response.write(part)) await drained(response);
     if (sent >= cut) return stopped();
   }

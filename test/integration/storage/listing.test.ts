@@ -154,9 +154,13 @@ describe("a walk, where the server has no list-v2", () => {
     expect(listing.how()).toBe("list-walk");
     expect(listing.unseen()).toMatch(/not seen/);
     expect(listing.unseen()).not.toMatch(/inner/);
-    expect(
-      objects.every(({ version, lastAccessedAt }) => version !== undefined && lastAccessedAt != null),
-    ).toBe(true);
+    // The server answers no question about keys that it refuses, and lists them all the same.
+    for (const { name, version, lastAccessedAt } of objects)
+      expect([name, version !== undefined, lastAccessedAt != null]).toEqual([
+        name,
+        !name.startsWith("é"),
+        true,
+      ]);
   });
 
   test("goes into folders of more than a page", async () => {

@@ -28,7 +28,11 @@ let needles: readonly Needle[];
 
 beforeAll(async () => {
   // Other tests on this machine have the stand-in's usual keys.
-  project = await openProject({ secretKey: `sb_secret_${newMarker()}`, jwtSecret: newMarker() });
+  project = await openProject({
+    secretKey: `sb_secret_${newMarker()}`,
+    jwtSecret: newMarker(),
+    readsOddKeys: true,
+  });
   const { server } = project;
   needles = [
     ...inside,
