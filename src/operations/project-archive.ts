@@ -11,6 +11,7 @@ import {
 } from "../supabase/classify.ts";
 import { fitColumns, literalDefaults } from "../supabase/managed-rows.ts";
 import { isManagedSchema } from "../supabase/managed.ts";
+import { isQueues } from "../supabase/queues.ts";
 import type { ProjectFacts } from "../supabase/project-facts.ts";
 
 export interface ClassifiedPart {
@@ -26,7 +27,11 @@ export interface ProjectArchive {
   /** Why the rows of a managed table would not fit; any of them refuses the restore before anything changes. */
   readonly refusals: readonly string[];
   /** Services that the target has, or gets by the extensions that the restore creates. */
-  readonly services: { readonly cronJobs: boolean; readonly secrets: boolean };
+  readonly services: {
+    readonly cronJobs: boolean;
+    readonly secrets: boolean;
+    readonly queues: boolean;
+  };
 }
 
 export interface ArchiveReading {
@@ -109,7 +114,7 @@ async function fitManagedRows(
     const entries = part.entries.map((classified): Classified => {
       const { entry } = classified;
       const isRows = entry.kind === "TABLE DATA" && classified.class === "restore";
-      if (!isRows || !isManagedSchema(entry.schema)) return classified;
+      if (!isRows || !isManagedSchema(entry.schema) || isQueues(entry)) return classified;
       const name = `${entry.schema}.${entry.tag}`;
       const isEmpty = rowsOf.get(entry.oid) === 0;
       const target = facts.tables.get(name);
@@ -153,6 +158,7 @@ function servicesAfter(parts: readonly ClassifiedPart[], facts: ProjectFacts): P
   return {
     cronJobs: facts.takesCronJobs || created.has("pg_cron"),
     secrets: facts.takesSecrets || created.has("supabase_vault"),
+    queues: facts.extensions.has("pgmq") || created.has("pgmq"),
   };
 }
 

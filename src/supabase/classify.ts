@@ -14,6 +14,7 @@ import {
 } from "./managed.ts";
 import { isPlatformRole } from "./platform-roles.ts";
 import { loadsRows, rowChoice } from "./managed-rows.ts";
+import { isQueues } from "./queues.ts";
 import { usersGrants } from "./users-grants.ts";
 
 /**
@@ -174,6 +175,7 @@ function judgeByKind(entry: TocEntry, context: ClassifyContext): Verdict | undef
 function judgeBySchema(entry: TocEntry, context: ClassifyContext): Verdict {
   const { kind, schema, tag } = entry;
   if (!isManaged(context, schema)) return restore;
+  if (isQueues(entry)) return context.missingExtensions.has("pgmq") ? missing : restore;
   switch (kind) {
     case "TABLE DATA":
       return judgeManagedRows(schema, tag, context);
@@ -218,6 +220,7 @@ function judgeManagedRows(schema: string, table: string, context: ClassifyContex
     case "platform":
       return ["kept", "the platform's own record"];
     case "by-function":
+      if (schema === "pgmq") return ["put-back", "queues are registered one by one"];
       if (schema === "cron") return ["put-back", "jobs are scheduled by cron.schedule"];
       return context.vaultSealed
         ? ["put-back", "secrets are made by vault.create_secret"]

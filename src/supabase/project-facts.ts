@@ -146,6 +146,7 @@ const counted = [
   ["objects in buckets", "storage.objects"],
   ["scheduled jobs", "cron.job"],
   ["secrets", "vault.secrets"],
+  ["queues", "pgmq.meta"],
 ] as const;
 
 async function countRows(sql: Sql): Promise<{ what: string; count: number }[]> {
