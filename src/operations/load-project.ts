@@ -20,6 +20,7 @@ import { restoreMemberships, restoreRoleTraits } from "../supabase/project-membe
 import { putBack } from "../supabase/put-back.ts";
 import { isQueues, restoreQueues } from "../supabase/queues.ts";
 import { type EntryRunner, runEntries } from "../supabase/run-entries.ts";
+import { usersDefaultGrants } from "../supabase/users-grants.ts";
 import { createExtensions, restoreSecrets, type SecretId } from "../supabase/services.ts";
 import type { Finding } from "../verification/findings.ts";
 import { allEntries, type ArchiveReading, type ProjectArchive } from "./project-archive.ts";
@@ -112,7 +113,9 @@ export async function loadProject(sql: Sql, load: ProjectLoad): Promise<LoadedPr
   );
   await runEntries(
     runner,
-    apart("DEFAULT ACL").map(({ entry }) => entry),
+    apart("DEFAULT ACL").map(({ entry }) =>
+      isManagedSchema(entry.schema) ? { ...entry, definition: usersDefaultGrants(entry.definition) } : entry,
+    ),
   );
   await borrowed.giveBack();
   const ofSettings = await restoreSettings(sql, database, backup, created, tally);

@@ -44,11 +44,18 @@ export interface ArchiveReading {
 export async function readProjectArchive(
   reading: ArchiveReading,
   facts: ProjectFacts,
-  wanted: { readonly availableExtensions: ReadonlySet<string>; readonly signIns: boolean },
+  wanted: {
+    readonly availableExtensions: ReadonlySet<string>;
+    readonly signIns: boolean;
+    readonly inPlace: boolean;
+  },
 ): Promise<ProjectArchive> {
   const { contents, source, tools } = reading;
   const database = databaseOf(contents);
-  const { extensions, managedSchemas, publications } = facts;
+  const { managedSchemas, publications } = facts;
+  const extensions = new Set(
+    [...facts.extensions].filter((name) => !(wanted.inPlace && facts.ownExtensions.has(name))),
+  );
   const context: ClassifyContext = {
     missingExtensions: new Set(
       database.extensions

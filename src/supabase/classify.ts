@@ -15,7 +15,7 @@ import {
 import { isPlatformRole } from "./platform-roles.ts";
 import { loadsRows, rowChoice } from "./managed-rows.ts";
 import { isQueues } from "./queues.ts";
-import { usersGrants } from "./users-grants.ts";
+import { usersDefaultGrants, usersGrants } from "./users-grants.ts";
 
 /**
  * `restore`: as the archive has it. `put-back`: in a step of its own, by another statement or as somebody else.
@@ -159,8 +159,9 @@ function judgeByKind(entry: TocEntry, context: ClassifyContext): Verdict | undef
     case "SUBSCRIPTION TABLE":
       return ["person", "a subscription would connect to another server: create it when that is wanted"];
     case "DEFAULT ACL":
-      if (isManaged(context, entry.schema)) return platformsOwn;
       if (entry.owner !== "postgres" && isPlatformRole(entry.owner)) return platformsOwn;
+      if (isManaged(context, entry.schema) && usersDefaultGrants(entry.definition) === "")
+        return platformsOwn;
       return ["put-back", "after everything else, so that it grants nothing on restored objects"];
     case "FOREIGN DATA WRAPPER":
       return ["put-back", "takes more than the role's own rights"];
