@@ -18,7 +18,9 @@ import type { ProjectTally } from "../supabase/project-report.ts";
 import { restoreRoles, restoreSettings, type RoleSource } from "../supabase/project-roles.ts";
 import { restoreMemberships, restoreRoleTraits } from "../supabase/project-memberships.ts";
 import { putBack } from "../supabase/put-back.ts";
+import { isQueues, restoreQueues } from "../supabase/queues.ts";
 import { type EntryRunner, runEntries } from "../supabase/run-entries.ts";
+import { usersDefaultGrants } from "../supabase/users-grants.ts";
 import { createExtensions, restoreSecrets, type SecretId } from "../supabase/services.ts";
 import type { Finding } from "../verification/findings.ts";
 import { allEntries, type ArchiveReading, type ProjectArchive } from "./project-archive.ts";
@@ -86,9 +88,11 @@ export async function loadProject(sql: Sql, load: ProjectLoad): Promise<LoadedPr
 
   await deleteManagedRows(sql, facts);
   await loadRows(sql, load);
+  // Before a publication of all tables is there, which would have a replica identity of pgmq's.
+  await restoreQueues(sql, backup.supabase?.queues ?? [], archive.services.queues, tally);
   await runEntries(
     runner,
-    of("SEQUENCE SET").filter(({ schema }) => !isManagedSchema(schema)),
+    of("SEQUENCE SET").filter((entry) => !isManagedSchema(entry.schema) || isQueues(entry)),
   );
   await advanceSequences(
     sql,
@@ -109,7 +113,9 @@ export async function loadProject(sql: Sql, load: ProjectLoad): Promise<LoadedPr
   );
   await runEntries(
     runner,
-    apart("DEFAULT ACL").map(({ entry }) => entry),
+    apart("DEFAULT ACL").map(({ entry }) =>
+      isManagedSchema(entry.schema) ? { ...entry, definition: usersDefaultGrants(entry.definition) } : entry,
+    ),
   );
   await borrowed.giveBack();
   const ofSettings = await restoreSettings(sql, database, backup, created, tally);
@@ -209,7 +215,12 @@ function tallyEntries(all: readonly Classified[], { archive }: ProjectLoad, tall
     if (kind !== "put-back") tally.add(entry.kind, kind === "restore" ? "restored" : kind, { name, reason });
     else if (["EXTENSION", "DEFAULT ACL"].includes(entry.kind)) tally.add(entry.kind, "restored");
     else if (entry.kind === "TABLE DATA") {
-      const takes = entry.schema === "cron" ? archive.services.cronJobs : archive.services.secrets;
+      const takes =
+        entry.schema === "pgmq"
+          ? archive.services.queues
+          : entry.schema === "cron"
+            ? archive.services.cronJobs
+            : archive.services.secrets;
       tally.add(entry.kind, takes ? "restored" : "extension-missing", {
         name,
         reason: takes ? "" : "the target lacks the extension",

@@ -7,6 +7,7 @@ import { type Contents, databaseOf } from "../snapshot/contents.ts";
 import { databaseAddress } from "../supabase/database-address.ts";
 import { isPlatformRole } from "../supabase/platform-roles.ts";
 import type { ProjectMode } from "../supabase/project-mode.ts";
+import { messagesLeftOut } from "../supabase/queues.ts";
 import type { ProjectFacts } from "../supabase/project-facts.ts";
 import { type ProjectReport, ProjectTally } from "../supabase/project-report.ts";
 import type { RestorePlan, RestoreRequest } from "./plan-database-restore.ts";
@@ -193,6 +194,15 @@ function whatIsLost(report: ProjectReport, { contents, archive }: ProjectPlanInp
   if ((supabase?.cronJobs.length ?? 0) > 0 && !archive.services.cronJobs) {
     lines.push(`cron jobs: ${supabase?.cronJobs.length ?? 0} (the target lacks pg_cron).`);
   }
+  const queues = supabase?.queues ?? [];
+  if (queues.length > 0 && !archive.services.queues) {
+    lines.push(`queues: ${queues.length} (the target lacks pgmq).`);
+  }
+  lines.push(
+    ...messagesLeftOut(queues).map(
+      (told) => `queue ${told} (not in this backup; the queue comes back empty).`,
+    ),
+  );
   if (supabase?.verifiers !== true) lines.push("Passwords of roles: they are not in this backup.");
   lines.push("Files in buckets: their rows are restored, their bytes come with `restore storage`.");
   return lines;

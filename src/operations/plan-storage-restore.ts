@@ -38,6 +38,8 @@ export interface StorageRestorePlan {
     readonly extraneous: number;
   };
   readonly deleteExtraneous: boolean;
+  /** The project's own on storage.objects: each upload fires them. Nobody looks without a database URL. */
+  readonly triggers: readonly string[];
   /** Keys that today's rules refuse; they can be restored into a directory. */
   readonly cannotRestore: readonly { readonly bucket: string; readonly name: string }[];
   /** Over every single decision, so that agreeing to the numbers is agreeing to what lies behind them. */
@@ -134,6 +136,7 @@ export interface PlanInputs {
   /** All of the target. */
   readonly present: readonly Bucket[];
   readonly deleteExtraneous: boolean;
+  readonly triggers?: readonly string[];
   readonly decisions: AsyncIterable<Decision>;
 }
 
@@ -177,6 +180,7 @@ export async function planStorageRestore(inputs: PlanInputs): Promise<StorageRes
     },
     objects: { wanted, wantedBytes, missing, different, withoutBytes, identical, extraneous },
     deleteExtraneous,
+    triggers: inputs.triggers ?? [],
     cannotRestore,
     decisions: hash.digest("hex"),
   };

@@ -11,6 +11,7 @@ import {
 } from "../supabase/classify.ts";
 import { fitColumns, literalDefaults } from "../supabase/managed-rows.ts";
 import { isManagedSchema } from "../supabase/managed.ts";
+import { isQueues } from "../supabase/queues.ts";
 import type { ProjectFacts } from "../supabase/project-facts.ts";
 
 export interface ClassifiedPart {
@@ -26,7 +27,11 @@ export interface ProjectArchive {
   /** Why the rows of a managed table would not fit; any of them refuses the restore before anything changes. */
   readonly refusals: readonly string[];
   /** Services that the target has, or gets by the extensions that the restore creates. */
-  readonly services: { readonly cronJobs: boolean; readonly secrets: boolean };
+  readonly services: {
+    readonly cronJobs: boolean;
+    readonly secrets: boolean;
+    readonly queues: boolean;
+  };
 }
 
 export interface ArchiveReading {
@@ -39,11 +44,18 @@ export interface ArchiveReading {
 export async function readProjectArchive(
   reading: ArchiveReading,
   facts: ProjectFacts,
-  wanted: { readonly availableExtensions: ReadonlySet<string>; readonly signIns: boolean },
+  wanted: {
+    readonly availableExtensions: ReadonlySet<string>;
+    readonly signIns: boolean;
+    readonly inPlace: boolean;
+  },
 ): Promise<ProjectArchive> {
   const { contents, source, tools } = reading;
   const database = databaseOf(contents);
-  const { extensions, managedSchemas, publications } = facts;
+  const { managedSchemas, publications } = facts;
+  const extensions = new Set(
+    [...facts.extensions].filter((name) => !(wanted.inPlace && facts.ownExtensions.has(name))),
+  );
   const context: ClassifyContext = {
     missingExtensions: new Set(
       database.extensions
@@ -109,7 +121,7 @@ async function fitManagedRows(
     const entries = part.entries.map((classified): Classified => {
       const { entry } = classified;
       const isRows = entry.kind === "TABLE DATA" && classified.class === "restore";
-      if (!isRows || !isManagedSchema(entry.schema)) return classified;
+      if (!isRows || !isManagedSchema(entry.schema) || isQueues(entry)) return classified;
       const name = `${entry.schema}.${entry.tag}`;
       const isEmpty = rowsOf.get(entry.oid) === 0;
       const target = facts.tables.get(name);
@@ -153,6 +165,7 @@ function servicesAfter(parts: readonly ClassifiedPart[], facts: ProjectFacts): P
   return {
     cronJobs: facts.takesCronJobs || created.has("pg_cron"),
     secrets: facts.takesSecrets || created.has("supabase_vault"),
+    queues: facts.extensions.has("pgmq") || created.has("pgmq"),
   };
 }
 

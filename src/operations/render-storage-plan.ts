@@ -2,7 +2,7 @@
 import { type StorageRestorePlan, storagePlanHash } from "./plan-storage-restore.ts";
 
 export function renderStoragePlan(plan: StorageRestorePlan): string {
-  const { snapshot, target, buckets, objects, deleteExtraneous, cannotRestore } = plan;
+  const { snapshot, target, buckets, objects, deleteExtraneous, cannotRestore, triggers } = plan;
   const kept = objects.extraneous === 0 ? "" : "; they stay (--delete-extraneous removes them)";
   return [
     `Snapshot   ${snapshot.id} of "${snapshot.source}", taken ${snapshot.moment}`,
@@ -33,6 +33,10 @@ export function renderStoragePlan(plan: StorageRestorePlan): string {
     ...cannotRestore.map(
       ({ bucket, name }) =>
         `Cannot     ${JSON.stringify(`${bucket}/${name}`)}: the Storage API no longer takes such a key`,
+    ),
+    ...triggers.map(
+      (name) =>
+        `Fire       the project's own trigger ${JSON.stringify(name)} on storage.objects at every upload; drop it before and create it again afterwards if it must not run`,
     ),
     `Plan       ${storagePlanHash(plan)}`,
     "",

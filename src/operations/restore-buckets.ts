@@ -8,6 +8,7 @@ import type { StorageContents } from "../snapshot/storage-contents.ts";
 import type { ObjectFilter } from "../storage/object-filter.ts";
 import { type Bucket, compareUtf8 } from "../storage/objects.ts";
 import type { StorageApi } from "../supabase/storage-api.ts";
+import { readUploadTriggers } from "../supabase/upload-triggers.ts";
 import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
@@ -133,13 +134,14 @@ async function restoreLocated(
         jobs: wanted.jobs,
       },
     );
-  const { deleteExtraneous } = target;
+  const { deleteExtraneous, database } = target;
   const plan = await planStorageRestore({
     snapshot,
     target: target.name,
     buckets,
     present,
     deleteExtraneous,
+    triggers: database === undefined ? [] : await readUploadTriggers(database),
     decisions: decisions("bytes"),
   });
   const planHash = storagePlanHash(plan);

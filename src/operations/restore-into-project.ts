@@ -75,6 +75,7 @@ export async function planIntoProject(
   const archive = await readProjectArchive(reading, project, {
     availableExtensions: facts.availableExtensions,
     signIns: mode.signIns,
+    inPlace: mode.inPlace,
   });
   const plan = planProjectRestore({ contents, request, mode, facts, project, archive });
   const elevated: RunElevated = surroundings.runElevated ?? runElevated;

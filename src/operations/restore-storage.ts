@@ -9,6 +9,7 @@ import type { StorageApi } from "../supabase/storage-api.ts";
 import { isKeyAllowed } from "../supabase/storage-keys.ts";
 import { repairBuckets } from "../supabase/storage-bucket-repair.ts";
 import { repairRows } from "../supabase/storage-row-repair.ts";
+import { currentTransaction, writtenSince } from "../supabase/upload-triggers.ts";
 import type { Store } from "../store/store.ts";
 import type { Logger } from "../system/logger.ts";
 import { register, type Standing } from "../system/underway.ts";
@@ -63,6 +64,9 @@ export async function restoreStorage(
   const progress: StorageProgress = { counts, sent: new Set(), deleted: 0, refused: [] };
   register(signal, () => progressOf(plan, progress, limits.created));
   const lost: InventoryObject[] = [];
+  const { database } = means;
+  const watched = plan.triggers.length === 0 ? undefined : database;
+  const before = watched && { database: watched, transaction: await currentTransaction(watched) };
   try {
     for (const bucket of wanted) {
       signal.throwIfAborted();
@@ -81,13 +85,13 @@ export async function restoreStorage(
   const { refused } = progress;
   const isRefused = ({ bucket, name }: StoredObject): boolean =>
     refused.some((one) => one.bucket === bucket && one.name === name);
-  const { database } = means;
+  const written = before && (await writtenSince(before.database, before.transaction));
   const repair = database === undefined ? undefined : await repairRows(database, restorable(means.entries()));
   await limits.set();
   const buckets = await repairBuckets(database, wanted);
   const compared = await compareAll(means, isRefused);
   if (refused.length > 0) throw objectsRefused(refused, { ...counts, compared });
-  const findings = restoreFindings(plan, { repair, buckets, lost });
+  const findings = restoreFindings(plan, { repair, buckets, lost, written });
   return { ...counts, deleted: progress.deleted, compared, rowsRepaired: repair?.changed ?? 0, findings };
 }
 

@@ -2,6 +2,7 @@
 import { LifeboatError } from "../errors.ts";
 import type { InventoryObject } from "../storage/objects.ts";
 import type { RowRepair } from "../supabase/storage-row-repair.ts";
+import type { WrittenTable } from "../supabase/upload-triggers.ts";
 import type { Finding } from "../verification/findings.ts";
 import type { StorageRestorePlan } from "./plan-storage-restore.ts";
 
@@ -61,6 +62,8 @@ interface Rest {
   /** Made, without all that their rows had. */
   readonly buckets: readonly string[];
   readonly lost: readonly InventoryObject[];
+  /** Since before the first upload; undefined: no trigger was to fire. */
+  readonly written: readonly WrittenTable[] | undefined;
 }
 
 export function restoreFindings(plan: StorageRestorePlan, rest: Rest): readonly Finding[] {
@@ -100,6 +103,15 @@ export function restoreFindings(plan: StorageRestorePlan, rest: Rest): readonly 
       `${lost.length} objects of the project have a row but no bytes, and are not in this backup: ${named(lost)}.`,
       `${lost.length} objects of the project have a row but no bytes, and are not in this backup.`,
       "Restore them from a later snapshot, or delete them through the Storage API.",
+    );
+  }
+  if (rest.written !== undefined && rest.written.length > 0) {
+    const what = "Rows were written while objects were uploaded, by the project's own triggers or by others";
+    add(
+      "written-during-upload",
+      `${what}: ${rest.written.map(({ name, rows }) => `${name} (${rows})`).join(", ")}. Triggers: ${plan.triggers.join(", ")}.`,
+      `${what}.`,
+      "Compare these tables with the backup. Next time drop such triggers before, and create them again afterwards.",
     );
   }
   if (repair?.updatedAt === "kept") {

@@ -37,6 +37,17 @@ const cronJob = z.looseObject({
   active: z.boolean(),
 });
 
+/** Of pgmq. */
+const queue = z.looseObject({
+  name: z.string(),
+  partitioned: z.boolean(),
+  unlogged: z.boolean(),
+  createdAt: z.string(),
+  /** Rows of its tables that are not in the backup, because the tables are the extension's own; 0: they are in it. */
+  messagesLeftOut: count,
+  archivedLeftOut: count,
+});
+
 const migrationHead = z.looseObject({ count, newest: z.string().nullable() });
 
 /** `functions`: schema supabase_functions, database webhooks. */
@@ -74,6 +85,8 @@ export const supabaseContents = z.looseObject({
   roleSettings: listOf(z.looseObject({ role: z.string(), setting: z.string() })),
   publications: listOf(publication),
   cronJobs: listOf(cronJob),
+  /** Absent in backups of older versions. */
+  queues: listOf(queue).optional(),
   /** How many secrets the vault holds; null: unreadable. */
   vaultSecrets: count.nullable(),
   /** They are in the part `vault`, decrypted. */
@@ -93,6 +106,7 @@ export const supabaseContents = z.looseObject({
 
 export type SupabaseContents = z.infer<typeof supabaseContents>;
 export type PublicationContents = SupabaseContents["publications"][number];
+export type QueueContents = NonNullable<SupabaseContents["queues"]>[number];
 export type CronJobContents = SupabaseContents["cronJobs"][number];
 
 /** One line of the part `vault`. */

@@ -14,7 +14,8 @@ import {
 } from "./managed.ts";
 import { isPlatformRole } from "./platform-roles.ts";
 import { loadsRows, rowChoice } from "./managed-rows.ts";
-import { usersGrants } from "./users-grants.ts";
+import { isQueues } from "./queues.ts";
+import { usersDefaultGrants, usersGrants } from "./users-grants.ts";
 
 /**
  * `restore`: as the archive has it. `put-back`: in a step of its own, by another statement or as somebody else.
@@ -158,8 +159,9 @@ function judgeByKind(entry: TocEntry, context: ClassifyContext): Verdict | undef
     case "SUBSCRIPTION TABLE":
       return ["person", "a subscription would connect to another server: create it when that is wanted"];
     case "DEFAULT ACL":
-      if (isManaged(context, entry.schema)) return platformsOwn;
       if (entry.owner !== "postgres" && isPlatformRole(entry.owner)) return platformsOwn;
+      if (isManaged(context, entry.schema) && usersDefaultGrants(entry.definition) === "")
+        return platformsOwn;
       return ["put-back", "after everything else, so that it grants nothing on restored objects"];
     case "FOREIGN DATA WRAPPER":
       return ["put-back", "takes more than the role's own rights"];
@@ -174,6 +176,7 @@ function judgeByKind(entry: TocEntry, context: ClassifyContext): Verdict | undef
 function judgeBySchema(entry: TocEntry, context: ClassifyContext): Verdict {
   const { kind, schema, tag } = entry;
   if (!isManaged(context, schema)) return restore;
+  if (isQueues(entry)) return context.missingExtensions.has("pgmq") ? missing : restore;
   switch (kind) {
     case "TABLE DATA":
       return judgeManagedRows(schema, tag, context);
@@ -218,6 +221,7 @@ function judgeManagedRows(schema: string, table: string, context: ClassifyContex
     case "platform":
       return ["kept", "the platform's own record"];
     case "by-function":
+      if (schema === "pgmq") return ["put-back", "queues are registered one by one"];
       if (schema === "cron") return ["put-back", "jobs are scheduled by cron.schedule"];
       return context.vaultSealed
         ? ["put-back", "secrets are made by vault.create_secret"]

@@ -15,6 +15,7 @@ import {
 } from "./managed.ts";
 import { loadsRows } from "./managed-rows.ts";
 import { BorrowedRoles } from "./owners.ts";
+import { dropDetachedQueues } from "./queues.ts";
 import { takeUsersGrants } from "./users-grants.ts";
 import { notMember, type ProjectFacts } from "./project-facts.ts";
 
@@ -42,6 +43,7 @@ export async function clearProject(sql: Sql, clearing: Clearing): Promise<void> 
   await sql.query("select pg_catalog.lo_unlink(oid) from pg_catalog.pg_largeobject_metadata");
   await borrowed.giveBack();
   await takeUsersGrants(sql);
+  if (facts.extensions.has("pgmq")) await dropDetachedQueues(sql);
   if (facts.takesCronJobs) await sql.query("select cron.unschedule(jobid) from cron.job");
   if (facts.takesSecrets && clearing.secrets) await sql.query("delete from vault.secrets");
 }

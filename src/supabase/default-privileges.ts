@@ -5,6 +5,7 @@
 import type { Sql } from "../postgres/client.ts";
 import { quoteIdentifier } from "../postgres/identifiers.ts";
 import { isManagedSchema } from "./managed.ts";
+import { isPlatformRole } from "./platform-roles.ts";
 
 interface DefaultAcl {
   readonly schema: string | null;
@@ -23,7 +24,7 @@ const objects: Readonly<Record<string, string>> = {
 /** What everybody has of new objects without any entry. */
 const everybodys: Readonly<Record<string, string>> = { f: "execute", T: "usage" };
 
-/** In schemas where a restore makes objects, and for all schemas at once; the platform's own stay. */
+/** In schemas where a restore makes objects, and for all schemas at once; in the platform's, its own stay. */
 export async function silenceDefaultPrivileges(sql: Sql): Promise<void> {
   const { rows } = await sql.query<{ me: string; schema: string | null; type: string; grantees: string }>(
     `select current_user as me, n.nspname as schema, d.defaclobjtype as type,
@@ -33,8 +34,10 @@ export async function silenceDefaultPrivileges(sql: Sql): Promise<void> {
       where d.defaclrole = current_user::regrole`,
   );
   for (const { me, schema, type, grantees } of rows) {
-    if (schema !== null && isManagedSchema(schema)) continue;
-    const entry = { schema, objectType: type, grantees: JSON.parse(grantees) as string[] };
+    const all = JSON.parse(grantees) as string[];
+    const isPlatforms = schema !== null && isManagedSchema(schema);
+    const taken = isPlatforms ? all.filter((name) => name !== "" && !isPlatformRole(name)) : all;
+    const entry = { schema, objectType: type, grantees: taken };
     for (const statement of silencing(entry, me)) await sql.query(statement);
   }
 }

@@ -33,7 +33,7 @@ export function rowChoice(schema: string, table: string): RowChoice {
   if (always.has(name)) return "always";
   if (signIns.has(name)) return "sign-ins";
   if (platform.has(name)) return "platform";
-  if (name === "cron.job" || name === "vault.secrets") return "by-function";
+  if (name === "cron.job" || name === "vault.secrets" || name === "pgmq.meta") return "by-function";
   if (schema === "realtime" || schema === "net" || schema === "supabase_functions") return "transient";
   if (/^(?:cron\.job_run_details|storage\.s3_multipart_uploads|storage\.prefixes)/.test(name))
     return "transient";

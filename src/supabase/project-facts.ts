@@ -13,6 +13,8 @@ export interface ProjectFacts {
   /** What a user put there, by kind, none of it zero; empty: a fresh project. */
   readonly content: readonly { readonly what: string; readonly count: number }[];
   readonly extensions: ReadonlySet<string>;
+  /** Of them, those in a schema of the user's own, with which they are dropped. */
+  readonly ownExtensions: ReadonlySet<string>;
   /** The platform's, by name or by owner. */
   readonly managedSchemas: ReadonlySet<string>;
   readonly publications: ReadonlySet<string>;
@@ -46,20 +48,28 @@ export async function readProjectFacts(sql: Sql): Promise<ProjectFacts> {
               (pg_catalog.current_setting('max_connections')::integer +
                pg_catalog.current_setting('max_prepared_transactions')::integer) as slots`,
   );
-  const extensions = await sql.query<{ extname: string }>("select extname from pg_catalog.pg_extension");
+  const extensions = await sql.query<{ extname: string; nspname: string }>(
+    `select e.extname, n.nspname from pg_catalog.pg_extension e
+       join pg_catalog.pg_namespace n on n.oid = e.extnamespace`,
+  );
   const schemas = await sql.query<{ nspname: string; own: string }>(
     `select n.nspname, not ${notPlatforms} as own from pg_catalog.pg_namespace n`,
   );
   const publications = await sql.query<{ pubname: string }>("select pubname from pg_catalog.pg_publication");
+  const managedSchemas = new Set(
+    schemas.rows
+      .filter(({ nspname, own }) => own === "t" || isManagedSchema(nspname))
+      .map(({ nspname }) => nspname),
+  );
+  const ownExtensions = extensions.rows.filter(
+    ({ nspname }) => nspname !== "public" && !managedSchemas.has(nspname),
+  );
   return {
     content: await readContent(sql),
+    ownExtensions: new Set(ownExtensions.map(({ extname }) => extname)),
     publications: new Set(publications.rows.map(({ pubname }) => pubname)),
     extensions: new Set(extensions.rows.map(({ extname }) => extname)),
-    managedSchemas: new Set(
-      schemas.rows
-        .filter(({ nspname, own }) => own === "t" || isManagedSchema(nspname))
-        .map(({ nspname }) => nspname),
-    ),
+    managedSchemas,
     tables: await readManagedTables(sql),
     takesCronJobs: one.rows[0]?.["cron"] === "t",
     takesSecrets: one.rows[0]?.["vault"] === "t",
@@ -146,6 +156,7 @@ const counted = [
   ["objects in buckets", "storage.objects"],
   ["scheduled jobs", "cron.job"],
   ["secrets", "vault.secrets"],
+  ["queues", "pgmq.meta"],
 ] as const;
 
 async function countRows(sql: Sql): Promise<{ what: string; count: number }[]> {

@@ -9,6 +9,7 @@ import type {
 } from "../snapshot/supabase-contents.ts";
 import { databaseAddress } from "./database-address.ts";
 import type { SupabaseTraces } from "./profile.ts";
+import { readQueues } from "./queues.ts";
 
 /** `sql` is in a transaction that sees one moment. What is sealed beside is filled in by whoever seals it. */
 export async function readSupabase(
@@ -26,6 +27,7 @@ export async function readSupabase(
     roleSettings: await readRoleSettings(sql),
     publications: await readPublications(sql, major),
     cronJobs: await readCronJobs(sql),
+    queues: (await mayRead(sql, "pgmq.meta")) ? [...(await readQueues(sql))] : [],
     vaultSecrets: await countReadable(sql, "vault.secrets"),
     vaultSealed: false,
     verifiers: false,

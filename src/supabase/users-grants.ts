@@ -56,6 +56,21 @@ export function usersGrants(definition: string, targetMajor = 17): readonly User
   return found;
 }
 
+/** Of default privileges in a schema of the platform, those of the user's own roles. Pure. */
+export function usersDefaultGrants(definition: string): string {
+  const given = new RegExp(
+    `^ALTER DEFAULT PRIVILEGES .* GRANT .* TO (${role})(?: WITH GRANT OPTION)?;$`,
+    "s",
+  );
+  return definition
+    .split("\n")
+    .filter((line) => {
+      const grantee = given.exec(line)?.[1];
+      return grantee !== undefined && grantee.toUpperCase() !== "PUBLIC" && isUsers(unquote(grantee));
+    })
+    .join("\n");
+}
+
 /** In a project that is cleared: the backup's are given again afterwards. */
 export async function takeUsersGrants(sql: Sql): Promise<void> {
   const { rows } = await sql.query<

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { LifeboatError } from "../../../src/errors.ts";
 import type { BucketTarget } from "../../../src/operations/restore-buckets.ts";
+import { renderStoragePlan } from "../../../src/operations/render-storage-plan.ts";
 import type { StorageBackupReport } from "../../../src/operations/storage-backup.ts";
 import { parseConnection } from "../../../src/postgres/connection.ts";
 import { objectFilter } from "../../../src/storage/object-filter.ts";
@@ -452,6 +453,42 @@ describe.skipIf(major === undefined)("with a database", () => {
     expect(restored).toMatchObject({ uploaded: 3, rowsRepaired: 3, findings: [] });
     expect(await rowsOf(to, "owners_to")).toEqual(await rowsOf(from, "owners_from"));
   });
+
+  it(
+    "the plan tells of triggers that uploads fire, and the report of what they wrote",
+    { timeout },
+    async () => {
+      const from = await newDatabase("triggers_from");
+      const to = await newDatabase("triggers_to");
+      await from.server.addBucket("files");
+      for (const name of ["a", "b"])
+        await from.server.addObject("files", { name, size: 10, contentType: "text/plain" });
+      await safe.backUp({ source: "triggers", database: from.database }, { api: apiOf(from.server) });
+      await to.postgres.sql(
+        "triggers_to",
+        `create table public.log (name text); insert into public.log values ('before');
+       create table public."the Count" (n integer); insert into public."the Count" values (5);
+       create table public.still (n integer); insert into public.still values (1);
+       create function public.note() returns trigger language plpgsql as $$ begin
+         insert into public.log values (new.name); update public."the Count" set n = n + 1; return new; end $$;
+       create trigger "note it" after insert on storage.objects for each row execute function public.note();
+       create trigger off after insert on storage.objects for each row execute function public.note();
+       alter table storage.objects disable trigger off`,
+      );
+      const target = into(to.server, { database: to.database });
+      const { plan, planHash } = await safe.restore({ source: "triggers", target, dryRun: true });
+      expect(plan?.triggers).toEqual(["note it"]);
+      expect(renderStoragePlan(plan!)).toContain(`trigger "note it" on storage.objects at every upload`);
+      const { restored } = await safe.restore({ source: "triggers", target, planHash });
+      expect(restored?.findings.map(({ code, sentence }) => [code, sentence])).toEqual([
+        [
+          "written-during-upload",
+          "Rows were written while objects were uploaded, by the project's own triggers or by others: public.log (2), public.the Count (1). Triggers: note it.",
+        ],
+      ]);
+      expect(restored?.findings[0]?.publicSentence).not.toMatch(/log|Count|note/);
+    },
+  );
 
   it(
     "of another project is refused, also where buckets and objects have the same names",

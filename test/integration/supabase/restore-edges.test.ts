@@ -220,6 +220,44 @@ test(
 );
 
 test(
+  "queues of pgmq come back: with their messages where a dump has them, else empty, and the plan counts what is lost",
+  limit,
+  async () => {
+    const offering: SupabaseOptions = { major: 15, asExtensions: true, offer: ["pgmq"] };
+    const { cluster: source } = await filled(offering);
+    await source.asPostgres(`
+      create extension pgmq; select pgmq.create('jobs'); select pgmq.create('mail');
+      select pgmq.send('jobs', '1'), pgmq.send('jobs', '2'), pgmq.send('mail', '3'), pgmq.send('mail', '4');
+      select pgmq.archive('jobs', 2); select pgmq.archive('mail', 1);
+      alter extension pgmq drop table pgmq.q_jobs; alter extension pgmq drop table pgmq.a_jobs`);
+    const { snapshot } = await backUp(safe, connectionOf(source));
+    const target = await empty(offering);
+    const { restored, plan } = await restoreInto(target, safe, snapshot.id);
+    expect(plan.cannotRestore.filter((line) => line.startsWith("queue"))).toEqual([
+      "queue mail: 1 message, 1 archived (not in this backup; the queue comes back empty).",
+    ]);
+    expect(restored?.project?.unfinished.filter(({ kind }) => kind === "queues")).toMatchObject([
+      { name: "mail: 1 message, 1 archived" },
+    ]);
+    expect(restored?.findings.filter(({ level }) => level === "error")).toEqual([]);
+    const kept = `select 'meta', queue_name, created_at::text from pgmq.meta
+      union all select 'q', msg_id::text, message::text from pgmq.q_jobs
+      union all select 'a', msg_id::text, message::text from pgmq.a_jobs order by 1, 2`;
+    expect(await target.asAdmin(kept)).toEqual(await source.asAdmin(kept));
+    const next = "select pgmq.send('jobs', '5') as jobs, pgmq.send('mail', '6') as mail";
+    expect(await target.asPostgres(next)).toEqual([{ jobs: "3", mail: "1" }]);
+
+    // No backup holds the messages of an extension's table, so none are taken away.
+    const again = await restoreInto(target, safe, snapshot.id, { inPlace: true, confirm: "postgres" });
+    expect(again.restored?.project?.lines.find(({ kind }) => kind === "queues")).toMatchObject({
+      ...{ restored: 1, kept: 1, needsPerson: 0 },
+    });
+    expect(await target.asAdmin(kept)).toEqual(await source.asAdmin(kept));
+    expect(await target.asAdmin("select message::text from pgmq.q_mail")).toEqual([{ message: "6" }]);
+  },
+);
+
+test(
   "rows whose partner is missing come back all the same: the foreign key is named, and left unvalidated",
   limit,
   async () => {

@@ -39,6 +39,7 @@ const accident = `
   create function extensions.added() returns integer language sql as 'select 1';
   create cast (app.address as text) with inout;
   grant select on auth.sessions to app_reader;
+  alter default privileges in schema storage grant select on tables to app_reader;
   grant delete on storage.objects to app_reader;
   alter server elsewhere options (set port '2');
   create aggregate public.added_sum(integer) (sfunc = int4pl, stype = integer);
@@ -63,6 +64,10 @@ test.each([15, 17] as const)(
   async (major) => {
     const target = await targetOf(major);
     await target.fillProject();
+    await target.asPostgres(`
+      create schema own_types; create extension hstore schema own_types;
+      create table public.tagged (id integer primary key, tags own_types.hstore);
+      insert into public.tagged values (1, 'a=>1')`);
     const source = `database-${major}`;
     const { snapshot } = await backUp(safe, connectionOf(target), { source, vault: true });
     const before = {

@@ -122,12 +122,14 @@ const extensions: Readonly<
   },
   // As the real one: its control file names no schema.
   net: { name: "pg_net", control: "", before: "create schema net;", after: "" },
+  pgmq: { name: "pgmq", control: "schema = pgmq\nsuperuser = false", before: "", after: "" },
   graphql: { name: "pg_graphql", control: "schema = graphql", before: "", after: "" },
 };
 
 /** The platform's event triggers and scripts give these rights, which here are part of the extension. */
 async function offeredExtension(name: Imitated): Promise<TestExtension> {
   const { control, sql, ...named } = await extensionOf(name);
+  if (name === "pgmq") return { control, sql, ...named };
   const grants = (await fixture(`${name}-grants`)).replaceAll("supabase_functions_admin, ", "");
   return { ...named, control: `${control}\ntrusted = true`, sql: `${sql}\n${grants}` };
 }

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { quoteIdentifier } from "../../../src/postgres/identifiers.ts";
 
 export const imitated = ["vault", "cron", "net", "graphql"] as const;
-export type Imitated = (typeof imitated)[number];
+/** `pgmq`: a project's owner enables it. */
+export type Imitated = (typeof imitated)[number] | "pgmq";
 
 export type SqlRunner = (text: string, database: string) => Promise<unknown>;
 

@@ -105,6 +105,24 @@ describe("what becomes of an entry", () => {
     ["a subscription", entry(1, "SUBSCRIPTION", { schema: "" }), "person"],
     ["default privileges of the platform", entry(1, "DEFAULT ACL", { owner: "supabase_admin" }), "kept"],
     ["default privileges of the user", entry(1, "DEFAULT ACL"), "put-back"],
+    [
+      "default privileges of the user for a role of their own in the platform's schema",
+      entry(1, "DEFAULT ACL", {
+        schema: "storage",
+        definition:
+          "ALTER DEFAULT PRIVILEGES FOR ROLE postgres IN SCHEMA storage GRANT SELECT ON TABLES  TO app;\n",
+      }),
+      "put-back",
+    ],
+    [
+      "default privileges of postgres that the platform made",
+      entry(1, "DEFAULT ACL", {
+        schema: "storage",
+        definition:
+          "ALTER DEFAULT PRIVILEGES FOR ROLE postgres IN SCHEMA storage GRANT ALL ON TABLES  TO anon;\n",
+      }),
+      "kept",
+    ],
     ["rights on schema public", entry(1, "ACL", { schema: "", tag: "SCHEMA public" }), "restore"],
     ["rights on what is in no archive", entry(1, "ACL", { tag: "FUNCTION f()", dependencies: [99] }), "kept"],
     [
