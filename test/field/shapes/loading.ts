@@ -141,6 +141,18 @@ export const loading: Kind = {
       waitsFor: "rows",
     },
     {
+      name: "unparsable_view",
+      what: "A view that PostgreSQL writes in words it cannot read again (CYCLE with marks of text), and a view of it",
+      alone: true,
+      since: 14,
+      setup: [
+        `create table docs (id int, parent int); create view cycled as with recursive r as (select id, parent from docs union all select d.id, d.parent from docs d join r on r.id = d.parent) cycle id set seen to 'y' default 'n' using path select id, seen from r; create view above as select id from cycled; create view beside as select id from docs`,
+      ],
+      expected: refused,
+      notCovered: "The view and what is made of it: PostgreSQL itself cannot restore them.",
+      waitsFor,
+    },
+    {
       name: "check_other_table",
       what: "A check that reads another table",
       alone: true,
