@@ -14,7 +14,8 @@ Each row is a database that was seen in the field, made anew by a test. \`npm ru
 \`pg_restore\` make of the same source: definitions, owners, rights, comments, rows, sequences and large objects.
 
 - **Verify** is the verdict of \`verify --level restored\`; findings that go with it stand beside it.
-- **Restore** says how the restore ends, whichever way it goes.
+- **Restore** says how the restore ends, whichever way it goes. In part: everything else is there, and what is missing or weaker is named
+  with the command that mends it.
 
 ${sections.join("\n\n")}
 `;
@@ -44,12 +45,14 @@ function described({ what, since, inProject }: SqlShape): string {
   return marks.length === 0 ? what : `${what} (${marks.join(", ")})`;
 }
 
-function verdictOf({ error, verdict = "passed", findings = [] }: Expected): string {
-  return error === undefined ? withCodes(verdict, findings) : `refused: ${code(error)}`;
+function verdictOf({ error, verdict = "passed", findings = [], missing = [] }: Expected): string {
+  return error === undefined ? withCodes(verdict, [...findings, ...missing]) : `refused: ${code(error)}`;
 }
 
-function restoreOf({ error, findings = [] }: Expected): string {
-  return error === undefined ? withCodes("done", findings) : `refused: ${code(error)}`;
+function restoreOf({ error, findings = [], missing = [] }: Expected): string {
+  if (error !== undefined) return `refused: ${code(error)}`;
+  if (missing.length === 0) return withCodes("done", findings);
+  return withCodes(`in part (exit 3), or done with \`--accept\``, findings);
 }
 
 function withCodes(word: string, findings: readonly string[]): string {

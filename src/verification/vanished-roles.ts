@@ -3,8 +3,8 @@ import type { CatalogObject, DatabaseContents } from "../snapshot/contents.ts";
 
 /** `16409=r/owner`, between commas. */
 const item = /(^|,)"?(\d+)"?=[A-Za-z*]*\/(?:"(?:[^"]|"")*"|[^,]*)/g;
-/** What an owner has anyway. */
-const ownersOnly = /^(?:([^=,]+)=[A-Za-z*]+\/\1)?$/;
+/** What an owner has anyway, and everybody of a function or type. */
+const builtIn = /^(?:=[XU]\/([^=,]+),\1=[XU]\/\1|([^=,]+)=[A-Za-z*]+\/\2)?$/;
 
 /** `expected` without such rights, and without rights of which nothing else is left where `found` has none either. */
 export function withoutVanished(expected: DatabaseContents, found: DatabaseContents): DatabaseContents {
@@ -16,7 +16,7 @@ export function withoutVanished(expected: DatabaseContents, found: DatabaseConte
       .replaceAll(item, (whole, _comma, role: string) => (known.has(role) ? whole : ""))
       .replace(/^,/, "");
     if (definition === object.definition) return [object];
-    return ownersOnly.test(definition) && !here.has(keyOf(object)) ? [] : [{ ...object, definition }];
+    return builtIn.test(definition) && !here.has(keyOf(object)) ? [] : [{ ...object, definition }];
   });
   return { ...expected, objects };
 }

@@ -16,10 +16,10 @@ export function differences(
   const wanted = worstOf(expected);
   const wrong =
     verdict !== undefined && verdict !== wanted ? [`${route}: ${verdict} instead of ${wanted}`] : [];
-  const codes = new Set(expected.flatMap((one) => one.findings ?? []));
+  const codes = new Set(expected.flatMap(({ findings: codes = [], missing = [] }) => [...codes, ...missing]));
   const complaints = findings.filter(({ level, code }) => level !== "info" && !ofAnotherServer.has(code));
-  const unforeseen = complaints.filter(({ code }) => !codes.has(code));
-  const untold = [...codes].filter((code) => !complaints.some((finding) => finding.code === code));
+  const unforeseen = complaints.filter((finding) => !codes.has(keyOf(finding)));
+  const untold = [...codes].filter((code) => !complaints.some((finding) => keyOf(finding) === code));
   const notes = route === "verify" ? shapes.flatMap((shape) => shape.notes ?? []) : [];
   const unnoted = notes.filter((note) => !findings.some(({ code }) => code === note));
   return [
@@ -27,6 +27,11 @@ export function differences(
     ...told(unforeseen),
     ...[...untold, ...unnoted].map((code) => `${route}: ${code} was not told`),
   ];
+}
+
+/** What is weaker or missing is known by its name. */
+function keyOf({ level, code, about }: Outcome["findings"][number]): string {
+  return level === "error" ? (about ?? code) : code;
 }
 
 /** Into a server without the roles of the source: the plan says it before anything is done. */

@@ -80,7 +80,8 @@ describe.runIf(trial).each([15, 17] as const)("a project on PostgreSQL %d", (maj
         return new Set(lines.filter((line) => !but.some((expression) => expression.test(line))));
       }),
     );
-    const between = [...(here ?? [])].filter((line) => !there?.has(line));
+    const beyond = own.some(({ beyondStock }) => beyondStock === true);
+    const between = [...(here ?? [])].filter((line) => !beyond && !there?.has(line));
     const missing = [...(there ?? [])].filter((line) => !here?.has(line));
     return [...between.map((line) => `+ ${line}`), ...missing.map((line) => `- ${line}`)].slice(0, 9);
   }

@@ -8,6 +8,8 @@ export interface Expected {
   readonly verdict?: "passed" | "not-verified" | "failed";
   /** Codes of findings above information: each must be told, no other may. */
   readonly findings?: readonly string[];
+  /** What comes back weaker or not at all, as `--accept` names it. */
+  readonly missing?: readonly string[];
   /** Code of the error that refuses it. */
   readonly error?: string;
 }
@@ -36,6 +38,8 @@ export interface SqlShape extends Described {
   /** Codes of information that every verification has to give. */
   readonly notes?: readonly string[];
   readonly expected?: Partial<Readonly<Record<Route, Expected>>>;
+  /** A stock restore has less than ours. */
+  readonly beyondStock?: true;
   /** Lines of stock pg_dump that differ from a stock restore, on purpose. */
   readonly unlikeStock?: RegExp;
   /** A role of the shape that backs it up; its password is `backup`. Default: the superuser. */

@@ -119,7 +119,6 @@ export const surroundings: Kind = {
             `if exists (select from pg_settings where name = '${setting}') then execute format('alter database %I set ${setting} = ${value.replaceAll("'", "''")}', current_database()); end if;`,
         )
         .join(" ")} end $$`,
-      waitsFor: "sessions",
     },
     {
       name: "transaction_timeout",
@@ -131,7 +130,6 @@ export const surroundings: Kind = {
       ],
       asSuperuser:
         "do $$ begin execute format('alter database %I set transaction_timeout = ''700ms''', current_database()); end $$",
-      waitsFor: "sessions",
     },
     manyTables("many_indexes", "3,500 tables with two indexes each under default settings", 3500, [
       "create unique index on t%s (u)",
