@@ -54,6 +54,15 @@ describe.runIf(hasPgbouncer())("PgBouncer", () => {
       expect(complaints(await verify(safe, snapshot.id, named))).toEqual([]);
       await restore(safe, snapshot.id, { target: through(bouncer, "copy"), mode: { kind: "new-database" } });
       expect(await dumpOf("copy")).toBe(await dumpOf("pooled"));
+      if (process.env["LIFEBOAT_TRIAL"] === undefined) return;
+      await server.sql("copy", "delete from t");
+      const inPlace = {
+        target: through(bouncer, "copy"),
+        mode: { kind: "in-place" },
+        confirm: "copy",
+      } as const;
+      await restore(safe, snapshot.id, inPlace);
+      expect(await dumpOf("copy")).toBe(await dumpOf("pooled"));
     },
   );
 
