@@ -5,6 +5,7 @@
  */
 import type { Sql } from "../postgres/client.ts";
 import { quoteIdentifier, quoteQualified } from "../postgres/identifiers.ts";
+import { attempt } from "./attempt.ts";
 import type { RunElevated } from "./elevated.ts";
 import {
   isPlatformEventTrigger,
@@ -44,8 +45,16 @@ export async function clearProject(sql: Sql, clearing: Clearing): Promise<void> 
   await borrowed.giveBack();
   await takeUsersGrants(sql);
   if (facts.extensions.has("pgmq")) await dropDetachedQueues(sql);
-  if (facts.takesCronJobs) await sql.query("select cron.unschedule(jobid) from cron.job");
+  if (facts.takesCronJobs) await unschedule(sql);
   if (facts.takesSecrets && clearing.secrets) await sql.query("delete from vault.secrets");
+}
+
+/** One that runs as another role is only a superuser's to take away: it stays, and is compared by name. */
+async function unschedule(sql: Sql): Promise<void> {
+  const { rows } = await sql.query<{ jobid: string }>("select jobid from cron.job");
+  for (const { jobid } of rows) {
+    await attempt(sql, () => sql.query("select cron.unschedule($1::bigint)", [jobid]), ["XX000"]);
+  }
 }
 
 async function dropEventTriggers(sql: Sql, runElevated: RunElevated): Promise<void> {

@@ -40,10 +40,13 @@ export async function restoreCronJobs(
     "select current_user as me, pg_catalog.current_database() as here",
   );
   const { me, here } = rows[0] ?? { me: "", here: "" };
+  const standing = present ? await standingJobs(sql) : new Set<string>();
   for (const job of jobs) {
     const name = job.name ?? job.command;
     if (!present) {
       tally.add("cron jobs", "extension-missing", { name, reason: "the target lacks pg_cron" });
+    } else if (job.username !== me && standing.has(sameJob(job))) {
+      tally.add("cron jobs", "kept", { name, reason: "it is there, and runs as another role" });
     } else if (job.username !== me) {
       tally.add("cron jobs", "person", {
         name,
@@ -55,6 +58,19 @@ export async function restoreCronJobs(
       else tally.add("cron jobs", "person", { name, reason: "the target refused it", server });
     }
   }
+}
+
+/** Of other roles, which no restore takes away. */
+async function standingJobs(sql: Sql): Promise<ReadonlySet<string>> {
+  const { rows } = await sql.query<{ job: string }>(
+    `select pg_catalog.json_build_object('username', username, 'schedule', schedule, 'command', command) as job
+       from cron.job where username <> current_user`,
+  );
+  return new Set(rows.map(({ job }) => sameJob(JSON.parse(job) as CronJobContents)));
+}
+
+function sameJob({ username, schedule: when, command }: CronJobContents): string {
+  return JSON.stringify([username, when, command]);
 }
 
 async function schedule(

@@ -68,6 +68,9 @@ test.each([15, 17] as const)(
       create schema own_types; create extension hstore schema own_types;
       create table public.tagged (id integer primary key, tags own_types.hstore);
       insert into public.tagged values (1, 'a=>1')`);
+    await target.asAdmin(
+      "insert into cron.job (schedule, command, username, jobname) values ('@daily', 'select 3', 'app_robot', 'theirs')",
+    );
     const source = `database-${major}`;
     const { snapshot } = await backUp(safe, connectionOf(target), { source, vault: true });
     const before = {
@@ -108,7 +111,13 @@ test.each([15, 17] as const)(
     expect(await rightsMatrix(target)).toEqual(before.rights);
     expect(await target.asAdmin(secrets)).toEqual(backedUp);
     expect(restored?.project?.secretIds).toHaveLength(3);
-    expect(await target.asAdmin("select distinct active from cron.job")).toEqual([{ active: "f" }]);
+    // Only a superuser takes away, or makes, a job that runs as another role.
+    expect(await target.asAdmin("select jobname from cron.job where active")).toEqual([
+      { jobname: "theirs" },
+    ]);
+    expect(restored?.project?.lines.find(({ kind }) => kind === "cron jobs")).toMatchObject({
+      ...{ restored: 3, kept: 1, needsPerson: 0 },
+    });
 
     // What stood there is held, under a name that `latest` never means.
     const held = restored?.snapshotBefore;
