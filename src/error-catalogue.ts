@@ -326,6 +326,13 @@ export const errorCatalogue = {
       "The operating system refused to read or write a file or to start something: no space, no right, a name that is too long, a broken disk.",
     cure: "The cause has the system's own words: free space or give the right, shorten the name or exclude it, then run again.",
   },
+  "names-illegible": {
+    family: "user",
+    exitCode: 2,
+    meaning:
+      "Tables have names that are no text: bytes that mean nothing in UTF-8, in a database without an encoding or with a wrong one. Rows with such bytes are backed up, but tables can only be locked and counted by their names.",
+    cure: "Rename these tables or columns (ALTER TABLE … RENAME, with client_encoding SQL_ASCII), then run again.",
+  },
   "not-verified": {
     family: "ours",
     exitCode: 4,

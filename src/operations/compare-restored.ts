@@ -3,6 +3,7 @@ import { deparsedKinds } from "../postgres/catalog-objects.ts";
 import { type Sql, withClient } from "../postgres/client.ts";
 import type { Connection } from "../postgres/connection.ts";
 import { quoteQualified } from "../postgres/identifiers.ts";
+import { evenIllegible } from "../postgres/illegible.ts";
 import { measureTables } from "../postgres/measure-tables.ts";
 import type { SkippedEntry } from "../postgres/missing-extensions.ts";
 import type { Refusal } from "../postgres/refusal.ts";
@@ -79,9 +80,11 @@ export async function compareRestored(
 }
 
 async function ordinaryRoles(sql: Sql): Promise<ReadonlySet<string>> {
-  const { rows } = await sql.query<{ name: string }>(
-    "select rolname as name from pg_catalog.pg_roles where not rolsuper",
+  await sql.query("begin read only");
+  const { rows } = await evenIllegible(sql, () =>
+    sql.query<{ name: string }>("select rolname as name from pg_catalog.pg_roles where not rolsuper"),
   );
+  await sql.query("rollback");
   return new Set(rows.map(({ name }) => name));
 }
 

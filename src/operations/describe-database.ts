@@ -10,6 +10,7 @@ import { type Sql, withClient } from "../postgres/client.ts";
 import { listObjects } from "../postgres/catalog-objects.ts";
 import type { ClientTools } from "../postgres/client-tools.ts";
 import { readExtensions, readProperties, readRoles, readSequences } from "../postgres/database-properties.ts";
+import { evenIllegible } from "../postgres/illegible.ts";
 import { readShared } from "../postgres/read-shared.ts";
 import type { DumpPart } from "../postgres/dump-parts.ts";
 import type { Connection } from "../postgres/connection.ts";
@@ -48,7 +49,7 @@ export async function describeDatabase(
     return {
       ...database,
       objects: database.objects.filter((object) => !isLeftOut(object, database.notDumped ?? [])),
-      shared: await readShared(sql, server.major),
+      shared: await evenIllegible(sql, () => readShared(sql, server.major)),
       moment,
       tables,
       otherDatabases: await countOtherDatabases(sql),
@@ -68,12 +69,12 @@ async function readDatabase(
   const objects = await listObjects(sql, (kind) => notDescribed.push(kind));
   const left = await measureLeftOut(sql, tables, measures, { hashes });
   return {
-    properties: await currentProperties(sql, server.major),
+    properties: await evenIllegible(sql, () => currentProperties(sql, server.major)),
     server: { version: server.version, major: server.major },
     client: { version: clientVersion },
     moment: { time: "" },
-    extensions: await readExtensions(sql),
-    roles: await readRoles(sql),
+    extensions: await evenIllegible(sql, () => readExtensions(sql)),
+    roles: await evenIllegible(sql, () => readRoles(sql)),
     tables: tables.map((table) => {
       const leftOut = left.get(table.oid);
       const described = describeTable(table, measures);

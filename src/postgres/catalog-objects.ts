@@ -5,6 +5,7 @@
  */
 import { type CatalogObject, madeByServer } from "../snapshot/contents.ts";
 import type { Sql } from "./client.ts";
+import { evenIllegible } from "./illegible.ts";
 import { isRefusal, undoneRows } from "./undone.ts";
 
 const userSchema = "n.nspname !~ '^pg_' and n.nspname <> 'information_schema'";
@@ -269,9 +270,9 @@ async function objectsOf(
 ): Promise<readonly CatalogObject[] | undefined> {
   try {
     // The deparser locks what a view reads.
-    const rows = await undoneRows<{ identity: string; definition: string | null }>(
-      sql,
-      `select * from (${query}) o (identity, definition) order by identity collate "C", definition collate "C"`,
+    const text = `select * from (${query}) o (identity, definition) order by identity collate "C", definition collate "C"`;
+    const rows = await evenIllegible(sql, () =>
+      undoneRows<{ identity: string; definition: string | null }>(sql, text),
     );
     return rows.map(({ identity, definition }) => ({ kind, identity, definition: definition ?? "" }));
   } catch (cause) {

@@ -6,6 +6,7 @@
 import { asLifeboatError, LifeboatError } from "../errors.ts";
 import { openClient, type Sql } from "./client.ts";
 import type { Connection } from "./connection.ts";
+import { illegibleNames, isIllegible } from "./illegible.ts";
 import { refuseUnreadable } from "./readable.ts";
 import { isLockable, listTables, qualified, sameTables, type SourceTable } from "./table-listing.ts";
 
@@ -45,10 +46,14 @@ export async function openSnapshotSession(connection: Connection): Promise<Snaps
       await sql.query("rollback");
     }
   } catch (cause) {
+    const names = isIllegible(cause) ? await illegibleNames(sql) : undefined;
     await sql.end().catch(() => {});
-    throw snapshotError(cause);
+    throw names ?? snapshotError(cause);
   }
+  // A table that cannot be called by its name looks as if it had gone.
+  const names = await illegibleNames(sql);
   await sql.end().catch(() => {});
+  if (names !== undefined) throw names;
   throw new LifeboatError(
     "schema-in-motion",
     `Tables came or went during ${attempts} attempts to take a snapshot.`,

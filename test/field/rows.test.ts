@@ -177,6 +177,26 @@ test.each(process.env["LIFEBOAT_TRIAL"] === undefined ? raw.slice(0, 2) : raw)(
   },
 );
 
+test("bytes that are no UTF-8 in definitions are backed up with them, and in names refused", async () => {
+  await server.createDatabase("bytes", { encoding: "SQL_ASCII", locale: "C" });
+  const raw = "set client_encoding = 'SQL_ASCII'";
+  // Escaped here, because the connection's own texts are UTF-8.
+  const run = (statement: string): Promise<unknown> =>
+    server.sql("bytes", `${raw}; do $do$ begin execute E'${statement}'; end $do$`);
+  await run("create table people (id int primary key, name text default \\'caf\\xe9\\')");
+  await run("comment on table people is \\'caf\\xe9\\'");
+  await run("create view v as select name || \\'caf\\xe9\\' as x from people");
+  const { snapshot } = await backUp(safe, connectionTo(server, "bytes"));
+  const restored = await verify(safe, snapshot.id, { level: "restored", trustContents: true });
+  expect(complaints(restored)).toEqual([]);
+  await run('create table "jos\\xe9" (id int)');
+  await expect(backUp(safe, connectionTo(server, "bytes"))).rejects.toMatchObject({
+    code: "names-illegible",
+    message: "1 table has a name, or a column's name, that is no text in UTF-8.",
+    inside: "public.jos\ufffd",
+  });
+});
+
 test("bytes that are no UTF-8 under the label UTF8: backed up, and told as what the source holds", async () => {
   await server.createDatabase("mislabelled", { encoding: "SQL_ASCII", locale: "C" });
   await server.sql("mislabelled", "create table people (id int primary key, name text)");
