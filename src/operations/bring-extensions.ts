@@ -48,6 +48,7 @@ function notBrought(name: string, why: string): Finding {
   return {
     level: "error",
     code: "extension-not-brought",
+    about: `extension:${name}`,
     sentence: `Extension ${name} and its rows are missing in the restored database: ${why}`,
     publicSentence: "An extension and its rows are missing in the restored database.",
     remedy: "Correct what the server objects to, then restore again in place.",

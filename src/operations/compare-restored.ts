@@ -11,7 +11,7 @@ import { listTables } from "../postgres/table-listing.ts";
 import type { DatabaseContents, TableContents } from "../snapshot/contents.ts";
 import { foreignMark } from "../postgres/foreign-refreshes.ts";
 import { asRefreshed } from "../verification/foreign-views.ts";
-import { absentMembers, withoutMemberTypes } from "../verification/absent-members.ts";
+import { absentMembers, isAboutAbsent, withoutMemberTypes } from "../verification/absent-members.ts";
 import { compareDatabases, judge, rowFindings } from "../verification/compare-database.ts";
 import type { ComponentVerdict, Finding } from "../verification/findings.ts";
 import { compareExtensionRows } from "../verification/not-backed-up.ts";
@@ -43,7 +43,8 @@ export async function compareRestored(
   const { found: restored, notes } = asRefreshed(await describeRestored(connection, backup), leftOut);
   const left = [...skipped, ...refusedEntries(refusals)];
   const possible = withoutSkipped(backup, left).expected;
-  const reduced = withoutSkipped(backup, [...left, ...absentMembers(possible, restored)]);
+  const absent = absentMembers(possible, restored);
+  const reduced = withoutSkipped(backup, [...left, ...absent]);
   const described = reduced.comparable(restored);
   const whole = withoutVanished(withoutRefusedIdentity(reduced.expected, described, refusals), described);
   const [expected, found] = isOwnerless
@@ -62,7 +63,10 @@ export async function compareRestored(
   // A component of which nothing is left still has to say so.
   const rows = compareExtensionRows(possible.tables, found.tables);
   const emptied = [...reduced.left.keys()].filter((component) => !compared.has(component));
-  const told = Map.groupBy(refusals, componentOf);
+  const told = Map.groupBy(
+    refusals.filter(({ entry }) => of === "restore" || !isAboutAbsent(entry, absent)),
+    componentOf,
+  );
   const view = { of, sourceMajor: backup.server.major, targetMajor: described.server.major };
   const others = [...told.keys()].filter(
     (component) => !compared.has(component) && !reduced.left.has(component),

@@ -166,6 +166,10 @@ async function restoreWhole(
       await state.passing(howToSee(copy.name), (onSent) => takeName(lock, { ...naming, onSent }));
     }
     const brought = await bringExtensions(plan, means, { toc, skipped });
+    const notBrought = brought.flatMap(({ level, about }) =>
+      level === "error" && about !== undefined && !plan.accept.includes(about) ? [about] : [],
+    );
+    const lost = [...missing, ...notBrought];
     const swap = (means.clock.elapsedMs() - started) / 1000;
     return {
       outcome: "restored",
@@ -178,7 +182,7 @@ async function restoreWhole(
         ...preloads,
         ...(await subscriptionFindings(lock, means.target, keptDatabase).catch(() => [])),
       ],
-      ...(missing.length === 0 ? {} : { missing }),
+      ...(lost.length === 0 ? {} : { missing: lost }),
       rolesCreated: roles.created,
       ...(keptDatabase === undefined ? {} : { keptDatabase }),
       resumed: copy.resumed,

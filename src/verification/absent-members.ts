@@ -36,6 +36,18 @@ export function absentMembers(
   }));
 }
 
+/** Whether an entry is a right, a policy or the like of one of them: a server can only refuse it. */
+export function isAboutAbsent(
+  { schema, tag }: SkippedEntry["entry"],
+  absent: readonly SkippedEntry[],
+): boolean {
+  return absent.some(
+    ({ entry }) =>
+      entry.schema === schema &&
+      (tag === entry.tag || tag === `TABLE ${entry.tag}` || tag.startsWith(`${entry.tag} `)),
+  );
+}
+
 /** Backups of before 2026-12 list extensions' composite types among the tables; they come with the extension. */
 export function withoutMemberTypes(
   backup: DatabaseContents,
