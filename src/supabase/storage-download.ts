@@ -6,6 +6,7 @@
 import { LifeboatError } from "../errors.ts";
 import { failureError, isMissingObject, mayLackBytes, parseFailure } from "./storage-failures.ts";
 import { objectInfo } from "./storage-info.ts";
+import { declaredSize, sameEtag, skip } from "./storage-body.ts";
 import { objectPath } from "./storage-paths.ts";
 import type { StorageTransport, StreamedAnswer } from "./storage-transport.ts";
 import { TemporaryFailure } from "./watched-request.ts";
@@ -295,31 +296,9 @@ class Download {
   }
 }
 
-function declaredSize({ headers }: StreamedAnswer): number | undefined {
-  const length = headers.get("content-length");
-  return length !== null && /^\d+$/.test(length) ? Number(length) : undefined;
-}
-
-/** Proxies weaken ETags without changing the bytes, and old servers send them without quotes. */
-function sameEtag(one: string, other: string): boolean {
-  const plain = (etag: string): string => etag.replace(/^(?:W\/)?"?(.*?)"?$/s, "$1");
-  return plain(one) === plain(other);
-}
-
 /** A server that has fewer bytes than the row says answers that the range is wrong. */
 const noBytes = new Set<string>([
   "storage-object-changed",
   "storage-object-missing",
   "storage-object-unreadable",
 ]);
-
-async function* skip(
-  bytes: AsyncIterable<Uint8Array>,
-  count: number,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  let left = count;
-  for await (const chunk of bytes) {
-    if (left < chunk.length) yield chunk.subarray(left);
-    left = Math.max(0, left - chunk.length);
-  }
-}

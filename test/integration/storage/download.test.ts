@@ -27,8 +27,10 @@ describe("a download", () => {
     expect(await read({ key: server.serviceKey })).toBe(right);
   });
 
-  test("of odd keys reads that very key", async () => {
-    const { api } = clientOf(server);
+  test("of odd keys reads that very key, or says that the server does not serve it", async () => {
+    const old = await startStorageServer({ readsOddKeys: true });
+    await old.addBucket("inner-bucket");
+    const { api } = clientOf(old);
     const names = [
       "/lead",
       "//",
@@ -42,11 +44,17 @@ describe("a download", () => {
       "%41",
       "é/日本#[1]",
     ];
-    for (const name of names) await server.addObject("inner-bucket", { name, size: 20 });
+    for (const name of names) await old.addObject("inner-bucket", { name, size: 20 });
     for (const name of names) {
       const body = await api.download("inner-bucket", name);
       expect(await sha256(body.bytes), name).toBe(seededSha256(name, 20));
       expect((await api.info("inner-bucket", name))?.name, name).toBe(name);
+    }
+    await old.close();
+    for (const name of ["%41", "é/日本#[1]", ".."]) {
+      await server.addObject("inner-bucket", { name, size: 20 });
+      const reading = clientOf(server).api.download("inner-bucket", name);
+      await expect(reading).rejects.toMatchObject({ code: "object-name-unusable" });
     }
   });
 
