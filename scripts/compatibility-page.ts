@@ -37,9 +37,10 @@ function row(shape: Shape): readonly string[] {
   ];
 }
 
-function described({ what, since, inProject }: SqlShape): string {
+function described({ what, since, before, inProject }: SqlShape): string {
   const marks = [
     ...(since === undefined ? [] : [`since ${since}`]),
+    ...(before === undefined ? [] : [`made before ${before}`]),
     ...(inProject === true ? ["project"] : []),
   ];
   return marks.length === 0 ? what : `${what} (${marks.join(", ")})`;

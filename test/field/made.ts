@@ -11,7 +11,7 @@ export interface Trip {
 
 /** The trips that take all of `shapes`; what shares a database needs the same route. */
 export function tripsOf(shapes: readonly SqlShape[], major: number): readonly Trip[] {
-  const possible = shapes.filter(({ since = 0 }) => since <= major);
+  const possible = shapes.filter(({ since = 0, before = Infinity }) => since <= major && major < before);
   const shared = possible.filter(({ alone }) => alone === undefined);
   const own = possible.filter(({ alone }) => alone !== undefined);
   return [

@@ -61,7 +61,7 @@ export function restoredInPlace(
     const target = connectionTo(server, `${database} again`);
     await server.sql(
       target.database,
-      "create table stood_before (id int); insert into stood_before values (1)",
+      "create schema stood; create table stood.before (id int); insert into stood.before values (1)",
     );
     const confirm = target.database;
     const { restored } = await restore(safe, id, { target, mode: { kind: "in-place" }, confirm });

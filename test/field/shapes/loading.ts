@@ -89,6 +89,7 @@ export const loading: Kind = {
       what: "A materialized view whose query needs the search_path when it is refreshed",
       alone: true,
       inProject: true,
+      before: 17,
       setup: [
         `create schema shop; set search_path = shop, public; create table shop.documents (id int primary key, body text); insert into shop.documents select n, 'word' || n % 5 || ' text' from generate_series(1, 40) n;
          create materialized view shop.words as select word, ndoc from ts_stat('select to_tsvector(''simple'', body) from documents'); create unique index on shop.words (word)`,
@@ -101,6 +102,7 @@ export const loading: Kind = {
       what: "Materialized views that divide by zero, call a function with unqualified names, or read another one that does",
       alone: true,
       beyondStock: true,
+      before: 17,
       setup: [
         `create table numbers (n int); insert into numbers values (1), (2); create function half(x int) returns int language sql stable as 'select x / (select count(*)::int from numbers)'; create materialized view halves as select half(n) as h from numbers;
          create materialized view of_halves as select count(*) as c from halves; create materialized view inverse as select 1 / n as i from numbers; create materialized view well as select n from numbers; insert into numbers values (0)`,
@@ -116,6 +118,7 @@ export const loading: Kind = {
       what: "An index on a function that calls another one without its schema",
       alone: true,
       inProject: true,
+      before: 17,
       setup: [
         `create function bare(t text) returns text language sql immutable as 'select lower(t)'; create function plain_text(t text) returns text language sql immutable parallel safe strict as $$ select bare(t) $$;
          create table cities (id int primary key, name text); insert into cities select n, 'Zürich ' || n from generate_series(1, 30) n; create index cities_plain on cities (plain_text(name))`,
@@ -128,6 +131,7 @@ export const loading: Kind = {
       what: "Such a function in a predicate, in an expression of a unique index, in a check and a generated column of an empty table",
       alone: true,
       inCi: true,
+      before: 17,
       setup: [
         `create function bare(t text) returns text language sql immutable as 'select lower(t)'; create function plain_text(t text) returns text language sql immutable parallel safe strict as $$ select bare(t) $$; create function by_plpgsql(t text) returns text language plpgsql immutable as 'begin return bare(t); end';
          create table cities (id int primary key, name text); insert into cities select n, 'Zürich ' || n from generate_series(1, 30) n; create index partial on cities (id) where plain_text(name) <> 'x'; create unique index uniq on cities (by_plpgsql(name)); create table empty (id int, name text); create index on empty (plain_text(name))`,

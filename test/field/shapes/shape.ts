@@ -35,6 +35,8 @@ export interface SqlShape extends Described {
   /** A database of its own (default: a schema of the one that it shares with others), made with these options. */
   readonly alone?: DatabaseOptions | true;
   readonly since?: number;
+  /** Later versions refuse to make it. */
+  readonly before?: number;
   /** Codes of information that every verification has to give. */
   readonly notes?: readonly string[];
   readonly expected?: Partial<Readonly<Record<Route, Expected>>>;
