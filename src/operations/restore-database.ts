@@ -1,6 +1,7 @@
 /** Restores a database snapshot as its plan says: beside, proven, and only then in the place of anything else. */
 import { asLifeboatError, LifeboatError } from "../errors.ts";
 import type { Sql } from "../postgres/client.ts";
+import { borrowOwners } from "../postgres/borrowed-owners.ts";
 import { describeServer, withDatabase } from "../postgres/connection.ts";
 import { quoteIdentifier } from "../postgres/identifiers.ts";
 import { readTargetRoles } from "../postgres/missing-roles.ts";
@@ -112,6 +113,7 @@ async function restoreWhole(
   const { signal } = means;
   const server = await maintenanceConnection(means.target, database);
   const lock = await lockRestore(server, database);
+  let giveBack = (): Promise<void> => Promise.resolve();
   try {
     await checkTarget(lock, plan);
     const { toc, skipped } = await readSchemaToc(plan, means);
@@ -122,6 +124,7 @@ async function restoreWhole(
     const ownerless =
       means.confined === true || plan.isOwnerless ? [] : await ownedByOrdinary(lock, superuserOwned(toc));
     const properties = await propertiesFor(lock, plan, means);
+    giveBack = await borrowOwners(lock, [properties.owner, ...toc.entries.map(({ owner }) => owner)]);
     if (plan.mode.kind === "new-database") await hooks.before(signal);
     const copy =
       (await takeUpLeftover(lock, plan, means)) ??
@@ -166,7 +169,13 @@ async function restoreWhole(
     return {
       outcome: "restored",
       database,
-      findings: [...roles.findings, ...copy.findings, ...verdict.findings, ...preloads],
+      findings: [
+        ...roles.findings,
+        ...copy.findings,
+        ...verdict.findings,
+        ...preloads,
+        ...(plan.isOwnerless ? [ownersLeftOut(plan.target.user)] : []),
+      ],
       ...(missing.length === 0 ? {} : { missing }),
       rolesCreated: roles.created,
       ...(keptDatabase === undefined ? {} : { keptDatabase }),
@@ -174,8 +183,19 @@ async function restoreWhole(
       seconds: { ...copy.seconds, verify: verifySeconds, swap },
     };
   } finally {
+    await giveBack();
     await lock.end().catch(() => {});
   }
+}
+
+function ownersLeftOut(user: string): Finding {
+  return {
+    level: "warning",
+    code: "owners-left-out",
+    sentence: `Everything belongs to ${quoteIdentifier(user)}, as no-owner asks.`,
+    publicSentence: "Everything belongs to the restoring role, as no-owner asks.",
+    remedy: "To give an object away later: ALTER … OWNER TO …;",
+  };
 }
 
 async function restoreChosen(
