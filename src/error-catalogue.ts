@@ -664,6 +664,13 @@ export const errorCatalogue = {
     meaning: "The snapshot was written by a later Lifeboat, in a format that this one does not know.",
     cure: "Use the version of Lifeboat that wrote it, or a later one.",
   },
+  "source-contradictory": {
+    family: "ours",
+    exitCode: 3,
+    meaning:
+      "The backup holds what the source holds, but rows or definitions of the source contradict each other, so no restore brings everything back.",
+    cure: "Fix the source with the command in each finding; another backup differs only after that. Until then, waive the findings by name. `restore` brings everything else back.",
+  },
   "startup-options-refused": {
     family: "user",
     exitCode: 2,
