@@ -692,6 +692,13 @@ export const errorCatalogue = {
       "The source held bytes that are not valid in its database's encoding (a label changed in pg_database, an old fault). The backup has them byte for byte, and no server takes them back under this label.",
     cure: "The message names the table: correct these rows in the source, then take a new backup.",
   },
+  "source-contradictory": {
+    family: "ours",
+    exitCode: 3,
+    meaning:
+      "The backup holds what the source holds, but rows or definitions of the source contradict each other, so no restore brings everything back.",
+    cure: "Fix the source with the command in each finding; another backup differs only after that. Until then, waive the findings by name. `restore` brings everything else back.",
+  },
   "startup-options-refused": {
     family: "user",
     exitCode: 2,

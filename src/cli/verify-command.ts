@@ -1,3 +1,4 @@
+import { faultWords } from "../verification/findings.ts";
 import { verificationError } from "../actions/verify/report.ts";
 import { verifyInputs } from "../actions/verify/inputs.ts";
 import { onlySource } from "../operations/list-snapshots.ts";
@@ -60,7 +61,7 @@ function describe(report: VerifyReport): string {
       ({ component, checked, verdict: own }) => `${own.padEnd(12)}  ${component} (${checked})`,
     ),
     ...[...findings, ...components.flatMap((component) => component.findings)].map(
-      (finding) => `  ${finding.level}: ${finding.sentence} ${finding.remedy}`,
+      (finding) => `  ${finding.level}${faultWords(finding)}: ${finding.sentence} ${finding.remedy}`,
     ),
     `${snapshot.id} at level ${level}: ${verdict} in ${report.seconds.toFixed(1)} s`,
   ].join("\n");

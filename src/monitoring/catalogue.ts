@@ -155,7 +155,8 @@ export const monitorCatalogue = {
   "verification-failed": {
     level: "error",
     title: "the newest backup failed its verification",
-    remedy: "Do not rely on it: make a new backup now and verify it; then find out what was wrong.",
+    remedy:
+      "Read the findings of its verification. If the source is at fault, fix it there; otherwise do not rely on this backup: make a new one now and verify it.",
   },
   "verification-late": {
     level: "error",

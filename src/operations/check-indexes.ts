@@ -25,11 +25,13 @@ export async function checkIndexes(connection: Connection, superuser?: Sql): Pro
 }
 
 function findingsOf({ invalid, damaged, unexamined, otherKinds }: ExaminedIndexes): readonly Finding[] {
-  const remedy = "Do not rely on this snapshot: take another one, verify it, and report the difference.";
+  // A restore builds indexes anew: another backup of the same rows would show the same.
+  const remedy = "Verify on another server. If it is valid there, look at this server's disk and version.";
   const findings: Finding[] = [
     ...invalid.map((index): Finding => ({
       level: "error",
       code: "index-invalid",
+      fault: "target",
       sentence: `The index ${index} is not valid after the restore.`,
       publicSentence: `index invalid ${inReport}`,
       remedy,
@@ -37,6 +39,7 @@ function findingsOf({ invalid, damaged, unexamined, otherKinds }: ExaminedIndexe
     ...damaged.map(({ index, problem }): Finding => ({
       level: "error",
       code: "index-damaged",
+      fault: "source",
       sentence: `The index ${index} does not hold together: ${problem}.`,
       publicSentence: `index damaged ${inReport}`,
       remedy:

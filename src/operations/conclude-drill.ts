@@ -6,6 +6,7 @@ import { newSnapshotId } from "../snapshot/ids.ts";
 import { drillKey } from "../snapshot/keys.ts";
 import { writeSignedDocument } from "../snapshot/signed-document.ts";
 import { type ComponentVerdict, type Finding, type Verdict, worstVerdict } from "../verification/findings.ts";
+import { faultsOf } from "../verification/findings.ts";
 import { applyWaivers } from "../verification/waivers.ts";
 import type { DrillReport, DrillRequest, SourceDrill, UndrilledSource } from "./drill-report.ts";
 import { renderDrill } from "./render-drill.ts";
@@ -153,7 +154,14 @@ function findingsOf({ findings, examined }: SourceDrill): readonly Finding[] {
 }
 
 function inCodes({ component, verdict, checked, findings }: ComponentVerdict) {
-  return { component, verdict, checked, codes: [...new Set(findings.map(({ code }) => code))] };
+  const faults = faultsOf(findings);
+  return {
+    component,
+    verdict,
+    checked,
+    codes: [...new Set(findings.map(({ code }) => code))],
+    ...(faults.length === 0 ? {} : { faults }),
+  };
 }
 
 async function sealedDetails(

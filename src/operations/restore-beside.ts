@@ -76,11 +76,25 @@ export async function propertiesFor(
   means: RestoreMeans,
 ): Promise<DatabaseProperties> {
   const { properties: backedUp } = databaseOf(means.contents);
-  if (plan.mode.kind !== "in-place") return backedUp;
+  if (plan.mode.kind !== "in-place") return plan.isOwnerless ? ownedBy(plan.target.user, backedUp) : backedUp;
   const here = await readProperties(lock, plan.target.database, majorOf(plan));
   if (here === undefined) throw new LifeboatError("plan-outdated", "The database to replace is gone.");
   const { owner, acl, settings, comment, connectionLimit } = here;
   return { ...backedUp, owner, acl, settings, comment, connectionLimit };
+}
+
+/** What others were granted was granted by the owner. */
+function ownedBy(user: string, properties: DatabaseProperties): DatabaseProperties {
+  const { owner, acl } = properties;
+  const isPlain = [user, owner].every((name) => /^[a-z_][a-z0-9_]*$/.test(name));
+  const granted = acl?.replaceAll(
+    /([^{,=]*)=([^/,]*)\/([^,}]*)/g,
+    (_, to: string, rights: string, by: string) =>
+      [to, `${rights}/${by}`]
+        .map((text) => text.replace(new RegExp(`(^|/)${owner}$`), `$1${user}`))
+        .join("="),
+  );
+  return { ...properties, owner: user, acl: isPlain ? (granted ?? null) : null };
 }
 
 /** The table of contents of the schema archive, and what of it this server cannot have. */

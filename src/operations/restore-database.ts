@@ -1,6 +1,7 @@
 /** Restores a database snapshot as its plan says: beside, proven, and only then in the place of anything else. */
 import { asLifeboatError, LifeboatError } from "../errors.ts";
 import type { Sql } from "../postgres/client.ts";
+import { borrowOwners } from "../postgres/borrowed-owners.ts";
 import { describeServer, withDatabase } from "../postgres/connection.ts";
 import { quoteIdentifier } from "../postgres/identifiers.ts";
 import { readTargetRoles } from "../postgres/missing-roles.ts";
@@ -114,6 +115,7 @@ async function restoreWhole(
   const { signal } = means;
   const server = await maintenanceConnection(means.target, database);
   const lock = await lockRestore(server, database);
+  let giveBack = (): Promise<void> => Promise.resolve();
   try {
     await checkTarget(lock, plan);
     const { toc, skipped } = await readSchemaToc(plan, means);
@@ -124,6 +126,7 @@ async function restoreWhole(
     const ownerless =
       means.confined === true || plan.isOwnerless ? [] : await ownedByOrdinary(lock, superuserOwned(toc));
     const properties = await propertiesFor(lock, plan, means);
+    giveBack = await borrowOwners(lock, [properties.owner, ...toc.entries.map(({ owner }) => owner)]);
     if (plan.mode.kind === "new-database") await hooks.before(signal);
     const copy =
       (await takeUpLeftover(lock, plan, means)) ??
@@ -180,6 +183,7 @@ async function restoreWhole(
         ...verdict.findings.filter((one) => !isAboutLate(one, plan.lateExtensions)),
         ...brought,
         ...preloads,
+        ...(plan.isOwnerless ? [ownersLeftOut(plan.target.user)] : []),
         ...(await subscriptionFindings(lock, means.target, keptDatabase).catch(() => [])),
       ],
       ...(lost.length === 0 ? {} : { missing: lost }),
@@ -189,6 +193,7 @@ async function restoreWhole(
       seconds: { ...copy.seconds, verify: verifySeconds, swap },
     };
   } finally {
+    await giveBack();
     await lock.end().catch(() => {});
   }
 }
@@ -196,6 +201,16 @@ async function restoreWhole(
 /** The copy was compared while it could not have them. */
 function isAboutLate({ code, sentence }: Finding, late: readonly string[]): boolean {
   return code.startsWith("extension-") && late.some((name) => sentence.startsWith(`Extension ${name} `));
+}
+
+function ownersLeftOut(user: string): Finding {
+  return {
+    level: "warning",
+    code: "owners-left-out",
+    sentence: `Everything belongs to ${quoteIdentifier(user)}, as no-owner asks.`,
+    publicSentence: "Everything belongs to the restoring role, as no-owner asks.",
+    remedy: "To give an object away later: ALTER … OWNER TO …;",
+  };
 }
 
 async function restoreChosen(

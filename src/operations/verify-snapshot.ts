@@ -19,7 +19,13 @@ import type { Store } from "../store/store.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
 import { judge } from "../verification/compare-database.ts";
-import { type ComponentVerdict, type Finding, type Verdict, worstVerdict } from "../verification/findings.ts";
+import {
+  type ComponentVerdict,
+  faultsOf,
+  type Finding,
+  type Verdict,
+  worstVerdict,
+} from "../verification/findings.ts";
 import { levels, type VerifyLevel } from "../verification/levels.ts";
 import { leftOutComponent, leftOutName } from "../verification/not-backed-up.ts";
 import { applyWaivers } from "../verification/waivers.ts";
@@ -296,6 +302,7 @@ async function keepEvidence(
       verdict,
       checked,
       codes: [...new Set(findings.map(({ code }) => code))],
+      ...(faultsOf(findings).length === 0 ? {} : { faults: faultsOf(findings) }),
     })),
     lifeboat: lifeboatVersion,
     time: moment.toISOString(),

@@ -202,7 +202,7 @@ function createFailed(name: string, cause: unknown): LifeboatError {
     "restore-impossible",
     `The database ${quoteIdentifier(name)} could not be created: ${message}.`,
     {
-      hint: "The role needs CREATEDB, and membership in the role that shall own the database.",
+      hint: "The role needs CREATEDB, and membership in the role that owns the database in the backup. Or pass no-owner: then the restoring role owns everything.",
       cause,
     },
   );

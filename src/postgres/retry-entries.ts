@@ -6,6 +6,7 @@
 import { isUtf8 } from "node:buffer";
 import { withClient, type Sql } from "./client.ts";
 import type { Connection } from "./connection.ts";
+import { quoteIdentifier } from "./identifiers.ts";
 import { type Attempted, missingOf, type Outcome, type Refusal, type Refused } from "./refusal.ts";
 import { eachGrant } from "./retry-grants.ts";
 import { scriptOf } from "./restore-rows.ts";
@@ -91,10 +92,24 @@ const plainly: Attempt = async (sql, { entry }, script) => {
   if (refused === undefined) return {};
   if (!isThere.test(refused.code)) return { left: { entry, refused } };
   const owner = script.match(/^ALTER [A-Z ]+ [^\n]+ OWNER TO [^\n]+;$/gm)?.at(-1);
-  const ownerRefused = owner === undefined ? undefined : await tryText(sql, owner);
+  const ownerRefused = owner === undefined ? undefined : await giveAway(sql, entry, owner);
   if (owner === undefined || ownerRefused === undefined) return {};
   return { left: { entry: { ...entry, definition: owner }, refused: ownerRefused, ownerOnly: true } };
 };
+
+/** An owner must have the right to create in the schema, but only at this moment. */
+async function giveAway(
+  sql: Sql,
+  { schema, owner }: TocEntry,
+  statement: string,
+): Promise<Refused | undefined> {
+  const refused = await tryText(sql, statement);
+  if (refused?.code !== "42501" || schema === "") return refused;
+  const right = `create on schema ${quoteIdentifier(schema)}`;
+  const role = quoteIdentifier(owner);
+  const lent = await tryText(sql, `grant ${right} to ${role}; ${statement} revoke ${right} from ${role}`);
+  return lent === undefined ? undefined : refused;
+}
 
 /** A function, a table or a type that was looked for by its bare name. */
 const notFound = /^(?:42883|42P01|42704|3F000)$/;

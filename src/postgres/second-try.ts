@@ -43,7 +43,11 @@ export class SecondTry {
         ],
         searchPath: searchPath ?? '"$user", public',
       },
-      toc.entries.filter(({ dumpId }) => refused.has(dumpId)),
+      // An extension brings its own.
+      toc.entries.filter(
+        ({ dumpId, kind, tag }) =>
+          refused.has(dumpId) && !(kind === "COMMENT" && tag.startsWith("EXTENSION ")),
+      ),
     );
     const stillThere = new Set(left.map(({ entry }) => entry.dumpId));
     for (const id of refused) if (!stillThere.has(id)) refused.delete(id);

@@ -21,6 +21,10 @@ const component = z.looseObject({
   codes: z
     .array(z.string())
     .meta(described("Codes of what was found; docs/drills.md explains those of drills.")),
+  faults: z
+    .array(z.enum(["source", "backup", "target"]))
+    .meta(described("Whose fault it is: another backup differs only where the backup is at fault."))
+    .exactOptional(),
 });
 
 const phaseSeconds = z

@@ -259,13 +259,24 @@ export function judge(component: string, checked: number, findings: readonly Fin
 const compareRemedy = "Do not rely on this snapshot: take another one, verify it, and report the difference.";
 
 function difference(code: string, sentence: string): Finding {
-  return { level: "error", code, sentence, publicSentence: publicOf(code), remedy: compareRemedy };
+  return {
+    level: "error",
+    code,
+    fault: "backup",
+    sentence,
+    publicSentence: publicOf(code),
+    remedy: compareRemedy,
+  };
 }
 
 function unverified(code: string, sentence: string): Finding {
   const remedy = "What could not be checked is not proven; make it checkable, or waive it by name.";
-  return { level: "warning", code, sentence, publicSentence: publicOf(code), remedy };
+  const fault = checkersFault.test(code) ? { fault: "target" as const } : {};
+  return { level: "warning", code, ...fault, sentence, publicSentence: publicOf(code), remedy };
 }
+
+/** Another server could have checked it. */
+const checkersFault = /^(?:extension-missing|locale-missing|content-not-hashable|.*-not-compared)$/;
 
 function note(code: string, sentence: string): Finding {
   return {

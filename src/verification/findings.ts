@@ -18,6 +18,16 @@ export interface Finding {
 
 export type Fault = "source" | "backup" | "target";
 
+/** ` (source at fault)`, where it is known whose fault it is. */
+export function faultWords({ level, fault }: Finding): string {
+  return fault === undefined || level === "info" ? "" : ` (${fault} at fault)`;
+}
+
+/** Whom these findings speak against, each once. */
+export function faultsOf(findings: readonly Finding[]): readonly Fault[] {
+  return [...new Set(findings.flatMap(({ level, fault }) => (level === "info" || !fault ? [] : [fault])))];
+}
+
 export interface ComponentVerdict {
   /** `tables`, `sequences`, `policies`, … */
   readonly component: string;

@@ -83,6 +83,14 @@ function wordsOf(
       remedy: "Write the names in its functions with their schemas.",
     };
   }
+  if (refusal.ownerOnly === true) {
+    return {
+      code: "owner-refused",
+      sentence: `The ${entry.kind.toLowerCase()} ${identityOf(entry)} belongs to the restoring role, which may not give it to ${entry.owner}: ${reason}`,
+      publicSentence: "An object belongs to the restoring role, which may not give it to its owner.",
+      remedy: `As a role that may, run: ${command} To let the restoring role own everything, pass no-owner. To accept it: ${nameOf(refusal)}.`,
+    };
+  }
   const became =
     outcome === "weaker"
       ? "It was restored as NOT VALID."

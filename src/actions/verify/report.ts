@@ -68,7 +68,16 @@ function verdictError({ snapshot, level, verdict, components }: VerifyReport): L
   const findings = troubled.flatMap((component) => component.findings);
   const names = troubled.map(({ component }) => component).join(", ");
   if (verdict === "failed") {
-    const first = findings.find((finding) => finding.level === "error");
+    const errors = findings.filter((finding) => finding.level === "error");
+    const [first] = errors;
+    const inside = findings.map(({ sentence }) => sentence).join("\n");
+    if (errors.length > 0 && errors.every(({ fault }) => fault === "source")) {
+      return new LifeboatError(
+        "source-contradictory",
+        `The source of snapshot ${snapshot.id} contradicts itself (${names}): ${first?.publicSentence ?? ""}`,
+        { inside },
+      );
+    }
     return new LifeboatError(
       "backup-bad",
       `Snapshot ${snapshot.id} is bad (${names}): ${first?.publicSentence ?? ""}`,
