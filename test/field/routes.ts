@@ -61,7 +61,7 @@ export function restoredInPlace(
     const target = connectionTo(server, `${database} again`);
     await server.sql(
       target.database,
-      "create schema stood; create table stood.before (id int); insert into stood.before values (1)",
+      "set transaction read write; create schema stood; create table stood.before (id int); insert into stood.before values (1)",
     );
     const confirm = target.database;
     const { restored } = await restore(safe, id, { target, mode: { kind: "in-place" }, confirm });

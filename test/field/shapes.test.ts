@@ -55,13 +55,7 @@ describe.each(pairs)("PostgreSQL %d → %d", (from, to) => {
   });
 
   test.each(tripsOf(shapes, from))("$database", async (trip) => {
-    const waiting = trip.shapes.flatMap(({ waitsFor = [] }) => waitsFor);
-    if (waiting.length === 0) {
-      expect(await wrongOn(trip)).toEqual([]);
-      return;
-    }
-    const wrong = await wrongOn(trip).catch((cause: unknown) => [String(cause)]);
-    console.warn(`${trip.database} waits for ${waiting.join(", ")}: ${JSON.stringify(wrong)}`);
+    expect(await wrongOn(trip)).toEqual([]);
   });
 
   async function wrongOn(trip: Trip): Promise<readonly string[]> {
@@ -89,6 +83,7 @@ describe.each(pairs)("PostgreSQL %d → %d", (from, to) => {
 
   async function unlikeStock(trip: Trip): Promise<readonly string[]> {
     const but = trip.shapes.flatMap((shape: SqlShape) => shape.unlikeStock ?? []);
+    if (trip.shapes.some(({ ownBytes }) => ownBytes === true)) return [];
     const { ours, stock } = await dumpsOfRestored(target, trip.database, { but, from });
     if (ours === stock) return [];
     const [here, there] = [ours, stock].map((text) => text.split("\n"));

@@ -40,6 +40,8 @@ export interface SqlShape extends Described {
   /** Codes of information that every verification has to give. */
   readonly notes?: readonly string[];
   readonly expected?: Partial<Readonly<Record<Route, Expected>>>;
+  /** Values that no dump in UTF-8 can hold: rows.test.ts compares them byte for byte. */
+  readonly ownBytes?: true;
   /** A stock restore has less than ours. */
   readonly beyondStock?: true;
   /** Lines of stock pg_dump that differ from a stock restore, on purpose. */
@@ -50,8 +52,6 @@ export interface SqlShape extends Described {
   readonly inProject?: true;
   /** One with a database of its own is left to `npm run trial`, unless it says so. */
   readonly inCi?: true;
-  /** Work that is not done yet; its failure is no news. */
-  readonly waitsFor?: string;
 }
 
 /** Needs surroundings of its own (a pooler, a standby, a preloaded library): the tests that make them. */
