@@ -112,7 +112,19 @@ function readEntry(reader: Reader, minor: number, offsetSize: number): TocEntry 
   const { encoding = "UTF8" } = reader;
   const stored =
     copyBytes === undefined || encoding === "UTF8" ? {} : { stored: { encoding, copyStatement: copyBytes } };
-  return { ...stored, dumpId, oid, tag, kind, section, ...statements, schema, tablespace, owner, dependencies };
+  return {
+    ...stored,
+    dumpId,
+    oid,
+    tag,
+    kind,
+    section,
+    ...statements,
+    schema,
+    tablespace,
+    owner,
+    dependencies,
+  };
 }
 
 class EndOfHead extends Error {}
