@@ -7,20 +7,15 @@
 import { LifeboatError } from "../errors.ts";
 import type { Sql } from "./client.ts";
 import { quoteIdentifier } from "./identifiers.ts";
+import { holdInMemory, keptToc, loadParts, restoreListed, restoreStreamed, skippedOf } from "./load.ts";
 import {
-  holdInMemory,
-  keptToc,
   type Loading,
   loadingOf,
-  loadParts,
   type LoadOptions,
   type LoadReport,
   onlySchema,
   partsOf,
-  restoreListed,
-  restoreStreamed,
-  skippedOf,
-} from "./load.ts";
+} from "./load-options.ts";
 import { openSchemas, openWrappers, ownExtensionRelations, withdrawLoader } from "./ordinary-loader.ts";
 import { dependents, entriesOf, stagesOf } from "./post-data-stages.ts";
 import type { Refusal } from "./refusal.ts";

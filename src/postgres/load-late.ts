@@ -1,6 +1,7 @@
 /** Extensions that can only be in a database of a certain name, with their rows, once the restored one has it. */
 import { entriesOf } from "./post-data-stages.ts";
-import { type Loading, loadingOf, type LoadOptions, onlySchema, restoreStreamed } from "./load.ts";
+import { restoreStreamed } from "./load.ts";
+import { type Loading, loadingOf, type LoadOptions, onlySchema } from "./load-options.ts";
 import { rowsWithout, type SkippedEntry } from "./missing-extensions.ts";
 import { readPartToc } from "./restore-rows.ts";
 import type { ArchiveToc, TocEntry } from "./restore-toc.ts";

@@ -6,77 +6,28 @@ import type { StdioOptions } from "node:child_process";
 import { fstat, read } from "node:fs";
 import { promisify } from "node:util";
 import { LifeboatError } from "../errors.ts";
-import type { ContentsFile, DatabaseContents } from "../snapshot/contents.ts";
-import type { Clock } from "../system/clock.ts";
-import type { Logger } from "../system/logger.ts";
+import type { ContentsFile } from "../snapshot/contents.ts";
 import { exitedWell, type RunningTool, startTool } from "../system/process.ts";
-import type { Connection } from "./connection.ts";
-import { rowsWithout, type SkippedEntry } from "./missing-extensions.ts";
+import { rowsWithout } from "./missing-extensions.ts";
 import { keptAlive } from "./libpq.ts";
+import {
+  type Loading,
+  loadingOf,
+  type LoadOptions,
+  type LoadReport,
+  onlySchema,
+  partsOf,
+} from "./load-options.ts";
 import { ownerStages } from "./owner-stages.ts";
 import { entriesOf, postDataStages } from "./post-data-stages.ts";
 import { programFailed } from "./program-failures.ts";
-import type { Refusal } from "./refusal.ts";
 import { SecondTry } from "./second-try.ts";
 import { tolerant, tolerantArguments } from "./tolerant-restore.ts";
 import { readPartToc } from "./restore-rows.ts";
 import { type ArchiveToc, readArchiveToc, type TocEntry } from "./restore-toc.ts";
-import { feedPart, type PartSource, type RestoreTools, writePart } from "./restore-stream.ts";
+import { feedPart, writePart } from "./restore-stream.ts";
 import { runWatched } from "./watched-program.ts";
 import { closeFile, memoryFolder, openUnnamed, tocListFile } from "./unnamed-file.ts";
-
-export interface LoadOptions {
-  /** The empty database to load into. */
-  readonly connection: Connection;
-  readonly source: PartSource;
-  /** The contents' files; `globals` is left alone here. */
-  readonly files: readonly ContentsFile[];
-  readonly tools: RestoreTools;
-  /** Connections at once, at least 1. */
-  readonly jobs: number;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  /** Folder in memory for the schema archive, unlinked as soon as it is open. Default /dev/shm. */
-  readonly memoryFolder?: string;
-  /** What the server lacks, and what is left out for it. */
-  readonly without?: Without;
-  /** Dump ids of entries that come without their owner; `giveToOwners` has the reason. */
-  readonly withoutOwner?: ReadonlySet<number>;
-  /** The first refusal ends it. Default: everything else is loaded, and what was refused is tried again. */
-  readonly isAtomic?: boolean;
-  /** Everything belongs to the restoring role. */
-  readonly isOwnerless?: boolean;
-  /** Everything is in the database's own tablespace. */
-  readonly isUnplaced?: boolean;
-  /** The database's own, as in `SET search_path`, for what needs one. */
-  readonly searchPath?: string;
-}
-
-/** While it is under way. */
-export interface Loading extends LoadOptions {
-  /** Entries of the schema archive that the server refused. */
-  readonly refused: Set<number>;
-  /** The same of parts with rows. */
-  readonly refusedRows: ReadonlyMap<string, Set<number>>;
-}
-
-export interface Without {
-  readonly missing: readonly string[];
-  readonly skipped: readonly SkippedEntry[];
-  readonly database: Pick<DatabaseContents, "extensions" | "tables">;
-}
-
-export interface LoadReport {
-  readonly seconds: { readonly preData: number; readonly data: number; readonly postData: number };
-  /** What is missing or otherwise than in the backup, because the server would not have it. */
-  readonly refusals: readonly Refusal[];
-}
-
-export function partsOf({ files }: LoadOptions): readonly ContentsFile[] {
-  return files
-    .filter((file) => file.role === "rest" || file.role === "data")
-    .toSorted((a, b) => b.rawBytes - a.rawBytes);
-}
 
 /** Throws the first cause of a failure, after every child has ended; the database is then worth nothing. */
 export async function loadArchives(given: LoadOptions): Promise<LoadReport> {
@@ -108,17 +59,6 @@ export async function loadArchives(given: LoadOptions): Promise<LoadReport> {
     seconds: { preData: seconds(0), data: seconds(1), postData: seconds(2) },
     refusals: await second.refusals(),
   };
-}
-
-export function loadingOf(options: LoadOptions): Loading {
-  const refusedRows = new Map(partsOf(options).map(({ name }) => [name, new Set<number>()]));
-  return { ...options, refused: new Set(), refusedRows };
-}
-
-export function onlySchema(files: readonly ContentsFile[]): ContentsFile {
-  const [schema, ...others] = files.filter((file) => file.role === "schema");
-  if (schema !== undefined && others.length === 0) return schema;
-  throw new LifeboatError("snapshot-damaged", "The snapshot does not have exactly one schema archive.");
 }
 
 function alwaysGiven({ isAtomic, isOwnerless, isUnplaced }: LoadOptions): readonly string[] {

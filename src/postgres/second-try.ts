@@ -1,6 +1,6 @@
 /** What a load's first try left out, tried again when its time has come; what is still refused then is told. */
 import { readPart } from "./restore-stream.ts";
-import type { Loading } from "./load.ts";
+import type { Loading } from "./load-options.ts";
 import { type Attempted, type Outcome, type Refusal, rootsOf } from "./refusal.ts";
 import { retryEntries } from "./retry-entries.ts";
 import { lookAgain, retryRows, type SteppedAside } from "./retry-rows.ts";
