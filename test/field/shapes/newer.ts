@@ -7,6 +7,7 @@ export const newer: Kind = {
     {
       name: "xml_and_more",
       what: "XMLTABLE, XML constructors, SEARCH and CYCLE, multiranges, subscripts of jsonb, OUT arguments, LIKE of other tables, comments in bodies",
+      since: 14,
       inProject: true,
       setup: [
         `create table docs (id int primary key, x xml, v varchar(9), j jsonb, parent int); insert into docs values (1, '<a><b c="1">t</b></a>', 'a', '{"a": [1]}', null);

@@ -99,7 +99,7 @@ export const surroundings: Kind = {
       expected: {
         verify: { verdict: "failed", missing: ["rows:public.people"] },
         new: { missing: ["rows:public.people"] },
-        "in place": { error: "restored-in-part" },
+        "in place": { error: "restore-incomplete" },
       },
       ownBytes: true,
       notCovered: "No server takes these rows. The table is named; mend them at the source.",
