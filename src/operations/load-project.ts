@@ -1,12 +1,12 @@
 /** A snapshot into a Supabase project, step by step in one open transaction: whatever goes wrong, nothing happened. */
 import type { Sql } from "../postgres/client.ts";
+import { type Refusal, weightOf } from "../postgres/refusal.ts";
 import { loadLargeObjects } from "../postgres/restore-large-objects.ts";
 import { copyRows } from "../postgres/restore-rows.ts";
 import { advanceSequences } from "../postgres/restore-sequences.ts";
 import type { TocEntry } from "../postgres/restore-toc.ts";
 import { databaseOf, type DatabaseContents } from "../snapshot/contents.ts";
 import type { VaultSecret } from "../snapshot/supabase-contents.ts";
-import { serverError } from "../supabase/attempt.ts";
 import type { Classified } from "../supabase/classify.ts";
 import { clearProject, deleteManagedRows } from "../supabase/clear-project.ts";
 import { silenceDefaultPrivileges } from "../supabase/default-privileges.ts";
@@ -17,12 +17,14 @@ import type { ProjectFacts } from "../supabase/project-facts.ts";
 import type { ProjectTally } from "../supabase/project-report.ts";
 import { restoreRoles, restoreSettings, type RoleSource } from "../supabase/project-roles.ts";
 import { restoreMemberships, restoreRoleTraits } from "../supabase/project-memberships.ts";
+import { runLateEntries } from "../supabase/late-entries.ts";
 import { putBack } from "../supabase/put-back.ts";
 import { isQueues, restoreQueues } from "../supabase/queues.ts";
-import { type EntryRunner, runEntries } from "../supabase/run-entries.ts";
+import { entryRefused, type EntryRunner, runEntries } from "../supabase/run-entries.ts";
 import { usersDefaultGrants } from "../supabase/users-grants.ts";
 import { createExtensions, restoreSecrets, type SecretId } from "../supabase/services.ts";
 import type { Finding } from "../verification/findings.ts";
+import { isAccepted } from "./restore-losses.ts";
 import { allEntries, type ArchiveReading, type ProjectArchive } from "./project-archive.ts";
 
 export interface ProjectLoad extends ArchiveReading {
@@ -34,11 +36,15 @@ export interface ProjectLoad extends ArchiveReading {
   readonly roles: RoleSource;
   readonly secrets: readonly VaultSecret[];
   readonly tally: ProjectTally;
+  /** Names of what may be missing. */
+  readonly accept: readonly string[];
 }
 
 export interface LoadedProject {
   readonly rolesCreated: readonly string[];
   readonly secretIds: readonly SecretId[];
+  /** What is missing, or restored without being validated. */
+  readonly refusals: readonly Refusal[];
   readonly findings: readonly Finding[];
 }
 
@@ -98,10 +104,16 @@ export async function loadProject(sql: Sql, load: ProjectLoad): Promise<LoadedPr
     sql,
     backup.sequences.filter(({ schema }) => !isManagedSchema(schema)),
   );
-  const findings = await runPostData(runner, late);
-  await runEntries(runner, of("ACL"));
-  await runEntries(runner, of("MATERIALIZED VIEW DATA"));
-  await runEntries(runner, of("COMMENT"));
+  const refusals = await runLateEntries(runner, [...late, ...of("MATERIALIZED VIEW DATA")]);
+  requireRowsAndRights(refusals, load.accept);
+  const missing = new Set(
+    refusals
+      .filter(({ outcome }) => outcome === "missing")
+      .flatMap(({ entry, dependents }) => [entry.dumpId, ...dependents.map(({ dumpId }) => dumpId)]),
+  );
+  const isAboutThere = ({ dependencies }: TocEntry): boolean => !dependencies.some((id) => missing.has(id));
+  await runEntries(runner, of("ACL").filter(isAboutThere));
+  await runEntries(runner, of("COMMENT").filter(isAboutThere));
   await putBack(
     runner,
     all.filter(
@@ -121,13 +133,14 @@ export async function loadProject(sql: Sql, load: ProjectLoad): Promise<LoadedPr
   const ofSettings = await restoreSettings(sql, database, backup, created, tally);
   const secretIds = archive.services.secrets ? await restoreSecrets(sql, secrets, tally) : [];
   await sql.query("set session_replication_role = origin");
-  tallyEntries(all, load, tally);
+  tallyEntries(all, load, tally, missing);
   // In a fresh project, what is there beside the backup's is the platform's.
   const beside = mode.inPlace ? [...ofSettings, ...extensionsBeside(facts, backup)] : [];
   return {
     rolesCreated,
     secretIds,
-    findings: [...ofRoles, ...ofMemberships, ...ofTraits, ...findings, ...beside],
+    refusals,
+    findings: [...ofRoles, ...ofMemberships, ...ofTraits, ...beside],
   };
 }
 
@@ -176,43 +189,25 @@ function copiedTable({ copyStatement }: TocEntry): string {
   return new RegExp(`^COPY (${name}\\.${name}) `, "s").exec(copyStatement)?.[1] ?? "";
 }
 
-/** A foreign key whose rows lack their partner is restored unproven, and told: the rest must not be lost for it. */
-async function runPostData(runner: EntryRunner, entries: readonly TocEntry[]): Promise<readonly Finding[]> {
-  const findings: Finding[] = [];
-  for (const entry of entries) {
-    if (entry.kind !== "FK CONSTRAINT") {
-      await runEntries(runner, [entry]);
-      continue;
-    }
-    await runner.sql.query("savepoint lifeboat_fk");
-    try {
-      await runEntries(runner, [entry]);
-    } catch (error) {
-      if (serverError(error).code !== "23503") throw error;
-      await runner.sql.query("rollback to savepoint lifeboat_fk");
-      await runEntries(runner, [{ ...entry, definition: entry.definition.replace(/;\s*$/, " NOT VALID;") }]);
-      findings.push(orphans(`${entry.schema}.${entry.tag}`, "Rows"));
-    }
-    await runner.sql.query("release savepoint lifeboat_fk");
-  }
-  return findings;
-}
-
-export function orphans(constraint: string, rows: string): Finding {
-  return {
-    level: "error",
-    code: "foreign-key-orphans",
-    sentence: `${rows} refer to rows that are not there: foreign key ${constraint}.`,
-    publicSentence: `${rows} refer to rows that are not there (the foreign key's name is in the sealed report).`,
-    remedy: "If they refer to sign-ins, restore those too; else mend the rows, then VALIDATE the constraint.",
-  };
+/** Without these a recovery is none; the first one is the reason. */
+function requireRowsAndRights(refusals: readonly Refusal[], accept: readonly string[]): void {
+  const heavy = refusals.find((refusal) => weightOf(refusal) !== "else" && !isAccepted(refusal, accept));
+  if (heavy !== undefined) throw entryRefused(heavy.entry, heavy.refused);
 }
 
 /** Everything that was not tallied in its own step, so that each entry stands in exactly one place. */
-function tallyEntries(all: readonly Classified[], { archive }: ProjectLoad, tally: ProjectTally): void {
+function tallyEntries(
+  all: readonly Classified[],
+  { archive }: ProjectLoad,
+  tally: ProjectTally,
+  missing: ReadonlySet<number>,
+): void {
   for (const { entry, class: kind, reason } of all) {
     const name = `${entry.schema}.${entry.tag}`;
-    if (kind !== "put-back") tally.add(entry.kind, kind === "restore" ? "restored" : kind, { name, reason });
+    if (kind === "restore" && missing.has(entry.dumpId))
+      tally.add(entry.kind, "person", { name, reason: "the target refused it" });
+    else if (kind !== "put-back")
+      tally.add(entry.kind, kind === "restore" ? "restored" : kind, { name, reason });
     else if (["EXTENSION", "DEFAULT ACL"].includes(entry.kind)) tally.add(entry.kind, "restored");
     else if (entry.kind === "TABLE DATA") {
       const takes =

@@ -12,7 +12,7 @@ import { compareProject, isUsersObject } from "../supabase/compare-project.ts";
 import { isManagedSchema } from "../supabase/managed.ts";
 import type { Finding } from "../verification/findings.ts";
 import { compareTables } from "./compare-restored.ts";
-import { orphans, type ProjectLoad } from "./load-project.ts";
+import type { ProjectLoad } from "./load-project.ts";
 import { settleDefinitions } from "./settle-definitions.ts";
 import { allEntries } from "./project-archive.ts";
 
@@ -229,4 +229,14 @@ function notTheBackups(sentence: string, publicSentence: string): LifeboatError 
       publicSentence: `What was restored is not what was backed up: ${publicSentence}`,
     },
   );
+}
+
+export function orphans(constraint: string, rows: string): Finding {
+  return {
+    level: "error",
+    code: "foreign-key-orphans",
+    sentence: `${rows} refer to rows that are not there: foreign key ${constraint}.`,
+    publicSentence: `${rows} refer to rows that are not there (the foreign key's name is in the sealed report).`,
+    remedy: "If they refer to sign-ins, restore those too; else mend the rows, then VALIDATE the constraint.",
+  };
 }

@@ -100,7 +100,7 @@ export async function planIntoProject(
         "Look at the project; running again is safe either way: it refuses a project that is filled.",
         (onSent) => restoreProject(plan, { ...means, onSent }),
       );
-      const { report, secretIds, rolesCreated, findings, seconds } = restored;
+      const { report, secretIds, rolesCreated, findings, missing, seconds } = restored;
       // The restore is committed: statistics that fail are no reason to say otherwise.
       await unlessAborted(analyzeDatabase(target, 1), signal).catch((cause: unknown) =>
         logger.warning(asLifeboatError(cause).message),
@@ -116,6 +116,7 @@ export async function planIntoProject(
         outcome: "restored",
         database: target.database,
         findings: [...findings, ...(hookFinding === undefined ? [] : [hookFinding])],
+        ...(missing.length === 0 ? {} : { missing }),
         rolesCreated,
         resumed: false,
         seconds,

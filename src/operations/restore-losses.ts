@@ -6,12 +6,11 @@ import type { RestorePlan } from "./plan-database-restore.ts";
 
 /** Of `refusals` what counts and nobody accepted. */
 export function lossesOf(refusals: readonly Refusal[], { accept }: RestorePlan): readonly Refusal[] {
-  return refusals.filter(
-    (refusal) => refusal.outcome !== "otherwise" && !isAccepted(nameOf(refusal), accept),
-  );
+  return refusals.filter((refusal) => refusal.outcome !== "otherwise" && !isAccepted(refusal, accept));
 }
 
-function isAccepted(name: string, accept: readonly string[]): boolean {
+export function isAccepted(refusal: Refusal, accept: readonly string[]): boolean {
+  const name = nameOf(refusal);
   return accept.includes(name) || accept.includes(name.slice(0, name.indexOf(":")));
 }
 

@@ -5,6 +5,7 @@ import { openClient, type Sql } from "../postgres/client.ts";
 import { commit, isSqlState } from "../postgres/commit.ts";
 import type { Connection } from "../postgres/connection.ts";
 import { advanceSequences } from "../postgres/restore-sequences.ts";
+import { nameOf } from "../postgres/refusal.ts";
 import { parseGlobals } from "../postgres/restore-globals.ts";
 import { readPart } from "../postgres/restore-stream.ts";
 import { endWhenStopped } from "../postgres/stopping-sessions.ts";
@@ -19,10 +20,12 @@ import { restoreCronJobs, type SecretId } from "../supabase/services.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Logger } from "../system/logger.ts";
 import type { Finding } from "../verification/findings.ts";
+import { refusalFinding } from "../verification/refusal-findings.ts";
 import { loadProject, type ProjectLoad } from "./load-project.ts";
 import type { RestorePlan } from "./plan-database-restore.ts";
 import type { ArchiveReading, ProjectArchive } from "./project-archive.ts";
-import { proveProject } from "./prove-project.ts";
+import { orphans, proveProject } from "./prove-project.ts";
+import { lossesOf, withAccepted } from "./restore-losses.ts";
 
 export interface ProjectMeans extends ArchiveReading {
   readonly target: Connection;
@@ -41,6 +44,8 @@ export interface RestoredProject {
   readonly secretIds: readonly SecretId[];
   readonly rolesCreated: readonly string[];
   readonly findings: readonly Finding[];
+  /** Names of what is missing or weaker than in the backup and was not accepted. */
+  readonly missing: readonly string[];
   readonly seconds: Readonly<Record<string, number>>;
 }
 
@@ -57,6 +62,7 @@ export async function restoreProject(plan: RestorePlan, means: ProjectMeans): Pr
     roles: await readRoleSource(means),
     secrets: await readSecrets(means),
     tally: new ProjectTally(),
+    accept: plan.accept,
   };
   const sql = await openClient(target);
   try {
@@ -79,11 +85,29 @@ export async function restoreProject(plan: RestorePlan, means: ProjectMeans): Pr
     const ending = { connection: target, signal, onSent, lastSteps };
     await commit(sql, { ...ending, refusal: rolledBack, unknown: notKnown });
     const report = load.tally.report();
+    const view = {
+      of: "restore",
+      sourceMajor: backup.server.major,
+      targetMajor: runner.targetMajor,
+    } as const;
+    const losses = lossesOf(loaded.refusals, plan);
+    const ofRefusals = loaded.refusals.map((refusal) => {
+      const { entry, refused } = refusal;
+      if (refused.code !== "23503") return refusalFinding(refusal, view);
+      return { ...orphans(`${entry.schema}.${entry.tag}`, "Rows"), about: nameOf(refusal) };
+    });
     return {
       report,
       secretIds: loaded.secretIds,
       rolesCreated: loaded.rolesCreated,
-      findings: [...loaded.findings, ...findings, ...unfinishedFindings(report), ...storageFinding(means)],
+      missing: losses.map(nameOf),
+      findings: [
+        ...loaded.findings,
+        ...withAccepted(ofRefusals, losses),
+        ...findings,
+        ...unfinishedFindings(report),
+        ...storageFinding(means),
+      ],
       seconds: { load: (loadedMs - started) / 1000, verify: (clock.elapsedMs() - loadedMs) / 1000 },
     };
   } catch (error) {

@@ -92,7 +92,7 @@ export interface Outcome {
 }
 
 /** One refusal for each that is not itself left out because of another one. */
-export function rootsOf(toc: ArchiveToc, left: readonly Attempted[]): readonly Refusal[] {
+export function rootsOf(toc: Pick<ArchiveToc, "entries">, left: readonly Attempted[]): readonly Refusal[] {
   const missing = new Map(left.filter((one) => one.ownerOnly !== true).map((one) => [one.entry.dumpId, one]));
   const rootOf = (entry: TocEntry, seen: ReadonlySet<number> = new Set()): number => {
     const parent = entry.dependencies.find((id) => missing.has(id) && id !== entry.dumpId && !seen.has(id));

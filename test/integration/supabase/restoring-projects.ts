@@ -55,6 +55,7 @@ export const asSuperuser: RunElevated = async (sql, statement) => {
 export type ProjectRestore = Partial<Omit<SnapshotRestoreRequest, "request">> & {
   readonly inPlace?: boolean;
   readonly confirm?: string;
+  readonly accept?: readonly string[];
   /** Default `postgres`. */
   readonly database?: string;
 };
@@ -63,7 +64,7 @@ export function restoreInto(
   cluster: SupabaseCluster,
   safe: Safe,
   id: string,
-  { inPlace = false, confirm, database = "postgres", ...wanted }: ProjectRestore = {},
+  { inPlace = false, confirm, accept, database = "postgres", ...wanted }: ProjectRestore = {},
   surroundings: Partial<RestoreSurroundings> = {},
 ): Promise<SnapshotRestoreReport> {
   return restoreSnapshot(
@@ -76,6 +77,7 @@ export function restoreInto(
         mode: { kind: inPlace ? "in-place" : "new-database" },
         jobs: 2,
         ...(confirm === undefined ? {} : { confirm }),
+        ...(accept === undefined ? {} : { accept }),
       },
       dryRun: false,
       planHash: undefined,

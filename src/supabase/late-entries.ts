@@ -1,0 +1,67 @@
+/** What needs a project's rows: what the target refuses of it keeps nothing else from coming back. */
+import { type Attempted, missingOf, type Refusal, type Refused, rootsOf } from "../postgres/refusal.ts";
+import type { TocEntry } from "../postgres/restore-toc.ts";
+import { refusalOf } from "../postgres/try-statement.ts";
+import { serverError } from "./attempt.ts";
+import { type EntryRunner, runEntries } from "./run-entries.ts";
+
+/**
+ * In the open transaction, one by one, and again as long as that brings something about. A key or a check that rows
+ * contradict is restored without being validated; whatever is refused for good is returned.
+ */
+export async function runLateEntries(
+  runner: EntryRunner,
+  entries: readonly TocEntry[],
+): Promise<readonly Refusal[]> {
+  let left: readonly Attempted[] = entries.map((entry) => ({ entry, refused: notAsked }));
+  for (let before = Infinity; left.length > 0 && left.length < before;) {
+    before = left.length;
+    left = await oneRound(runner, left);
+  }
+  const weaker: Refusal[] = [];
+  const missing: Attempted[] = [];
+  for (const one of left) {
+    if (await cameUnvalidated(runner, one)) {
+      const command = one.entry.definition.replace(
+        /\sADD CONSTRAINT (.+?) (?:FOREIGN KEY|CHECK) .*$/s,
+        " VALIDATE CONSTRAINT $1;",
+      );
+      weaker.push({ ...missingOf(one, []), outcome: "weaker", command: command.trim() });
+    } else missing.push(one);
+  }
+  return [...weaker, ...rootsOf({ entries }, missing)];
+}
+
+const notAsked: Refused = { code: "", message: "what it needs is missing" };
+
+async function oneRound(runner: EntryRunner, waiting: readonly Attempted[]): Promise<readonly Attempted[]> {
+  const left: Attempted[] = [];
+  for (const { entry } of waiting) {
+    const waits = left.some((other) => entry.dependencies.includes(other.entry.dumpId));
+    const refused = waits ? notAsked : await tried(runner, entry);
+    if (refused !== undefined) left.push({ entry, refused });
+  }
+  return left;
+}
+
+const contradicted = /^23(?:503|514)$/;
+
+async function cameUnvalidated(runner: EntryRunner, { entry, refused }: Attempted): Promise<boolean> {
+  if (!contradicted.test(refused.code) || !/^(?:CHECK|FK) CONSTRAINT$/.test(entry.kind)) return false;
+  const definition = entry.definition.replace(/;\s*$/, " NOT VALID;");
+  return (await tried(runner, { ...entry, definition })) === undefined;
+}
+
+async function tried(runner: EntryRunner, entry: TocEntry): Promise<Refused | undefined> {
+  await runner.sql.query("savepoint lifeboat_late");
+  const refused = await refusalOf(async () => {
+    try {
+      await runEntries(runner, [entry]);
+    } catch (error) {
+      throw serverError(error) as Error;
+    }
+  });
+  const back = refused === undefined ? "" : "rollback to savepoint lifeboat_late; ";
+  await runner.sql.query(`${back}release savepoint lifeboat_late`);
+  return refused;
+}
