@@ -253,8 +253,8 @@ function publicFile({ name, header, payload }: ContentsFile): SnapshotJson["file
 
 function clientFindings(tools: ClientTools, serverVersion: string): readonly Finding[] {
   const { major, version } = tools;
-  const outdated = (code: string, sentence: string): Finding => ({
-    level: "warning",
+  const outdated = (level: Finding["level"], code: string, sentence: string): Finding => ({
+    level,
     code,
     sentence,
     publicSentence: sentence,
@@ -265,12 +265,13 @@ function clientFindings(tools: ClientTools, serverVersion: string): readonly Fin
     ...(belowSecurityFloor(version)
       ? [
           outdated(
+            "warning",
             "client-below-security-floor",
             `The PostgreSQL client tools ${version} are outdated: ${securityFloorReason}.`,
           ),
         ]
       : []),
-    ...(olderThanServer(tools, serverVersion) ? [outdated("client-older-than-server", older)] : []),
+    ...(olderThanServer(tools, serverVersion) ? [outdated("info", "client-older-than-server", older)] : []),
   ];
 }
 

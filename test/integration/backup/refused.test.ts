@@ -142,6 +142,7 @@ test("a client below the security floor backs up, and the report says so", async
   const report = await backUp(safe, connectionTo(server, "shop"), { clientTools });
   expect(report.findings.map(({ code, level }) => [code, level])).toEqual([
     ["client-below-security-floor", "warning"],
+    ["client-older-than-server", "info"],
   ]);
   expect(report.snapshot.versions.client).toBe("15.17");
 });
