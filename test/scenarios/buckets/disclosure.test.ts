@@ -172,8 +172,8 @@ test("objects that have no bytes, and objects that are refused", async () => {
     matches: "GET /storage/v1/object/authenticated/",
     effect: { kind: "status", status: 400, body: { statusCode: "400", error: message, message } },
   });
-  const refused = await backUp(2, source);
-  expect(refused.end.record.error?.code).toBe("storage-request-refused");
+  const refused = await backUp(1, source);
+  expect(refused.end.record.error?.code).toBe("storage-incomplete");
 });
 
 test("listings and buckets that answer with errors full of names", async () => {
