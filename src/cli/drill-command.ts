@@ -29,7 +29,7 @@ export const drillCommands: readonly CliCommand[] = drillKinds.map((kind) => ({
   summary: summaries[kind],
   configure: (command) => {
     const common = withHandover(withPolicySource(withTrust(withPostgres(withKey(withStore(command))))))
-      .option("--waive <list>", "components or extension:NAME that need not be proven")
+      .option("--waive <list>", "components, extension:NAME or names from findings that need not be proven")
       .option("--server-url <env:NAME|file:PATH>", "restore into this server instead of a throwaway one")
       .option("--trust-contents", trustContentsHelp)
       .option("--report <file>", "write the report for people into this file");

@@ -26,7 +26,7 @@ export const verifyCommand: CliCommand = {
   configure: (command) =>
     withHandover(withPolicySource(withTrust(withPostgres(withKey(withSnapshot(command))))))
       .option("--level <stored|unsealed|restored>", "how far to go (default: unsealed)")
-      .option("--waive <list>", "components or extension:NAME that need not be proven")
+      .option("--waive <list>", "components, extension:NAME or names from findings that need not be proven")
       .option("--server-url <env:NAME|file:PATH>", "restore into this server instead of a throwaway one")
       .option("--trust-contents", trustContentsHelp),
   async run(cli, flags) {
