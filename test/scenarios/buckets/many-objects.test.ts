@@ -104,7 +104,8 @@ test("they come back byte for byte, with type, cache control and metadata, as cu
   server.resetCounters();
   const again = await lifeboat("backup with nothing new", backupFlags(project));
   expect(again["account"]).toMatchObject({ stored: 0, carried: all.length, fetchedBytes: 0, newPacks: 0 });
-  expect(server.counters.requests).toMatchObject({ download: 0, info: 0 });
+  // A sample is asked for one byte each; of an empty object there is none, so these are asked for whole.
+  expect(server.counters.requests.info).toBe(0);
   expect(server.counters.bytesServed).toBe(0);
 
   const key = ["--store", project.store, "--identity-file", project.identityFile];
