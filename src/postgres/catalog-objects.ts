@@ -54,6 +54,12 @@ export const deparsedKinds: ReadonlySet<string> = new Set([
   "constraint", "domain-constraint", "index", "trigger", "policy", "view", "function", "rule", "table", "type", "statistics", "publication-part",
 ]); // prettier-ignore
 
+/** Before PostgreSQL 18 a parent may have it ONLY for itself. pg_dump cannot say so: after a restore its heirs have it. */
+const notNullOfParent = `(a.attinhcount > 0 and pg_catalog.current_setting('server_version_num')::integer < 180000 and exists (
+      with recursive above (oid) as (select inhparent from pg_catalog.pg_inherits where inhrelid = c.oid
+        union select i.inhparent from pg_catalog.pg_inherits i join above on i.inhrelid = above.oid)
+      select from above join pg_catalog.pg_attribute p on p.attrelid = above.oid where p.attname = a.attname and p.attnotnull))`;
+
 /** Kinds that only a superuser or a named role could have made otherwise; compared like all others. */
 const queries: Readonly<Record<string, string>> = {
   schema: `select pg_catalog.quote_ident(n.nspname), 'owner ' || pg_catalog.pg_get_userbyid(n.nspowner)
@@ -70,7 +76,7 @@ const queries: Readonly<Record<string, string>> = {
         (select pg_catalog.string_agg(i.inhparent::pg_catalog.regclass::text, ',' order by i.inhseqno)
          from pg_catalog.pg_inherits i where i.inhrelid = c.oid), 'columns',
         (select pg_catalog.string_agg(pg_catalog.concat_ws(' ', pg_catalog.quote_ident(a.attname),
-            pg_catalog.format_type(a.atttypid, a.atttypmod), case when a.attnotnull then 'not null' end, a.attidentity,
+            pg_catalog.format_type(a.atttypid, a.atttypmod), case when a.attnotnull or ${notNullOfParent} then 'not null' end, a.attidentity,
             a.attgenerated, pg_catalog.pg_get_expr(d.adbin, d.adrelid),
             case when a.attcollation <> t.typcollation then a.attcollation::pg_catalog.regcollation::text end),
           ', ' order by a.attnum)

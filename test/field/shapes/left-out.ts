@@ -35,7 +35,7 @@ export const leftOut: Kind = {
          insert into cars values (1, 'a', 4, 'x'); alter table vehicles add column colour text default 'red, (dark';
          alter table vehicles add column state2 varchar default case when 'a'::varchar in ('a', 'b') then 'a' end;
          insert into vehicles values (2, 'b', 'blue'); insert into cars (id, name, doors, colour) values (3, 'c', 2, 'green')`,
-        "create table plain (a int); create table child (b int) inherits (plain); alter table plain add c int; insert into child values (1, 2, 3)",
+        "create table plain (a int); create table child (b int) inherits (plain); alter table plain add c int; create table grandchild () inherits (child); insert into child values (1, 2, 3); alter table only plain alter a set not null",
       ],
       notCovered: "The order of the columns of the child: pg_dump writes those of the parent first.",
     },
