@@ -93,6 +93,7 @@ export async function checkRestored(
       { binDir, major, folder, clock, logger, isolation, superuser },
       {
         extensions: databaseOf(contents).extensions.map(({ name }) => name),
+        relations: databaseOf(contents).objects.filter(({ kind }) => kind in lockable).length,
         copy: newDatabaseName(nameOfCheck(id), id),
         packages: (of, extensions) => surroundings.extensionPackages(of, extensions),
       },
@@ -100,6 +101,8 @@ export async function checkRestored(
   });
   return [...verdicts, ...(await restore(server.connection))];
 }
+
+const lockable = { table: true, index: true, sequence: true, view: true };
 
 /** A short name, so that it stands whole in the copy's. */
 function nameOfCheck(id: string): string {

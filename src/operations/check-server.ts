@@ -3,12 +3,16 @@ import { withClient } from "../postgres/client.ts";
 import { notPreloaded, preloadSettings, readPreloads } from "../postgres/preloaded-extensions.ts";
 import {
   startThrowawayServer,
+  throwawayConnections,
+  usualLocks,
   type ThrowawayOptions,
   type ThrowawayServer,
 } from "../postgres/throwaway-server.ts";
 
 export interface CheckServerWishes {
   readonly extensions: readonly string[];
+  /** How many tables, indexes and sequences the backup has: one statement may lock them all. */
+  readonly relations: number;
   /** Name of the database that the backup is loaded into. */
   readonly copy: string;
   /** Installs packages, where it may. */
@@ -17,9 +21,10 @@ export interface CheckServerWishes {
 
 /** An extension that the server lacks would leave the whole restore unproven; many are a package away. */
 export async function startCheckServer(
-  options: ThrowawayOptions,
-  { extensions, copy, packages }: CheckServerWishes,
+  given: ThrowawayOptions,
+  { extensions, relations, copy, packages }: CheckServerWishes,
 ): Promise<ThrowawayServer> {
+  const options = { ...given, settings: { ...locksFor(relations), ...given.settings } };
   const settings = (): Readonly<Record<string, string>> => preloadSettings(options.binDir, extensions, copy);
   const first = settings();
   const server = await startWith(options, first);
@@ -36,6 +41,12 @@ export async function startCheckServer(
     await server.stop();
     throw error;
   }
+}
+
+/** All of them at once, and as much again for what else is locked. */
+function locksFor(relations: number): Readonly<Record<string, string>> {
+  const perSession = Math.max(usualLocks, Math.ceil((2 * relations) / throwawayConnections));
+  return { max_locks_per_transaction: String(perSession) };
 }
 
 /** A library that keeps the server from starting is no library: its extension counts as missing. */

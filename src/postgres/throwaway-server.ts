@@ -53,6 +53,9 @@ const socketName = `.s.PGSQL.${port}`;
 const maxSocketPathBytes = 107;
 const startTimeoutMs = 60_000;
 
+export const throwawayConnections = 50;
+export const usualLocks = 512;
+
 /** Nothing here must survive a power failure, so nothing waits for a disk. */
 const fastAndPrivate: Readonly<Record<string, string>> = {
   listen_addresses: "",
@@ -70,9 +73,9 @@ const fastAndPrivate: Readonly<Record<string, string>> = {
   max_logical_replication_workers: "0",
   max_wal_size: "1GB",
   autovacuum: "off",
-  max_connections: "50",
+  max_connections: String(throwawayConnections),
   // A restore may lock all that one role owns, or what a schema holds, at once.
-  max_locks_per_transaction: "512",
+  max_locks_per_transaction: String(usualLocks),
   maintenance_work_mem: "128MB",
   log_min_messages: "warning",
 };

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readdir, rm, stat, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { startCheckServer } from "../../../src/operations/check-server.ts";
 import { startThrowawayServer, type ThrowawayOptions } from "../../../src/postgres/throwaway-server.ts";
 import { systemClock } from "../../../src/system/clock.ts";
 import { silentLogger } from "../../../src/system/logger.ts";
@@ -32,6 +33,16 @@ test("a server runs in a private folder, listens on no port, and leaves nothing 
   await server.stop();
   await server.stop();
   expect(await readdir(folder)).toEqual([]);
+});
+
+test.each([
+  [100, "512"],
+  [100_000, "4000"],
+])("a check's server has room to lock all of %i relations at once", async (relations, locks) => {
+  const wishes = { extensions: [], relations, copy: "copy", packages: () => Promise.resolve() };
+  await using server = await startCheckServer(options(), wishes);
+  const shown = await run(server.connection, "select current_setting('max_locks_per_transaction') locks");
+  expect(shown).toEqual([{ locks }]);
 });
 
 test("two servers at once do not sweep each other", async () => {
