@@ -1,5 +1,5 @@
 /** Pieces of job summaries. */
-import { faultWords, type Finding } from "../verification/findings.ts";
+import { faultWords, type Finding, inPublic } from "../verification/findings.ts";
 
 /** A table of two columns without a header that anyone needs to read. */
 export function table(rows: readonly (readonly [string, string])[]): string {
@@ -11,7 +11,7 @@ export function findingsList(findings: readonly Finding[]): readonly string[] {
   const worthSaying = findings.filter(({ level }) => level !== "info");
   if (worthSaying.length === 0) return [];
   const lines = worthSaying.map(
-    (finding) => `- \`${finding.code}\`${faultWords(finding)}: ${finding.publicSentence} ${finding.remedy}`,
+    (finding) => `- \`${finding.code}\`${faultWords(finding)}: ${inPublic(finding)}`,
   );
   return [["### Findings", "", ...lines].join("\n")];
 }

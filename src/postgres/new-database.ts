@@ -179,6 +179,7 @@ function libraryMissing(statement: string, reason: string): Finding {
     publicSentence:
       "A setting that loads libraries was left out, because no session can be opened with it here.",
     remedy: `Install the library, then run: ${statement};`,
+    publicRemedy: "Install the library, then set it again as in the source.",
   };
 }
 

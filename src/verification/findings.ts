@@ -9,7 +9,10 @@ export interface Finding {
   readonly sentence: string;
   /** The same without any name from inside, for public places. */
   readonly publicSentence: string;
+  /** May name names as well, in a command to run. */
   readonly remedy: string;
+  /** The remedy for public places, where it names names. */
+  readonly publicRemedy?: string;
   /** Whom it speaks against: another backup differs only where the backup is at fault. */
   readonly fault?: Fault;
   /** What it is about, as it is accepted or waived: `index:public.cities_name_key`. */
@@ -17,6 +20,10 @@ export interface Finding {
 }
 
 export type Fault = "source" | "backup" | "target";
+
+export function inPublic({ publicSentence, publicRemedy, remedy }: Finding): string {
+  return `${publicSentence} ${publicRemedy ?? remedy}`;
+}
 
 /** ` (source at fault)`, where it is known whose fault it is. */
 export function faultWords({ level, fault }: Finding): string {

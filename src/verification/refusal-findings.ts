@@ -57,12 +57,14 @@ function levelOf({ outcome }: Refusal, fault: Fault, { of }: RefusalView): Findi
   return fault === "source" ? "error" : "warning";
 }
 
+const seeReport = "`lifeboat verify` or `lifeboat restore` on a terminal shows the command that fixes it.";
+
 function wordsOf(
   refusal: Refusal,
   fault: Fault,
   what: string,
   { of }: RefusalView,
-): Pick<Finding, "code" | "sentence" | "publicSentence" | "remedy"> {
+): Pick<Finding, "code" | "sentence" | "publicSentence" | "remedy" | "publicRemedy"> {
   const { outcome, refused, command, dependents, entry } = refusal;
   const detail = refused.detail === undefined ? "" : ` ${refused.detail.replace(/\.$/, "")}`;
   const reason = `${refused.message}.${detail === "" ? "" : `${detail}.`}`;
@@ -89,6 +91,7 @@ function wordsOf(
       sentence: `The ${entry.kind.toLowerCase()} ${identityOf(entry)} belongs to the restoring role, which may not give it to ${entry.owner}: ${reason}`,
       publicSentence: "An object belongs to the restoring role, which may not give it to its owner.",
       remedy: `As a role that may, run: ${command} To let the restoring role own everything, pass no-owner. To accept it: ${nameOf(refusal)}.`,
+      publicRemedy: `${seeReport} To let the restoring role own everything, pass no-owner.`,
     };
   }
   const became =
@@ -120,6 +123,8 @@ function wordsOf(
     sentence: `${head}: ${reason} ${became}`,
     publicSentence: `${publicHead} (its name is in the sealed report).`,
     remedy: of === "check" ? checkRemedy(refusal, fault) : restoreRemedy(refusal, fault, command),
+    publicRemedy:
+      of === "check" && fault === "source" ? `Another backup will not differ. ${seeReport}` : seeReport,
   };
 }
 

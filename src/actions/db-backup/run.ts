@@ -6,6 +6,7 @@ import { copyAfterBackup, doneBackup, openCopies, inputFindings, withCopies } fr
 import { choosePolicySource } from "../policy-source.ts";
 import { policyMeans, runnerSurroundings } from "../surroundings.ts";
 import { backupLedger, githubOf } from "../trust-inputs.ts";
+import { inPublic } from "../../verification/findings.ts";
 import { actOfRun, witnessed } from "../witnessed.ts";
 import { dbBackupInputs } from "./inputs.ts";
 import { reportBackup } from "./report.ts";
@@ -26,8 +27,8 @@ export async function dbBackup(runner: Runner): Promise<ActionResult> {
     const cores = availableParallelism();
     const report = await backUpDatabase({ ...inputs, seenLedger, cores }, surroundings);
     const findings = [...inputFindings(inputs), ...report.findings];
-    for (const { level, publicSentence, remedy } of findings) {
-      if (level !== "info") runner.logger.warning(`${publicSentence} ${remedy}`);
+    for (const finding of findings) {
+      if (finding.level !== "info") runner.logger.warning(inPublic(finding));
     }
     const result = reportBackup({ ...report, findings }, surroundings.store.address);
     const { id: snapshot } = report.snapshot;
