@@ -210,7 +210,7 @@ class ObjectCollection implements Collection {
           return this.#compared(await fetchObject(carry.object, means), carry.previous);
         const carried = await this.#carry(carry.stored);
         if (carried === undefined) return await fetchObject(carry.stored, means);
-        await means.slots.run(() => this.#carriedBytes.look(carry.stored));
+        this.#carriedBytes.add(carry.stored);
         return carried;
       },
       { window, stalled: (isStalled) => this.#lanes.stalled(isStalled) },
@@ -219,6 +219,7 @@ class ObjectCollection implements Collection {
       const entry = this.#count(outcome);
       if (entry !== undefined) yield entry;
     }
+    await this.#carriedBytes.ask();
     this.#nameNewPacks();
   }
 

@@ -238,7 +238,9 @@ export const sections = {
       restore: duration(hourMs, yearMs)
         .optional()
         .meta(described("How often a backup is restored into a throwaway server and compared.", "7d")),
-      waive: optionalWords.meta({ description: "Components, `extension:NAME`, or names from findings that may stay unproven." }),
+      waive: optionalWords.meta({
+        description: "Components, `extension:NAME`, or names from findings that may stay unproven.",
+      }),
       "trust-contents": z
         .boolean()
         .optional()

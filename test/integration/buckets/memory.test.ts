@@ -15,6 +15,7 @@ import type { StoredObject } from "../../../src/storage/objects.ts";
 import { directoryStore } from "../../../src/store/directory.ts";
 import { silentLogger } from "../../../src/system/logger.ts";
 import { streamOf } from "../../../src/system/stream-of.ts";
+import { seededBlob } from "../../fakes/storage/blobs.ts";
 import { startStorageServer, type StorageServer } from "../../fakes/storage/index.ts";
 import { movableClock } from "./safe.ts";
 
@@ -78,6 +79,8 @@ describe("peak memory", () => {
 /** A project, and a snapshot of it whose index names every object; nobody reads the pack. */
 async function carriable(count: number): Promise<void> {
   await server.addBucket("files");
+  // A sample of what is carried over is asked for its first byte.
+  server.blobs.set("v", seededBlob("v", 1));
   const files = directoryStore({ path: store, clock: movableClock(), logger: silentLogger });
   const pack = newSnapshotId(new Date());
   const stored = await files.putStream(packKey("storage", pack), streamOf(Buffer.alloc(300)));
