@@ -24,7 +24,7 @@ import { entryRefused, type EntryRunner, runEntries } from "../supabase/run-entr
 import { usersDefaultGrants } from "../supabase/users-grants.ts";
 import { createExtensions, restoreSecrets, type SecretId } from "../supabase/services.ts";
 import type { Finding } from "../verification/findings.ts";
-import { isAccepted } from "./restore-losses.ts";
+import { lossesOf } from "./restore-losses.ts";
 import { allEntries, type ArchiveReading, type ProjectArchive } from "./project-archive.ts";
 
 export interface ProjectLoad extends ArchiveReading {
@@ -105,7 +105,7 @@ export async function loadProject(sql: Sql, load: ProjectLoad): Promise<LoadedPr
     backup.sequences.filter(({ schema }) => !isManagedSchema(schema)),
   );
   const refusals = await runLateEntries(runner, [...late, ...of("MATERIALIZED VIEW DATA")]);
-  requireRowsAndRights(refusals, load.accept);
+  requireRowsAndRights(lossesOf(refusals, load));
   const missing = new Set(
     refusals
       .filter(({ outcome }) => outcome === "missing")
@@ -190,8 +190,8 @@ function copiedTable({ copyStatement }: TocEntry): string {
 }
 
 /** Without these a recovery is none; the first one is the reason. */
-function requireRowsAndRights(refusals: readonly Refusal[], accept: readonly string[]): void {
-  const heavy = refusals.find((refusal) => weightOf(refusal) !== "else" && !isAccepted(refusal, accept));
+function requireRowsAndRights(losses: readonly Refusal[]): void {
+  const heavy = losses.find((loss) => weightOf(loss) !== "else");
   if (heavy !== undefined) throw entryRefused(heavy.entry, heavy.refused);
 }
 

@@ -5,11 +5,14 @@ import type { Finding } from "../verification/findings.ts";
 import type { RestorePlan } from "./plan-database-restore.ts";
 
 /** Of `refusals` what counts and nobody accepted. */
-export function lossesOf(refusals: readonly Refusal[], { accept }: RestorePlan): readonly Refusal[] {
+export function lossesOf(
+  refusals: readonly Refusal[],
+  { accept }: Pick<RestorePlan, "accept">,
+): readonly Refusal[] {
   return refusals.filter((refusal) => refusal.outcome !== "otherwise" && !isAccepted(refusal, accept));
 }
 
-export function isAccepted(refusal: Refusal, accept: readonly string[]): boolean {
+function isAccepted(refusal: Refusal, accept: readonly string[]): boolean {
   const name = nameOf(refusal);
   return accept.includes(name) || accept.includes(name.slice(0, name.indexOf(":")));
 }

@@ -14,6 +14,7 @@ import type { RestoreTools } from "./restore-stream.ts";
 import type { TocEntry } from "./restore-toc.ts";
 import { splitStatements } from "./sql-statements.ts";
 import { tryText } from "./try-statement.ts";
+import { unvalidated } from "./unvalidated.ts";
 
 export interface RetryMeans {
   readonly connection: Connection;
@@ -115,7 +116,6 @@ async function giveAway(
 const notFound = /^(?:42883|42P01|42704|3F000)$/;
 /** Functions that indexes call must find what they need under any search_path, or the index gives wrong answers. */
 const underAnyPath = new Set(["CONSTRAINT", "INDEX", "STATISTICS"]);
-const contradicted = /^23(?:503|514)$/;
 const emptyPath = "SELECT pg_catalog.set_config('search_path', '', false);";
 
 function otherwise(searchPath: string): Attempt {
@@ -123,8 +123,9 @@ function otherwise(searchPath: string): Attempt {
     const { entry, refused } = one;
     if (entry.kind === "ACL" || entry.kind === "DEFAULT ACL")
       return await eachGrant(sql, entry, splitStatements(entry.definition));
-    if (contradicted.test(refused.code) && /^(?:CHECK|FK) CONSTRAINT$/.test(entry.kind)) {
-      const definition = entry.definition.replace(/;\s*$/, " NOT VALID;\n");
+    const weaker = unvalidated(entry, refused);
+    if (weaker !== undefined) {
+      const { definition, command } = weaker;
       if (
         (await tryText(
           sql,
@@ -132,7 +133,7 @@ function otherwise(searchPath: string): Attempt {
         )) !== undefined
       )
         return { left: one };
-      return { changed: { ...missingOf(one, []), outcome: "weaker", command: validate(entry) } };
+      return { changed: { ...missingOf(one, []), outcome: "weaker", command } };
     }
     if (notFound.test(refused.code) && !underAnyPath.has(entry.kind)) {
       const path = `SET search_path = ${searchPath};`;
@@ -147,14 +148,4 @@ function otherwise(searchPath: string): Attempt {
     }
     return { left: one };
   };
-}
-
-/** `ALTER TABLE ONLY s.t ADD CONSTRAINT k …` */
-function validate({ definition }: TocEntry): string {
-  const name = String.raw`(?:"(?:[^"]|"")+"|[^\s".]+)`;
-  const [, table = "", constraint = ""] =
-    new RegExp(`^\\s*(ALTER (?:TABLE|DOMAIN) (?:ONLY )?${name}\\.${name})\\s+ADD CONSTRAINT (${name}) `).exec(
-      definition,
-    ) ?? [];
-  return `${table} VALIDATE CONSTRAINT ${constraint};`;
 }

@@ -2,6 +2,7 @@
 import { type Attempted, missingOf, type Refusal, type Refused, rootsOf } from "../postgres/refusal.ts";
 import type { TocEntry } from "../postgres/restore-toc.ts";
 import { refusalOf } from "../postgres/try-statement.ts";
+import { unvalidated } from "../postgres/unvalidated.ts";
 import { serverError } from "./attempt.ts";
 import { type EntryRunner, runEntries } from "./run-entries.ts";
 
@@ -21,13 +22,13 @@ export async function runLateEntries(
   const weaker: Refusal[] = [];
   const missing: Attempted[] = [];
   for (const one of left) {
-    if (await cameUnvalidated(runner, one)) {
-      const command = one.entry.definition.replace(
-        /\sADD CONSTRAINT (.+?) (?:FOREIGN KEY|CHECK) .*$/s,
-        " VALIDATE CONSTRAINT $1;",
-      );
-      weaker.push({ ...missingOf(one, []), outcome: "weaker", command: command.trim() });
-    } else missing.push(one);
+    const { entry, refused } = one;
+    const instead = unvalidated(entry, refused);
+    const isWeaker =
+      instead !== undefined &&
+      (await tried(runner, { ...entry, definition: instead.definition })) === undefined;
+    if (isWeaker) weaker.push({ ...missingOf(one, []), outcome: "weaker", command: instead.command });
+    else missing.push(one);
   }
   return [...weaker, ...rootsOf({ entries }, missing)];
 }
@@ -42,14 +43,6 @@ async function oneRound(runner: EntryRunner, waiting: readonly Attempted[]): Pro
     if (refused !== undefined) left.push({ entry, refused });
   }
   return left;
-}
-
-const contradicted = /^23(?:503|514)$/;
-
-async function cameUnvalidated(runner: EntryRunner, { entry, refused }: Attempted): Promise<boolean> {
-  if (!contradicted.test(refused.code) || !/^(?:CHECK|FK) CONSTRAINT$/.test(entry.kind)) return false;
-  const definition = entry.definition.replace(/;\s*$/, " NOT VALID;");
-  return (await tried(runner, { ...entry, definition })) === undefined;
 }
 
 async function tried(runner: EntryRunner, entry: TocEntry): Promise<Refused | undefined> {
