@@ -1,6 +1,7 @@
 import { backUpApplication } from "../../operations/back-up-application.ts";
 import type { ActionResult, Runner } from "../../runner/run-action.ts";
 import { endOfLedger } from "../../ledger/end.ts";
+import { inPublic } from "../../verification/findings.ts";
 import { copyAfterBackup, doneBackup, openCopies, inputFindings, withCopies } from "../copies.ts";
 import { choosePolicySource } from "../policy-source.ts";
 import { managementApi } from "../project.ts";
@@ -29,8 +30,8 @@ export async function appBackup(runner: Runner): Promise<ActionResult> {
     const seenLedger = await endOfLedger(ledger, runner.logger);
     const report = await backUpApplication({ ...inputs, settings, project, seenLedger }, surroundings);
     const findings = [...inputFindings(inputs), ...report.findings];
-    for (const { level, publicSentence, remedy } of findings)
-      runner.logger[level === "info" ? "info" : "warning"](`${publicSentence} ${remedy}`);
+    for (const finding of findings)
+      runner.logger[finding.level === "info" ? "info" : "warning"](inPublic(finding));
     const result = reportApplicationBackup({ ...report, findings }, surroundings.store.address);
     const { id: snapshot } = report.snapshot;
     const copied = await copyAfterBackup(inputs, copies, surroundings, ledger);

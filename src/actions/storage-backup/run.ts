@@ -4,6 +4,7 @@ import { backUpStorageShard } from "../../operations/shard-storage.ts";
 import type { ActionResult, Runner } from "../../runner/run-action.ts";
 import type { Finding } from "../../verification/findings.ts";
 import { endOfLedger } from "../../ledger/end.ts";
+import { inPublic } from "../../verification/findings.ts";
 import { copyAfterBackup, doneBackup, openCopies, inputFindings, withCopies } from "../copies.ts";
 import { withBackedUpApi } from "../project.ts";
 import { choosePolicySource } from "../policy-source.ts";
@@ -54,8 +55,8 @@ export async function storageBackup(runner: Runner): Promise<ActionResult> {
 
 /** Findings stand in the summary too, but who looks at a list of runs sees annotations only. */
 function warned<T extends { readonly findings: readonly Finding[] }>(report: T, { logger }: Runner): T {
-  for (const { level, publicSentence, remedy } of report.findings) {
-    if (level !== "info") logger.warning(`${publicSentence} ${remedy}`);
+  for (const finding of report.findings) {
+    if (finding.level !== "info") logger.warning(inPublic(finding));
   }
   return report;
 }
