@@ -14,6 +14,7 @@ export async function runLateEntries(
   runner: EntryRunner,
   entries: readonly TocEntry[],
 ): Promise<readonly Refusal[]> {
+  await runner.sql.query("savepoint lifeboat_late");
   let left: readonly Attempted[] = entries.map((entry) => ({ entry, refused: notAsked }));
   for (let before = Infinity; left.length > 0 && left.length < before;) {
     before = left.length;
@@ -30,6 +31,7 @@ export async function runLateEntries(
     if (isWeaker) weaker.push({ ...missingOf(one, []), outcome: "weaker", command: instead.command });
     else missing.push(one);
   }
+  await runner.sql.query("release savepoint lifeboat_late");
   return [...weaker, ...rootsOf({ entries }, missing)];
 }
 
@@ -45,16 +47,16 @@ async function oneRound(runner: EntryRunner, waiting: readonly Attempted[]): Pro
   return left;
 }
 
+/** The next one's savepoint comes with the statement, so that what goes well costs no question of its own. */
 async function tried(runner: EntryRunner, entry: TocEntry): Promise<Refused | undefined> {
-  await runner.sql.query("savepoint lifeboat_late");
+  const definition = `${entry.definition}\nrelease savepoint lifeboat_late; savepoint lifeboat_late;`;
   const refused = await refusalOf(async () => {
     try {
-      await runEntries(runner, [entry]);
+      await runEntries(runner, [{ ...entry, definition }]);
     } catch (error) {
       throw serverError(error) as Error;
     }
   });
-  const back = refused === undefined ? "" : "rollback to savepoint lifeboat_late; ";
-  await runner.sql.query(`${back}release savepoint lifeboat_late`);
+  if (refused !== undefined) await runner.sql.query("rollback to savepoint lifeboat_late");
   return refused;
 }
